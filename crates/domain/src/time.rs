@@ -1,0 +1,100 @@
+//! Points in time.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Always 24 characters, so that text sorts as time does.
+const FORMAT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// A point in time, in milliseconds since the Unix epoch; as text in
+/// RFC 3339 and UTC, for example `2025-01-01T00:00:00.000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Timestamp(OffsetDateTime);
+
+/// The text is not a date and time of RFC 3339, or the time is out of range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a date and time as in RFC 3339")]
+pub struct InvalidTimestamp;
+
+impl Timestamp {
+    /// The time that many milliseconds after the Unix epoch.
+    ///
+    /// # Errors
+    /// [`InvalidTimestamp`] after the year 9999.
+    pub fn from_unix_millis(millis: u64) -> Result<Self, InvalidTimestamp> {
+        let nanos = i128::from(millis) * 1_000_000;
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).map(Self).map_err(|_| InvalidTimestamp)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
+        let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(InvalidTimestamp)?;
+        utc.replace_millisecond(utc.millisecond()).map(Self).map_err(|_| InvalidTimestamp)
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = InvalidTimestamp;
+
+    fn try_from(text: String) -> Result<Self, InvalidTimestamp> {
+        text.parse()
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(moment: Timestamp) -> Self {
+        moment.to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.format(&FORMAT).map_err(|_| fmt::Error)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_rfc_3339_in_utc_with_milliseconds() {
+        let text = |millis| Timestamp::from_unix_millis(millis).unwrap().to_string();
+        assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(text(1_735_689_600_007), "2025-01-01T00:00:00.007Z");
+    }
+
+    #[test]
+    fn any_offset_and_precision_is_read() {
+        let parse = |text: &str| text.parse::<Timestamp>().unwrap().to_string();
+        assert_eq!(parse("2025-01-01T01:00:00+01:00"), "2025-01-01T00:00:00.000Z");
+        assert_eq!(parse("2025-01-01T00:00:00.1239Z"), "2025-01-01T00:00:00.123Z");
+        for bad in ["", "2025-01-01", "yesterday", "2025-13-01T00:00:00Z"] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
+        }
+    }
+
+    #[test]
+    fn text_sorts_as_time_does() {
+        let text = |millis| Timestamp::from_unix_millis(millis).unwrap().to_string();
+        assert!(text(999) < text(1_000));
+        assert!(text(9_999_999_999) < text(10_000_000_000));
+    }
+
+    #[test]
+    fn the_far_future_is_refused() {
+        assert_eq!(Timestamp::from_unix_millis(u64::MAX), Err(InvalidTimestamp));
+    }
+}
