@@ -1,0 +1,292 @@
+//! Requests of an API Gateway REST API with proxy integration, and answers to them.
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
+
+use std::collections::HashMap;
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use domain::CorrelationId;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, Method};
+use serde::Serialize;
+
+use crate::problem::{Problem, ProblemKind};
+
+/// The largest body that is read, in bytes: fifty line items fit many times over.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Ties together everything that a request sets off; a client may choose it.
+pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+
+/// How long a client should wait before it repeats a request, in seconds.
+const RETRY_AFTER_SECONDS: u16 = 1;
+
+/// A request to the API.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The route as the API declares it, for example `/order/{orderId}`.
+    pub resource: String,
+    /// The path that was asked for.
+    pub path: String,
+    headers: HeaderMap,
+    path_parameters: HashMap<String, String>,
+    query: HashMap<String, String>,
+    body: Option<String>,
+    body_is_base64: bool,
+    request_id: Option<String>,
+}
+
+impl From<ApiGatewayProxyRequest> for Request {
+    fn from(event: ApiGatewayProxyRequest) -> Self {
+        let query = event.query_string_parameters;
+        Self {
+            method: event.http_method,
+            resource: event.resource.unwrap_or_default(),
+            path: event.path.unwrap_or_default(),
+            headers: event.headers,
+            path_parameters: event.path_parameters,
+            query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            body: event.body,
+            body_is_base64: event.is_base64_encoded,
+            request_id: event.request_context.request_id,
+        }
+    }
+}
+
+impl Request {
+    /// A header's value, if it is there and is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A path parameter that is what `T` wants. One that is not cannot name
+    /// anything there is, so it reads like an absent one.
+    #[must_use]
+    pub fn path_parameter<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.path_parameters.get(name)?.parse().ok()
+    }
+
+    /// A query parameter.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query.get(name).map(String::as_str)
+    }
+
+    /// The client's `X-Correlation-Id` where it sent a valid one, or else API
+    /// Gateway's id of the request, or else `fallback`.
+    #[must_use]
+    pub fn correlation_id(&self, fallback: CorrelationId) -> CorrelationId {
+        let sent = self.header(CORRELATION_ID.as_str());
+        let candidates = [sent, self.request_id.as_deref()];
+        candidates.into_iter().flatten().find_map(|text| text.parse().ok()).unwrap_or(fallback)
+    }
+
+    /// The body, once it is known to be declared as JSON, of a size that is
+    /// read, and text.
+    ///
+    /// # Errors
+    /// A [`Problem`] of kind `UnsupportedMediaType`, `TooLarge` or `NotJson`.
+    pub fn json_body(&self) -> Result<String, Problem> {
+        self.check_media_type()?;
+        let raw = self.body.as_deref().unwrap_or_default();
+        if !self.body_is_base64 {
+            check_size(raw.len())?;
+            return Ok(raw.to_owned());
+        }
+        // Four characters of base64 hold three bytes, so no large text is decoded.
+        check_size(raw.trim_end_matches('=').len() * 3 / 4)?;
+        let bytes = BASE64_STANDARD.decode(raw).map_err(|_| not_json("the body is not valid base64"))?;
+        String::from_utf8(bytes).map_err(|_| not_json("the body is not UTF-8"))
+    }
+
+    fn check_media_type(&self) -> Result<(), Problem> {
+        let Some(declared) = self.headers.get(CONTENT_TYPE) else {
+            return Ok(());
+        };
+        let essence = declared.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
+        if essence.trim().eq_ignore_ascii_case("application/json") {
+            return Ok(());
+        }
+        let detail = "send the header Content-Type: application/json";
+        Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
+    }
+}
+
+fn check_size(bytes: usize) -> Result<(), Problem> {
+    if bytes <= MAX_BODY_BYTES {
+        return Ok(());
+    }
+    let detail = format!("the body must have at most {MAX_BODY_BYTES} bytes");
+    Err(Problem::new(ProblemKind::TooLarge, detail))
+}
+
+fn not_json(detail: &str) -> Problem {
+    Problem::new(ProblemKind::NotJson, detail)
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status code.
+    pub status: u16,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Response {
+    /// 200 with `body` as JSON.
+    pub fn ok(body: &impl Serialize) -> Self {
+        Self::json(200, "application/json", body)
+    }
+
+    /// 201 with `body` as JSON and where to find it again.
+    pub fn created(location: &str, body: &impl Serialize) -> Self {
+        Self::json(201, "application/json", body).with_header(LOCATION, location)
+    }
+
+    /// Adds a header; a value that no header can have is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(name, value);
+        }
+        self
+    }
+
+    fn json(status: u16, media_type: &'static str, body: &impl Serialize) -> Self {
+        match serde_json::to_string(body) {
+            Ok(body) => {
+                let mut headers = HeaderMap::new();
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+                Self { status, headers, body }
+            }
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written");
+                Self { status: 500, headers: HeaderMap::new(), body: String::new() }
+            }
+        }
+    }
+}
+
+impl From<Problem> for Response {
+    fn from(problem: Problem) -> Self {
+        let response = Self::json(problem.kind.status(), "application/problem+json", &problem.document());
+        match problem.kind {
+            ProblemKind::Busy => response.with_header(RETRY_AFTER, &RETRY_AFTER_SECONDS.to_string()),
+            _ => response,
+        }
+    }
+}
+
+impl From<Response> for ApiGatewayProxyResponse {
+    fn from(response: Response) -> Self {
+        let mut answer = Self::default();
+        answer.status_code = i64::from(response.status);
+        answer.headers = response.headers;
+        answer.body = Some(response.body.into());
+        answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(event: serde_json::Value) -> Request {
+        let mut full = serde_json::json!({
+            "httpMethod": "POST", "resource": "/order", "path": "/order",
+            "requestContext": {"requestId": "gateway-1", "httpMethod": "POST", "identity": {}},
+        });
+        full.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+        serde_json::from_value::<ApiGatewayProxyRequest>(full).unwrap().into()
+    }
+
+    fn body_problem(event: serde_json::Value) -> ProblemKind {
+        request(event).json_body().unwrap_err().kind
+    }
+
+    #[test]
+    fn a_body_is_read_plain_or_in_base64() {
+        let json = r#"{"a":"ä"}"#;
+        let plain = request(serde_json::json!({"body": json}));
+        assert_eq!(plain.json_body().unwrap(), json);
+        let encoded = BASE64_STANDARD.encode(json);
+        let base64 = request(serde_json::json!({"body": encoded, "isBase64Encoded": true}));
+        assert_eq!(base64.json_body().unwrap(), json);
+        assert_eq!(request(serde_json::json!({})).json_body().unwrap(), "");
+    }
+
+    #[test]
+    fn a_body_must_be_declared_as_json_if_it_is_declared_at_all() {
+        for accepted in ["application/json", "Application/JSON; charset=utf-8", "application/json;v=1"] {
+            let event = serde_json::json!({"headers": {"content-type": accepted}, "body": "{}"});
+            assert!(request(event).json_body().is_ok(), "{accepted}");
+        }
+        for refused in ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"] {
+            let event = serde_json::json!({"headers": {"Content-Type": refused}, "body": "{}"});
+            assert_eq!(body_problem(event), ProblemKind::UnsupportedMediaType, "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_body_above_the_limit_is_refused_however_it_is_encoded() {
+        let fits = "x".repeat(MAX_BODY_BYTES);
+        assert!(request(serde_json::json!({"body": fits})).json_body().is_ok());
+        let encoded = BASE64_STANDARD.encode(&fits);
+        assert!(request(serde_json::json!({"body": encoded, "isBase64Encoded": true})).json_body().is_ok());
+
+        let large = "x".repeat(MAX_BODY_BYTES + 1);
+        assert_eq!(body_problem(serde_json::json!({"body": large})), ProblemKind::TooLarge);
+        let encoded = BASE64_STANDARD.encode("x".repeat(1024 * 1024));
+        let event = serde_json::json!({"body": encoded, "isBase64Encoded": true});
+        assert_eq!(body_problem(event), ProblemKind::TooLarge);
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_is_not_json() {
+        let broken = serde_json::json!({"body": "###", "isBase64Encoded": true});
+        assert_eq!(body_problem(broken), ProblemKind::NotJson);
+        let encoded = BASE64_STANDARD.encode([0xff, 0xfe]);
+        let binary = serde_json::json!({"body": encoded, "isBase64Encoded": true});
+        assert_eq!(body_problem(binary), ProblemKind::NotJson);
+    }
+
+    #[test]
+    fn a_client_may_choose_the_correlation_id() {
+        let fallback = || "fallback".parse::<CorrelationId>().unwrap();
+        let id = |headers| request(serde_json::json!({"headers": headers})).correlation_id(fallback());
+        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "mine"})).as_str(), "mine");
+        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "not\tmine"})).as_str(), "gateway-1");
+        assert_eq!(id(serde_json::json!({})).as_str(), "gateway-1");
+        let bare = request(serde_json::json!({"requestContext": {"httpMethod": "POST", "identity": {}}}));
+        assert_eq!(bare.correlation_id(fallback()).as_str(), "fallback");
+    }
+
+    #[test]
+    fn an_answer_has_the_shape_that_api_gateway_wants() {
+        let answer = Response::created("/order/1", &serde_json::json!({"a": 1}));
+        let wire = serde_json::to_value(ApiGatewayProxyResponse::from(answer)).unwrap();
+        assert_eq!(wire["statusCode"], 201);
+        assert_eq!(wire["headers"]["content-type"], "application/json");
+        assert_eq!(wire["headers"]["location"], "/order/1");
+        assert_eq!(wire["body"], r#"{"a":1}"#);
+        assert_eq!(wire["isBase64Encoded"], false);
+    }
+
+    #[test]
+    fn a_problem_says_so_in_its_media_type_and_a_busy_one_when_to_come_back() {
+        let wire = |kind| {
+            let response = Response::from(Problem::new(kind, "so it is"));
+            serde_json::to_value(ApiGatewayProxyResponse::from(response)).unwrap()
+        };
+        let busy = wire(ProblemKind::Busy);
+        assert_eq!(busy["statusCode"], 503);
+        assert_eq!(busy["headers"]["content-type"], "application/problem+json");
+        assert_eq!(busy["headers"]["retry-after"], "1");
+        assert_eq!(wire(ProblemKind::Internal)["headers"]["retry-after"], serde_json::Value::Null);
+    }
+}

@@ -1,0 +1,58 @@
+//! Logs: one JSON object a line, on standard output.
+
+use std::env;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// The crates whose lines follow the chosen level. Libraries only warn: at
+/// lower levels some of them log requests and answers whole.
+const OWN_CRATES: [&str; 6] =
+    ["domain", "hello_world", "inventory_service", "lambda_support", "order_service", "tables"];
+
+/// Starts logging, at the level that the environment names: `AWS_LAMBDA_LOG_LEVEL`
+/// (set by Lambda's logging controls) or else `LOG_LEVEL`, or else `info`.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
+///
+/// Every line carries its spans, outermost first: the runtime's with the
+/// request id, then the handler's own.
+pub fn init() {
+    let named = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("LOG_LEVEL"));
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    tracing_subscriber::registry().with(filter(named.ok().as_deref())).with(format).init();
+}
+
+fn filter(named: Option<&str>) -> Targets {
+    let level = named.and_then(|name| name.parse().ok()).unwrap_or(LevelFilter::INFO);
+    Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        // The runtime's span carries the request id.
+        .with_target("lambda_runtime::layers::trace", LevelFilter::INFO)
+        .with_targets(OWN_CRATES.map(|name| (name, level)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_never_say_more_than_warnings() {
+        for level in [None, Some("debug"), Some("TRACE"), Some("nonsense")] {
+            let filter = filter(level);
+            assert!(filter.would_enable("order_service::api", &Level::INFO), "{level:?}");
+            assert!(filter.would_enable("hyper", &Level::WARN), "{level:?}");
+            assert!(!filter.would_enable("hyper", &Level::INFO), "{level:?}");
+        }
+        assert!(filter(Some("debug")).would_enable("order_service", &Level::DEBUG));
+        assert!(!filter(Some("error")).would_enable("hyper", &Level::WARN));
+    }
+
+    #[test]
+    fn the_span_with_the_request_id_is_never_filtered_out() {
+        assert!(filter(Some("error")).would_enable("lambda_runtime::layers::trace", &Level::INFO));
+    }
+}

@@ -1,0 +1,161 @@
+//! What can invoke a function here, and what a function answers.
+
+use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
+use aws_lambda_events::dynamodb::Event as StreamEvent;
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::failure::Failure;
+use crate::rest::{Request, Response};
+
+/// `errorType` of an invocation by something that the function does not serve.
+pub const UNSUPPORTED_TRIGGER: &str = "UnsupportedTrigger";
+
+/// An event from the bus whose detail is still JSON text.
+pub type BusEvent = EventBridgeEvent<Box<RawValue>>;
+
+/// What invoked the function.
+#[derive(Debug)]
+pub enum Trigger {
+    /// API Gateway, REST API with proxy integration.
+    Rest(Box<Request>),
+    /// A DynamoDB stream.
+    Stream(StreamEvent),
+    /// A rule of an EventBridge bus.
+    Bus(Box<BusEvent>),
+}
+
+/// Just enough of a payload to tell its type.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Probe<'a> {
+    #[serde(borrow)]
+    http_method: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Records")]
+    records: Option<Vec<RecordProbe<'a>>>,
+    #[serde(borrow, rename = "detail-type")]
+    detail_type: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordProbe<'a> {
+    #[serde(borrow)]
+    event_source: Option<std::borrow::Cow<'a, str>>,
+}
+
+impl Trigger {
+    /// Tells the type of a payload and reads it.
+    ///
+    /// # Errors
+    /// A [`Failure`] of type [`UNSUPPORTED_TRIGGER`] for anything that is not
+    /// one of the three, or is but cannot be read.
+    pub fn parse(payload: &RawValue) -> Result<Self, Failure> {
+        let text = payload.get();
+        let probe: Probe<'_> = read(text, "a payload")?;
+        match probe {
+            Probe { http_method: Some(_), .. } => {
+                let event: ApiGatewayProxyRequest = read(text, "a REST request")?;
+                Ok(Self::Rest(Box::new(event.into())))
+            }
+            Probe { records: Some(records), .. } if all_from_dynamodb(&records) => {
+                read(text, "a stream batch").map(Self::Stream)
+            }
+            Probe { detail_type: Some(_), .. } => {
+                read(text, "an EventBridge event").map(|event| Self::Bus(Box::new(event)))
+            }
+            _ => Err(unsupported("neither a REST request, nor a DynamoDB stream, nor an EventBridge event")),
+        }
+    }
+
+    /// The failure to answer with when the function does not serve this trigger.
+    #[must_use]
+    pub fn unsupported(&self) -> Failure {
+        unsupported(match self {
+            Self::Rest(_) => "this function serves no REST requests",
+            Self::Stream(_) => "this function serves no DynamoDB stream",
+            Self::Bus(_) => "this function serves no EventBridge events",
+        })
+    }
+}
+
+fn all_from_dynamodb(records: &[RecordProbe<'_>]) -> bool {
+    records.iter().all(|record| record.event_source.as_deref() == Some("aws:dynamodb"))
+}
+
+fn read<'a, T: Deserialize<'a>>(text: &'a str, what: &str) -> Result<T, Failure> {
+    serde_json::from_str(text).map_err(|error| unsupported(format!("not {what}: {error}")))
+}
+
+fn unsupported(message: impl Into<String>) -> Failure {
+    Failure::new(UNSUPPORTED_TRIGGER, message)
+}
+
+/// What a function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// To API Gateway.
+    Rest(Box<ApiGatewayProxyResponse>),
+    /// To the poller of a stream: the records from which on to try again.
+    Stream(DynamoDbEventResponse),
+    /// To EventBridge, which wants none.
+    Done,
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        Self::Rest(Box::new(response.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(payload: &str) -> Result<Trigger, Failure> {
+        Trigger::parse(serde_json::from_str(payload).unwrap())
+    }
+
+    #[test]
+    fn each_trigger_is_told_by_its_type() {
+        let rest = r#"{"httpMethod":"GET","resource":"/x","path":"/x","requestContext":{"httpMethod":"GET","identity":{}}}"#;
+        assert!(matches!(parse(rest), Ok(Trigger::Rest(_))));
+        let stream = r#"{"Records":[{"eventID":"1","eventName":"INSERT","eventSource":"aws:dynamodb","awsRegion":"eu-central-1",
+            "dynamodb":{"ApproximateCreationDateTime":1.5,"Keys":{},"NewImage":{"OrderId":{"S":"1"}},"SizeBytes":1,"SequenceNumber":"7"}}]}"#;
+        assert!(matches!(parse(stream), Ok(Trigger::Stream(event)) if event.records.len() == 1));
+        assert!(matches!(parse(r#"{"Records":[]}"#), Ok(Trigger::Stream(_))));
+        let bus = r#"{"source":"ecommerce.order","detail-type":"OrderPlaced","detail":{"total":279.980}}"#;
+        match parse(bus) {
+            Ok(Trigger::Bus(event)) => assert_eq!(event.detail.get(), r#"{"total":279.980}"#),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_by_type() {
+        for payload in [
+            "null",
+            "[]",
+            "7",
+            "{}",
+            r#"{"Records":[{"eventSource":"aws:sqs","body":"x"}]}"#,
+            r#"{"Records":[{"EventSource":"aws:sns"}]}"#,
+            r#"{"Records":7}"#,
+            r#"{"httpMethod":7}"#,
+            r#"{"detail-type":"OrderPlaced"}"#,
+        ] {
+            let failure = parse(payload).unwrap_err();
+            assert_eq!(failure.error_type, UNSUPPORTED_TRIGGER, "{payload}: {failure}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_the_bus_is_empty() {
+        assert_eq!(serde_json::to_string(&Answer::Done).unwrap(), "null");
+        let stream = Answer::Stream(DynamoDbEventResponse::default());
+        assert_eq!(serde_json::to_string(&stream).unwrap(), r#"{"batchItemFailures":[]}"#);
+    }
+}
