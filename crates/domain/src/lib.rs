@@ -4,6 +4,7 @@
 //! passed in, so that every rule can be tested without a clock or a network,
 //! and so that the wire shapes that other systems see are defined in one place.
 
+pub mod catalogue;
 pub mod event;
 pub mod ids;
 mod json;
@@ -15,6 +16,7 @@ pub mod status;
 pub mod time;
 pub mod violation;
 
+pub use catalogue::{Product, StockLevel};
 pub use event::{EventError, EventKind, EventMetadata, OrderEvent};
 pub use ids::{CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId};
 pub use lines::{Line, Lines, Quantity};

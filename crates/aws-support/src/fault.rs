@@ -1,0 +1,53 @@
+//! What went wrong between a function and an AWS service.
+
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::http::Response;
+
+/// A call that did not come through. It may have taken effect all the same:
+/// whoever tries again must be prepared for that.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Somebody else's transaction held the item.
+    #[error("contention: {0}")]
+    Contended(String),
+    /// Throttled, timed out, cut off, or an error of the service: another try may succeed.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The call itself is at fault, or what is stored: no other try will succeed.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Codes of errors that pass, beside those that the HTTP status 5xx tells:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>
+const PASSING: [&str; 9] = [
+    "InternalFailure",
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ServiceUnavailable",
+    "ThrottlingException",
+    "TransactionInProgressException",
+    "UnrecognizedClientException",
+];
+
+impl Fault {
+    /// Tells what kind of fault an SDK error is.
+    pub fn of<E>(error: SdkError<E, Response>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let answered = matches!(error, SdkError::ServiceError(_));
+        let server_error = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
+        let code = error.code().unwrap_or_default().to_owned();
+        let construction = matches!(error, SdkError::ConstructionFailure(_));
+        let text = DisplayErrorContext(error).to_string();
+        match code.as_str() {
+            "TransactionConflictException" => Self::Contended(text),
+            _ if construction => Self::Broken(text),
+            code if !answered || server_error || PASSING.contains(&code) => Self::Unavailable(text),
+            _ => Self::Broken(text),
+        }
+    }
+}
