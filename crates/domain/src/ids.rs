@@ -119,6 +119,13 @@ impl OrderId {
     }
 }
 
+/// For what nobody gave a correlation id: its order ties it together.
+impl From<&OrderId> for CorrelationId {
+    fn from(order: &OrderId) -> Self {
+        Self(order.0.clone())
+    }
+}
+
 impl EventId {
     /// The id of an order's event of one kind.
     ///

@@ -33,6 +33,12 @@ impl Timestamp {
         let nanos = i128::from(millis) * 1_000_000;
         OffsetDateTime::from_unix_timestamp_nanos(nanos).map(Self).map_err(|_| InvalidTimestamp)
     }
+
+    /// Seconds since the Unix epoch, rounded down: as exact as EventBridge keeps a time.
+    #[must_use]
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.unix_timestamp()
+    }
 }
 
 impl FromStr for Timestamp {
@@ -73,6 +79,7 @@ mod tests {
     fn text_is_rfc_3339_in_utc_with_milliseconds() {
         let text = |millis| Timestamp::from_unix_millis(millis).unwrap().to_string();
         assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp::from_unix_millis(1_999).unwrap().unix_seconds(), 1);
         assert_eq!(text(1_735_689_600_007), "2025-01-01T00:00:00.007Z");
     }
 

@@ -24,8 +24,12 @@ pub enum Rule {
     BelowMinimum,
     /// The number is too large.
     AboveMaximum,
+    /// The number is outside of the range.
+    Range,
     /// The amount has more than two decimal places.
     TooPrecise,
+    /// The amount is not what the catalogue's prices come to.
+    TotalDiffers,
     /// The list is empty.
     Empty,
     /// The list has too many entries.

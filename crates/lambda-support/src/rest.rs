@@ -1,6 +1,7 @@
 //! Requests of an API Gateway REST API with proxy integration, and answers to them.
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
@@ -29,7 +30,7 @@ pub struct Request {
     pub method: Method,
     /// The route as the API declares it, for example `/order/{orderId}`.
     pub resource: String,
-    /// The path that was asked for.
+    /// The path that was asked for, with the stage: what a client sees.
     pub path: String,
     headers: HeaderMap,
     path_parameters: HashMap<String, String>,
@@ -45,7 +46,7 @@ impl From<ApiGatewayProxyRequest> for Request {
         Self {
             method: event.http_method,
             resource: event.resource.unwrap_or_default(),
-            path: event.path.unwrap_or_default(),
+            path: event.request_context.path.or(event.path).unwrap_or_default(),
             headers: event.headers,
             path_parameters: event.path_parameters,
             query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -57,10 +58,11 @@ impl From<ApiGatewayProxyRequest> for Request {
 }
 
 impl Request {
-    /// A header's value, if it is there and is text.
+    /// A header's value, if it is there. What is no text in it shows as U+FFFD,
+    /// so that a broken value is refused by whoever parses it, and not overlooked.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
     }
 
     /// A path parameter that is what `T` wants. One that is not cannot name
@@ -77,12 +79,11 @@ impl Request {
     }
 
     /// The client's `X-Correlation-Id` where it sent a valid one, or else API
-    /// Gateway's id of the request, or else `fallback`.
+    /// Gateway's id of the request.
     #[must_use]
-    pub fn correlation_id(&self, fallback: CorrelationId) -> CorrelationId {
+    pub fn correlation_id(&self) -> Option<CorrelationId> {
         let sent = self.header(CORRELATION_ID.as_str());
-        let candidates = [sent, self.request_id.as_deref()];
-        candidates.into_iter().flatten().find_map(|text| text.parse().ok()).unwrap_or(fallback)
+        [sent.as_deref(), self.request_id.as_deref()].into_iter().flatten().find_map(|text| text.parse().ok())
     }
 
     /// The body, once it is known to be declared as JSON, of a size that is
@@ -257,13 +258,28 @@ mod tests {
 
     #[test]
     fn a_client_may_choose_the_correlation_id() {
-        let fallback = || "fallback".parse::<CorrelationId>().unwrap();
-        let id = |headers| request(serde_json::json!({"headers": headers})).correlation_id(fallback());
-        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "mine"})).as_str(), "mine");
-        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "not\tmine"})).as_str(), "gateway-1");
-        assert_eq!(id(serde_json::json!({})).as_str(), "gateway-1");
+        let id = |headers| {
+            let request = request(serde_json::json!({"headers": headers}));
+            request.correlation_id().map(|id| id.to_string())
+        };
+        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "mine"})).as_deref(), Some("mine"));
+        assert_eq!(id(serde_json::json!({"X-Correlation-Id": "not mine"})).as_deref(), Some("gateway-1"));
+        assert_eq!(id(serde_json::json!({})).as_deref(), Some("gateway-1"));
         let bare = request(serde_json::json!({"requestContext": {"httpMethod": "POST", "identity": {}}}));
-        assert_eq!(bare.correlation_id(fallback()).as_str(), "fallback");
+        assert_eq!(bare.correlation_id(), None);
+    }
+
+    #[test]
+    fn a_header_that_is_not_ascii_is_not_overlooked() {
+        let request = request(serde_json::json!({"headers": {"Idempotency-Key": "ключ"}}));
+        assert!(request.header("idempotency-key").is_some());
+    }
+
+    #[test]
+    fn the_path_is_the_one_with_the_stage() {
+        let context = serde_json::json!({"path": "/Prod/order", "httpMethod": "POST", "identity": {}});
+        assert_eq!(request(serde_json::json!({"requestContext": context})).path, "/Prod/order");
+        assert_eq!(request(serde_json::json!({})).path, "/order");
     }
 
     #[test]

@@ -1,0 +1,51 @@
+//! OrderServiceFunction: takes orders and stores each with the event that it
+//! calls for (`api`), and publishes those events from the table's stream (`relay`).
+
+mod api;
+mod cursor;
+mod relay;
+mod settings;
+mod store;
+
+pub use settings::Settings;
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_eventbridge::Client as EventBridge;
+use lambda_runtime::LambdaEvent;
+use lambda_support::{Answer, Failure, Trigger};
+use serde_json::value::RawValue;
+
+use crate::api::Api;
+use crate::relay::Relay;
+use crate::store::Store;
+
+/// The function: one value for the life of its process.
+#[derive(Debug)]
+pub struct OrderService {
+    api: Api,
+    relay: Relay,
+}
+
+impl OrderService {
+    /// Puts the function together from its clients.
+    #[must_use]
+    pub fn new(dynamodb: DynamoDb, eventbridge: EventBridge, settings: Settings) -> Self {
+        let relay = Relay::new(eventbridge, settings.event_bus.clone());
+        Self { api: Api::new(Store::new(dynamodb, settings)), relay }
+    }
+
+    /// Serves one invocation: a REST request, or a batch of the stream of the Orders table.
+    ///
+    /// # Errors
+    /// A [`Failure`] for an invocation by anything else. A request that goes
+    /// wrong is answered with a problem, and a record that could not be
+    /// published with its sequence number.
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
+        match Trigger::parse(&event.payload)? {
+            // Boxed, so that the futures of both paths do not weigh on each other.
+            Trigger::Rest(request) => Ok(Box::pin(self.api.answer(&request)).await.into()),
+            Trigger::Stream(batch) => Ok(Answer::Stream(Box::pin(self.relay.publish(batch.records)).await)),
+            other @ Trigger::Bus(_) => Err(other.unsupported()),
+        }
+    }
+}

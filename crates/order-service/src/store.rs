@@ -1,0 +1,278 @@
+//! What the API reads and writes in the tables.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
+};
+use aws_support::{Backoff, Fault};
+use domain::{Change, CustomerId, Lines, Money, Order, OrderId, PendingEvent, Product, ProductId};
+use tables::attribute::{
+    CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, EVENT, ORDER_ID, ORDER_STATUS, PRICE, PRODUCT_ID,
+    UPDATED_AT,
+};
+use tables::{BadItem, Item, text};
+
+use crate::settings::Settings;
+
+/// For keys that a batch left out, and for items that a transaction holds.
+const BACKOFF: Backoff =
+    Backoff { tries: 5, first: Duration::from_millis(25), longest: Duration::from_millis(400) };
+
+/// The tables, as the API uses them. Every read is consistent: a price or an
+/// order that is a moment old would be a wrong answer.
+#[derive(Debug)]
+pub(crate) struct Store {
+    client: Client,
+    settings: Settings,
+}
+
+/// What became of a new order.
+#[derive(Debug)]
+pub(crate) enum Inserted {
+    /// It was stored.
+    Now,
+    /// Its id was taken by this order.
+    Before(Box<Order>),
+}
+
+/// What became of a change of status.
+#[derive(Debug)]
+pub(crate) enum Changed {
+    /// It was made; the order as it is now.
+    Now(Box<Order>),
+    /// It is not legal for this order as it stands.
+    Refused(Box<Order>),
+    /// There is no such order.
+    NoOrder,
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) entries: Vec<T>,
+    /// The id behind which the next page begins, if there may be one.
+    pub(crate) last: Option<String>,
+}
+
+impl Store {
+    pub(crate) const fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings }
+    }
+
+    pub(crate) async fn customer_exists(&self, id: &CustomerId) -> Result<bool, Fault> {
+        let request = self.client.get_item().table_name(&self.settings.customers_table);
+        let request = request.key(CUSTOMER_ID, text(id)).projection_expression(CUSTOMER_ID);
+        let output = request.consistent_read(true).send().await.map_err(Fault::of)?;
+        Ok(output.item.is_some())
+    }
+
+    /// The prices of those products that exist.
+    pub(crate) async fn prices(&self, lines: &Lines) -> Result<BTreeMap<ProductId, Money>, Fault> {
+        let keys = lines.iter().map(|line| key(PRODUCT_ID, text(&line.product_id))).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        let wanted = wanted.projection_expression(format!("{PRODUCT_ID}, {PRICE}"));
+        let items = self.batch_get(&self.settings.products_table, wanted.build()).await?;
+        items.iter().map(|item| tables::price_from_item(item).map_err(bad_item)).collect()
+    }
+
+    /// Stores a new order. An id that is taken changes nothing.
+    pub(crate) async fn insert(&self, order: &Order) -> Result<Inserted, Fault> {
+        BACKOFF.while_contended(async || self.try_insert(order).await).await
+    }
+
+    async fn try_insert(&self, order: &Order) -> Result<Inserted, Fault> {
+        let request = self.client.put_item().table_name(&self.settings.orders_table);
+        let request = request
+            .set_item(Some(tables::order_to_item(order)))
+            .condition_expression(format!("attribute_not_exists({ORDER_ID})"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = request.send().await else {
+            return Ok(Inserted::Now);
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(taken)) => {
+                let stored = taken.item().ok_or_else(|| missing_item("PutItem"))?;
+                read_order(stored).map(|stored| Inserted::Before(Box::new(stored)))
+            }
+            _ => Err(Fault::of(error)),
+        }
+    }
+
+    pub(crate) async fn order(&self, id: &OrderId) -> Result<Option<Order>, Fault> {
+        let request = self.client.get_item().table_name(&self.settings.orders_table);
+        let request = request.key(ORDER_ID, text(id)).consistent_read(true);
+        let output = request.send().await.map_err(Fault::of)?;
+        output.item().map(read_order).transpose()
+    }
+
+    /// Makes a change, where it is legal, together with the event that it calls for.
+    pub(crate) async fn change(
+        &self,
+        id: &OrderId,
+        change: Change,
+        event: &PendingEvent,
+    ) -> Result<Changed, Fault> {
+        BACKOFF.while_contended(async || self.try_change(id, change, event).await).await
+    }
+
+    async fn try_change(&self, id: &OrderId, change: Change, event: &PendingEvent) -> Result<Changed, Fault> {
+        let mut request = self.client.update_item().table_name(&self.settings.orders_table);
+        let mut allowed = Vec::new();
+        for (n, status) in change.sources().enumerate() {
+            allowed.push(format!(":from{n}"));
+            request = request.expression_attribute_values(format!(":from{n}"), text(status));
+        }
+        let request = request
+            .key(ORDER_ID, text(id))
+            .update_expression("SET #status = :to, #updated = :now, #event = :event")
+            .condition_expression(format!("#status IN ({})", allowed.join(", ")))
+            .expression_attribute_names("#status", ORDER_STATUS)
+            .expression_attribute_names("#updated", UPDATED_AT)
+            .expression_attribute_names("#event", EVENT)
+            .expression_attribute_values(":to", text(change.target()))
+            .expression_attribute_values(":now", text(event.time))
+            .expression_attribute_values(":event", tables::pending_event_to_value(event))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match request.send().await {
+            Ok(output) => {
+                let new = output.attributes().ok_or_else(|| missing_item("UpdateItem"))?;
+                read_order(new).map(|new| Changed::Now(Box::new(new)))
+            }
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
+                    Some(old) => read_order(old).map(|old| Changed::Refused(Box::new(old))),
+                    None => Ok(Changed::NoOrder),
+                },
+                _ => Err(Fault::of(error)),
+            },
+        }
+    }
+
+    /// A customer's orders, newest first, behind the order `after`.
+    pub(crate) async fn orders_of(
+        &self,
+        customer: &CustomerId,
+        limit: i32,
+        after: Option<&Order>,
+    ) -> Result<Page<Order>, Fault> {
+        let request = self.client.query().table_name(&self.settings.orders_table);
+        let request = request
+            .index_name(CUSTOMER_ORDERS_INDEX)
+            .key_condition_expression(format!("{CUSTOMER_ID} = :customer"))
+            .expression_attribute_values(":customer", text(customer))
+            .scan_index_forward(false)
+            .limit(limit)
+            .set_exclusive_start_key(after.map(index_key));
+        let output = request.send().await.map_err(Fault::of)?;
+        let last = output.last_evaluated_key().map(|key| id_of(key, ORDER_ID)).transpose()?;
+        let ids = output.items().iter().map(|item| id_of(item, ORDER_ID)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Page { entries: self.orders_by_id(&ids).await?, last })
+    }
+
+    /// The orders of these ids, in this order.
+    async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, Fault> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let keys = ids.iter().map(|id| key(ORDER_ID, text(id))).collect();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+        let items = self.batch_get(&self.settings.orders_table, wanted.build()).await?;
+        let mut found = HashMap::with_capacity(items.len());
+        for item in &items {
+            let order = read_order(item)?;
+            found.insert(order.id.to_string(), order);
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    pub(crate) async fn product(&self, id: &ProductId) -> Result<Option<Product>, Fault> {
+        let request = self.client.get_item().table_name(&self.settings.products_table);
+        let request = request.key(PRODUCT_ID, text(id)).consistent_read(true);
+        let output = request.send().await.map_err(Fault::of)?;
+        output.item().map(read_product).transpose()
+    }
+
+    /// Some of the catalogue, behind the product `after`.
+    pub(crate) async fn products(
+        &self,
+        limit: i32,
+        after: Option<&ProductId>,
+    ) -> Result<Page<Product>, Fault> {
+        let request = self.client.scan().table_name(&self.settings.products_table);
+        let request = request
+            .consistent_read(true)
+            .limit(limit)
+            .set_exclusive_start_key(after.map(|id| key(PRODUCT_ID, text(id))));
+        let output = request.send().await.map_err(Fault::of)?;
+        let last = output.last_evaluated_key().map(|key| id_of(key, PRODUCT_ID)).transpose()?;
+        let entries = output.items().iter().map(read_product).collect::<Result<_, _>>()?;
+        Ok(Page { entries, last })
+    }
+
+    /// Reads items of one table, at most 100. DynamoDB may leave some out:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
+    async fn batch_get(
+        &self,
+        table: &str,
+        wanted: Result<KeysAndAttributes, aws_sdk_dynamodb::error::BuildError>,
+    ) -> Result<Vec<Item>, Fault> {
+        let mut wanted = wanted.map_err(|error| Fault::Broken(error.to_string()))?;
+        let mut found = Vec::new();
+        let mut tried = 0;
+        loop {
+            let request = self.client.batch_get_item().request_items(table, wanted);
+            let output = request.send().await.map_err(Fault::of)?;
+            found.extend(output.responses.unwrap_or_default().remove(table).unwrap_or_default());
+            match output.unprocessed_keys.unwrap_or_default().remove(table) {
+                None => return Ok(found),
+                Some(left_out) => wanted = left_out,
+            }
+            tried += 1;
+            if !BACKOFF.wait(tried).await {
+                return Err(Fault::Unavailable(format!("{table} keeps leaving out keys of a batch")));
+            }
+        }
+    }
+}
+
+fn key(name: &str, value: AttributeValue) -> Item {
+    [(name.to_owned(), value)].into()
+}
+
+/// The key of an order in the index of customers' orders.
+fn index_key(order: &Order) -> Item {
+    [
+        (ORDER_ID, text(&order.id)),
+        (CUSTOMER_ID, text(&order.customer_id)),
+        (CREATED_AT, text(order.created_at)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn id_of(item: &Item, name: &str) -> Result<String, Fault> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.cloned().ok_or_else(|| Fault::Broken(format!("an item without {name}")))
+}
+
+fn read_order(item: &Item) -> Result<Order, Fault> {
+    tables::order_from_item(item).map_err(bad_item)
+}
+
+fn read_product(item: &Item) -> Result<Product, Fault> {
+    tables::product_from_item(item).map_err(bad_item)
+}
+
+fn bad_item(error: BadItem) -> Fault {
+    Fault::Broken(error.to_string())
+}
+
+fn missing_item(operation: &str) -> Fault {
+    Fault::Broken(format!("{operation} answered without the item that it was asked for"))
+}
