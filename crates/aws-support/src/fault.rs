@@ -2,12 +2,13 @@
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
+use lambda_support::{Problem, ProblemKind};
 
 /// A call that did not come through. It may have taken effect all the same:
 /// whoever tries again must be prepared for that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// Somebody else's transaction held the item.
+    /// Others are at the same items: somebody's transaction, or too many at once.
     #[error("contention: {0}")]
     Contended(String),
     /// Throttled, timed out, cut off, or an error of the service: another try may succeed.
@@ -49,5 +50,37 @@ impl Fault {
             code if !answered || server_error || PASSING.contains(&code) => Self::Unavailable(text),
             _ => Self::Broken(text),
         }
+    }
+}
+
+/// What a client may know of a fault is whether to come back; the log has the rest.
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Contended(_) | Fault::Unavailable(_) => {
+                tracing::warn!(error = %fault, "an AWS service cannot answer now");
+                Self::new(ProblemKind::Busy, "the request may or may not have taken effect; repeat it")
+            }
+            Fault::Broken(_) => Self::internal(fault),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fault_that_passes_asks_the_client_to_come_back() {
+        let kind = |fault: Fault| Problem::from(fault).kind;
+        assert_eq!(kind(Fault::Contended("x".into())), ProblemKind::Busy);
+        assert_eq!(kind(Fault::Unavailable("x".into())), ProblemKind::Busy);
+        assert_eq!(kind(Fault::Broken("x".into())), ProblemKind::Internal);
+    }
+
+    #[test]
+    fn a_client_learns_no_details_of_a_fault() {
+        let problem = Problem::from(Fault::Broken("table Orders-1 at 10.0.0.1".into()));
+        assert_eq!(problem.detail, "the error is ours and was logged");
     }
 }

@@ -121,6 +121,32 @@ impl Order {
         }
     }
 
+    /// The order that another producer's event tells of: without prices,
+    /// without a request, and with nothing to publish.
+    #[must_use]
+    pub fn from_event(
+        id: OrderId,
+        customer_id: CustomerId,
+        lines: Lines,
+        total_amount: Option<Money>,
+        occurred_at: Timestamp,
+    ) -> Self {
+        let item = |line| LineItem { line, unit_price: None };
+        Self {
+            id,
+            customer_id,
+            status: OrderStatus::Placed,
+            items: Vec::from(lines).into_iter().map(item).collect(),
+            total_amount,
+            shortages: Vec::new(),
+            created_at: occurred_at,
+            updated_at: occurred_at,
+            request_hash: None,
+            stock_reserved: false,
+            event: None,
+        }
+    }
+
     /// The order as it was when it was placed: what the first answer to its
     /// request said, however far it has come since.
     #[must_use]

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
+use time::macros::{datetime, format_description};
 use time::{OffsetDateTime, UtcOffset};
 
 /// Always 24 characters, so that text sorts as time does.
@@ -25,6 +25,9 @@ pub struct Timestamp(OffsetDateTime);
 pub struct InvalidTimestamp;
 
 impl Timestamp {
+    /// The last that can be written with a year of four digits.
+    pub const MAX: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
+
     /// The time that many milliseconds after the Unix epoch.
     ///
     /// # Errors

@@ -1,1 +1,55 @@
-//! x
+//! InventoryServiceFunction: keeps the stock. It applies the events of orders
+//! (`consumer`, and a module for each kind of event) and shows what is on hand (`api`).
+
+mod api;
+mod consumer;
+mod failure;
+mod progress;
+mod release;
+mod reservation;
+mod settings;
+mod store;
+mod verdict;
+
+pub use failure::{BUSY, ILLEGAL_TRANSITION, INTERNAL, MALFORMED_EVENT, TOO_EARLY, UNKNOWN_VERSION};
+pub use settings::Settings;
+
+use aws_sdk_dynamodb::Client;
+use lambda_runtime::LambdaEvent;
+use lambda_support::{Answer, Failure, Trigger};
+use serde_json::value::RawValue;
+
+use crate::store::Store;
+
+/// The function: one value for the life of its process.
+#[derive(Debug)]
+pub struct InventoryService {
+    store: Store,
+}
+
+impl InventoryService {
+    /// Puts the function together from its client.
+    #[must_use]
+    pub const fn new(dynamodb: Client, settings: Settings) -> Self {
+        Self { store: Store::new(dynamodb, settings) }
+    }
+
+    /// Serves one invocation: a REST request, or an event of an order from the bus.
+    ///
+    /// # Errors
+    /// A [`Failure`] for an event that could not be applied, by its `error_type`:
+    /// [`MALFORMED_EVENT`], [`UNKNOWN_VERSION`] and [`ILLEGAL_TRANSITION`] are
+    /// permanent; [`TOO_EARLY`] and [`BUSY`] pass; [`INTERNAL`] needs somebody to
+    /// look. Also for an invocation by anything else.
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
+        match Trigger::parse(&event.payload)? {
+            // Boxed, so that the futures of both paths do not weigh on each other.
+            Trigger::Rest(request) => Ok(Box::pin(api::answer(&self.store, &request)).await.into()),
+            Trigger::Bus(event) => {
+                Box::pin(consumer::consume(&self.store, &event)).await?;
+                Ok(Answer::Done)
+            }
+            other @ Trigger::Stream(_) => Err(other.unsupported()),
+        }
+    }
+}

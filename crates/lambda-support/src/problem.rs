@@ -125,6 +125,18 @@ impl Problem {
         Self { kind, detail: detail.into(), errors: Vec::new() }
     }
 
+    /// There is no such route.
+    #[must_use]
+    pub fn no_such_route() -> Self {
+        Self::new(ProblemKind::NotFound, "there is no such route")
+    }
+
+    /// Our fault. The client learns no more than that; the log does.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request could not be served");
+        Self::new(ProblemKind::Internal, "the error is ours and was logged")
+    }
+
     /// A request that breaks rules. All of them are counted, and the first
     /// [`Violation::MAX_LISTED`] listed.
     #[must_use]

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use domain::CorrelationId;
+use domain::{CorrelationId, OrderId};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method};
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use crate::problem::{Problem, ProblemKind};
 
@@ -86,6 +87,25 @@ impl Request {
         [sent.as_deref(), self.request_id.as_deref()].into_iter().flatten().find_map(|text| text.parse().ok())
     }
 
+    /// Answers with what `route` comes to: its response, or its problem. Each
+    /// log line on the way carries the route and the correlation id, which the
+    /// client gets back, and the order id once it is [recorded](record_order_id).
+    pub async fn answer_with(&self, route: impl Future<Output = Result<Response, Problem>>) -> Response {
+        let correlation_id = self.correlation_id();
+        let span = tracing::info_span!(
+            "request",
+            route = %format_args!("{} {}", self.method, self.resource),
+            correlationId = correlation_id.as_ref().map(tracing::field::display),
+            orderId = tracing::field::Empty,
+        );
+        let response = route.instrument(span.clone()).await.unwrap_or_else(Response::from);
+        span.in_scope(|| tracing::info!(status = response.status, "answered"));
+        match correlation_id {
+            Some(id) => response.with_header(CORRELATION_ID, id.as_str()),
+            None => response,
+        }
+    }
+
     /// The body, once it is known to be declared as JSON, of a size that is
     /// read, and text.
     ///
@@ -115,6 +135,11 @@ impl Request {
         let detail = "send the header Content-Type: application/json";
         Err(Problem::new(ProblemKind::UnsupportedMediaType, detail))
     }
+}
+
+/// Tells the log which order the request is about.
+pub fn record_order_id(id: &OrderId) {
+    tracing::Span::current().record("orderId", tracing::field::display(id));
 }
 
 fn check_size(bytes: usize) -> Result<(), Problem> {

@@ -2,16 +2,14 @@
 
 use std::str::FromStr;
 
-use aws_support::Fault;
 use domain::{
     Change, CorrelationId, CustomerId, EventKind, IdempotencyKey, Order, OrderId, PendingEvent, PlaceOrder,
-    ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Timestamp, Violation,
+    ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Violation,
 };
-use lambda_support::clock::unix_millis;
-use lambda_support::rest::CORRELATION_ID;
+use lambda_support::clock::{now, unix_millis};
+use lambda_support::rest::record_order_id;
 use lambda_support::{Problem, ProblemKind, Request, Response};
 use serde::Serialize;
-use tracing::Instrument as _;
 
 use crate::cursor;
 use crate::store::{Changed, Inserted, Store};
@@ -51,20 +49,7 @@ impl Api {
 
     /// Answers a request: with what was asked for, or with a problem.
     pub(crate) async fn answer(&self, request: &Request) -> Response {
-        let correlation_id = request.correlation_id();
-        let span = tracing::info_span!(
-            "request",
-            route = %format_args!("{} {}", request.method, request.resource),
-            correlationId = correlation_id.as_ref().map(tracing::field::display),
-            orderId = tracing::field::Empty,
-        );
-        let answer = self.route(request).instrument(span.clone()).await;
-        let response = answer.unwrap_or_else(Response::from);
-        span.in_scope(|| tracing::info!(status = response.status, "answered"));
-        match correlation_id {
-            Some(id) => response.with_header(CORRELATION_ID, id.as_str()),
-            None => response,
-        }
+        request.answer_with(self.route(request)).await
     }
 
     async fn route(&self, request: &Request) -> Result<Response, Problem> {
@@ -81,7 +66,7 @@ impl Api {
             ("GET", "/customers/{customerId}/orders") => self.list_orders(request).await,
             ("GET", "/products") => self.list_products(request).await,
             ("GET", "/products/{productId}") => self.show_product(request).await,
-            _ => Err(Problem::new(ProblemKind::NotFound, "there is no such route")),
+            _ => Err(Problem::no_such_route()),
         }
     }
 
@@ -93,11 +78,11 @@ impl Api {
             Some(key) => OrderId::from_idempotency_key(&wanted.customer_id, key),
             None => fresh_order_id()?,
         };
-        record_order(&id);
+        record_order_id(&id);
         let order = match self.quote(&wanted).await? {
             Ok(quote) => {
                 let cause = cause(request, &id);
-                Order::place(id, wanted.customer_id, quote, hash.clone(), now()?, cause)
+                Order::place(id, wanted.customer_id, quote, hash.clone(), now(), cause)
             }
             // A retry is owed its first answer, whatever has left the catalogue since.
             Err(problem) => match self.stored_under(key.as_ref(), &id).await? {
@@ -105,7 +90,7 @@ impl Api {
                 None => return Err(problem),
             },
         };
-        match self.store.insert(&order).await.map_err(fault)? {
+        match self.store.insert(&order).await? {
             Inserted::Now => Ok(created(request, &order)),
             Inserted::Before(stored) => replay(request, *stored, &hash),
         }
@@ -113,7 +98,7 @@ impl Api {
 
     async fn quote(&self, wanted: &PlaceOrder) -> Result<Result<Quote, Problem>, Problem> {
         let customer = self.store.customer_exists(&wanted.customer_id);
-        let (known, prices) = tokio::try_join!(customer, self.store.prices(&wanted.lines)).map_err(fault)?;
+        let (known, prices) = tokio::try_join!(customer, self.store.prices(&wanted.lines))?;
         Ok(wanted.quote(known, &prices).map_err(unquotable))
     }
 
@@ -124,7 +109,7 @@ impl Api {
         id: &OrderId,
     ) -> Result<Option<Order>, Problem> {
         match key {
-            Some(_) => self.store.order(id).await.map_err(fault),
+            Some(_) => Ok(self.store.order(id).await?),
             None => Ok(None),
         }
     }
@@ -132,7 +117,7 @@ impl Api {
     /// `GET /order/{orderId}`
     async fn show(&self, request: &Request) -> Result<Response, Problem> {
         let id = order_id(request)?;
-        let order = self.store.order(&id).await.map_err(fault)?;
+        let order = self.store.order(&id).await?;
         order.map(|order| Response::ok(&order)).ok_or_else(|| no_order(&id))
     }
 
@@ -141,8 +126,8 @@ impl Api {
     /// repeat a request whose answer it has lost.
     async fn change(&self, request: &Request, change: Change, kind: EventKind) -> Result<Response, Problem> {
         let id = order_id(request)?;
-        let event = PendingEvent::new(&id, kind, now()?, cause(request, &id));
-        match self.store.change(&id, change, &event).await.map_err(fault)? {
+        let event = PendingEvent::new(&id, kind, now(), cause(request, &id));
+        match self.store.change(&id, change, &event).await? {
             Changed::Now(order) => Ok(Response::ok(&order)),
             Changed::Refused(order) if order.status == change.target() => Ok(Response::ok(&order)),
             Changed::Refused(order) => Err(illegal(&order, change)),
@@ -160,7 +145,7 @@ impl Api {
             None => None,
         };
         let page = self.store.orders_of(&customer, limit, after.as_ref());
-        let (known, page) = tokio::try_join!(self.store.customer_exists(&customer), page).map_err(fault)?;
+        let (known, page) = tokio::try_join!(self.store.customer_exists(&customer), page)?;
         if !known {
             return Err(unknown());
         }
@@ -171,7 +156,7 @@ impl Api {
     }
 
     async fn order_on_list(&self, id: &OrderId, customer: &CustomerId) -> Result<Order, Problem> {
-        let order = self.store.order(id).await.map_err(fault)?;
+        let order = self.store.order(id).await?;
         order
             .filter(|order| order.customer_id == *customer)
             .ok_or_else(|| Problem::invalid(vec![bad_token()]))
@@ -180,7 +165,7 @@ impl Api {
     /// `GET /products`
     async fn list_products(&self, request: &Request) -> Result<Response, Problem> {
         let (limit, after) = paging::<ProductId>(request)?;
-        let page = self.store.products(limit, after.as_ref()).await.map_err(fault)?;
+        let page = self.store.products(limit, after.as_ref()).await?;
         let next_token = page.last.as_deref().map(cursor::token);
         Ok(Response::ok(&ProductList { products: page.entries, next_token }))
     }
@@ -189,7 +174,7 @@ impl Api {
     async fn show_product(&self, request: &Request) -> Result<Response, Problem> {
         let unknown = || Problem::new(ProblemKind::NotFound, "there is no such product");
         let id: ProductId = request.path_parameter("productId").ok_or_else(unknown)?;
-        let product = self.store.product(&id).await.map_err(fault)?;
+        let product = self.store.product(&id).await?;
         product.map(|product| Response::ok(&product)).ok_or_else(unknown)
     }
 }
@@ -265,16 +250,12 @@ fn illegal(order: &Order, change: Change) -> Problem {
 fn order_id(request: &Request) -> Result<OrderId, Problem> {
     let id = request.path_parameter("orderId");
     let id = id.ok_or_else(|| Problem::new(ProblemKind::NotFound, "there is no such order"))?;
-    record_order(&id);
+    record_order_id(&id);
     Ok(id)
 }
 
 fn no_order(id: &OrderId) -> Problem {
     Problem::new(ProblemKind::NotFound, format!("there is no order {id}"))
-}
-
-fn record_order(id: &OrderId) {
-    tracing::Span::current().record("orderId", tracing::field::display(id));
 }
 
 /// What ties a change to the request that made it, or else to its order.
@@ -284,26 +265,6 @@ fn cause(request: &Request, id: &OrderId) -> CorrelationId {
 
 fn fresh_order_id() -> Result<OrderId, Problem> {
     let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(internal)?;
+    getrandom::fill(&mut random).map_err(Problem::internal)?;
     Ok(OrderId::from_time(unix_millis(), &random))
-}
-
-fn now() -> Result<Timestamp, Problem> {
-    Timestamp::from_unix_millis(unix_millis()).map_err(internal)
-}
-
-/// What a client may know of a fault: whether to come back.
-fn fault(fault: Fault) -> Problem {
-    match fault {
-        Fault::Contended(_) | Fault::Unavailable(_) => {
-            tracing::warn!(error = %fault, "the tables cannot answer now");
-            Problem::new(ProblemKind::Busy, "the request may or may not have taken effect; repeat it")
-        }
-        Fault::Broken(_) => internal(fault),
-    }
-}
-
-fn internal(error: impl std::fmt::Display) -> Problem {
-    tracing::error!(%error, "a request could not be served");
-    Problem::new(ProblemKind::Internal, "the error is ours and was logged")
 }

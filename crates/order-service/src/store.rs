@@ -6,16 +6,14 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_support::{Backoff, Fault};
 use domain::{Change, CustomerId, Lines, Money, Order, OrderId, PendingEvent, Product, ProductId};
 use tables::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, EVENT, ORDER_ID, ORDER_STATUS, PRICE, PRODUCT_ID,
     UPDATED_AT,
 };
-use tables::{BadItem, Item, text};
+use tables::{BadItem, Item, key, text};
 
 use crate::settings::Settings;
 
@@ -121,19 +119,13 @@ impl Store {
     }
 
     async fn try_change(&self, id: &OrderId, change: Change, event: &PendingEvent) -> Result<Changed, Fault> {
-        let mut request = self.client.update_item().table_name(&self.settings.orders_table);
-        let mut allowed = Vec::new();
-        for (n, status) in change.sources().enumerate() {
-            allowed.push(format!(":from{n}"));
-            request = request.expression_attribute_values(format!(":from{n}"), text(status));
-        }
+        let (legal, sources) = tables::legal_sources(change);
+        let request = self.client.update_item().table_name(&self.settings.orders_table);
         let request = request
+            .set_expression_attribute_values(Some(sources))
             .key(ORDER_ID, text(id))
-            .update_expression("SET #status = :to, #updated = :now, #event = :event")
-            .condition_expression(format!("#status IN ({})", allowed.join(", ")))
-            .expression_attribute_names("#status", ORDER_STATUS)
-            .expression_attribute_names("#updated", UPDATED_AT)
-            .expression_attribute_names("#event", EVENT)
+            .update_expression(format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {EVENT} = :event"))
+            .condition_expression(legal)
             .expression_attribute_values(":to", text(change.target()))
             .expression_attribute_values(":now", text(event.time))
             .expression_attribute_values(":event", tables::pending_event_to_value(event))
@@ -239,10 +231,6 @@ impl Store {
             }
         }
     }
-}
-
-fn key(name: &str, value: AttributeValue) -> Item {
-    [(name.to_owned(), value)].into()
 }
 
 /// The key of an order in the index of customers' orders.

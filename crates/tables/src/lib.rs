@@ -6,7 +6,7 @@ mod order;
 mod reader;
 mod stock;
 
-pub use order::{items_to_value, shortages_to_value};
+pub use order::{items_to_value, legal_sources, shortages_to_value};
 pub use order::{order_from_item, order_to_item, pending_event_from_item, pending_event_to_value};
 pub use reader::BadItem;
 pub use stock::{price_from_item, product_from_item, stock_from_item};
@@ -17,6 +17,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 
 /// An item as DynamoDB holds it.
 pub type Item = HashMap<String, AttributeValue>;
+
+/// The key of an item.
+#[must_use]
+pub fn key(name: &str, value: AttributeValue) -> Item {
+    [(name.to_owned(), value)].into()
+}
 
 /// A text attribute.
 pub fn text(value: impl std::fmt::Display) -> AttributeValue {

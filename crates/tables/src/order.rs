@@ -1,7 +1,7 @@
 //! Items of the Orders table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Line, LineItem, Order, PendingEvent, Quantity, RequestHash, Shortage};
+use domain::{Change, Line, LineItem, Order, PendingEvent, Quantity, RequestHash, Shortage};
 
 use crate::attribute::{
     AVAILABLE, CREATED_AT, CUSTOMER_ID, EVENT, EVENT_CORRELATION_ID, EVENT_ID, EVENT_TIME, EVENT_TYPE, ITEMS,
@@ -88,6 +88,15 @@ pub fn pending_event_to_value(event: &PendingEvent) -> AttributeValue {
         (EVENT_TIME, text(event.time)),
         (EVENT_CORRELATION_ID, text(&event.correlation_id)),
     ])
+}
+
+/// The condition that an order's status is one from which `change` is legal,
+/// for example `OrderStatus IN (:from0, :from1)`, and the values that it uses.
+#[must_use]
+pub fn legal_sources(change: Change) -> (String, Item) {
+    let values: Vec<_> = change.sources().enumerate().map(|(n, s)| (format!(":from{n}"), text(s))).collect();
+    let names: Vec<_> = values.iter().map(|(name, _)| name.as_str()).collect();
+    (format!("{ORDER_STATUS} IN ({})", names.join(", ")), values.into_iter().collect())
 }
 
 /// The attribute that holds the line items.
@@ -184,6 +193,13 @@ mod tests {
             ..full
         };
         assert_eq!(order_from_item(&order_to_item(&bare)), Ok(bare));
+    }
+
+    #[test]
+    fn a_change_is_conditional_on_the_statuses_that_allow_it() {
+        let (condition, values) = legal_sources(Change::Cancel);
+        assert_eq!(condition, "OrderStatus IN (:from0, :from1)");
+        assert_eq!(values, [(":from0".into(), text("Placed")), (":from1".into(), text("Confirmed"))].into());
     }
 
     #[test]
