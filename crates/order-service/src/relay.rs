@@ -195,3 +195,57 @@ fn answer(first_failed: Option<usize>, mut sequence_numbers: Vec<Option<String>>
     }));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(position: usize, detail_bytes: usize) -> Outgoing {
+        let order_id: OrderId = format!("order-{position}").parse().unwrap();
+        let event_id = EventId::of(&order_id, domain::EventKind::Placed);
+        let entry = PutEventsRequestEntry::builder().source(SOURCE).detail_type("OrderPlaced");
+        let entry = entry.detail("x".repeat(detail_bytes)).build();
+        Outgoing { position, order_id, event_id, entry }
+    }
+
+    fn cut(sizes: &[usize]) -> Vec<Vec<usize>> {
+        let events = sizes.iter().enumerate().map(|(position, size)| event(position, *size)).collect();
+        let positions = |chunk: Vec<Outgoing>| chunk.iter().map(|event| event.position).collect();
+        chunks(events).into_iter().map(positions).collect()
+    }
+
+    #[test]
+    fn a_call_carries_at_most_ten_entries() {
+        assert_eq!(cut(&[]), Vec::<Vec<usize>>::new());
+        assert_eq!(cut(&[1; 11]), [(0..10).collect::<Vec<_>>(), vec![10]]);
+    }
+
+    #[test]
+    fn a_call_stays_within_the_size_that_eventbridge_takes() {
+        let frame = size(&event(0, 0).entry);
+        assert_eq!(frame, 14 + "ecommerce.order".len() + "OrderPlaced".len());
+        let half = MAX_BYTES / 2 - frame;
+        assert_eq!(cut(&[half, half]), [vec![0, 1]]);
+        assert_eq!(cut(&[half, half + 1]), [vec![0], vec![1]]);
+        assert_eq!(cut(&[half, half, 1]), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn what_the_answer_does_not_say_is_published_is_not() {
+        let taken = PutEventsResultEntry::builder().event_id("1").build();
+        let failed = PutEventsResultEntry::builder().error_code("InternalFailure").build();
+        let silent = PutEventsResultEntry::builder().build();
+        let events = (0..4).map(|position| event(position, 1)).collect();
+        let refused = refused(events, &[failed, taken, silent]);
+        assert_eq!(refused.iter().map(|event| event.position).collect::<Vec<_>>(), [0, 2, 3]);
+    }
+
+    #[test]
+    fn the_first_record_that_failed_is_where_to_begin_again() {
+        let numbers = || vec![Some("100".to_owned()), Some("200".to_owned())];
+        assert!(answer(None, numbers()).batch_item_failures.is_empty());
+        let failures = answer(Some(1), numbers()).batch_item_failures;
+        assert_eq!(failures.len(), 1);
+        assert_eq!(failures[0].item_identifier.as_deref(), Some("200"));
+    }
+}
