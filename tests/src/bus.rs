@@ -1,0 +1,264 @@
+//! An EventBridge endpoint that takes events, keeps them for the test, and
+//! fails when it is told to.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use aws_sdk_eventbridge::Client as EventBridge;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::aws_error::{AwsError, json_response};
+use crate::clients::{REGION, eventbridge_client};
+use crate::http::{Cut, Request, Response, Server};
+
+/// The bus that events belong on.
+pub const BUS_NAME: &str = "orders-bus";
+
+/// The most entries of one call.
+const MAX_ENTRIES: usize = 10;
+
+/// The most bytes of all entries of one call, as the API reference has it;
+/// regions that take 1 MB take this too.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>
+const MAX_BYTES: usize = 256 * 1024;
+
+/// What EventBridge counts for an entry's time.
+const TIME_BYTES: usize = 14;
+
+/// How the bus meets one call.
+#[derive(Debug, Clone)]
+pub enum Reaction {
+    /// As it should.
+    Accept,
+    /// HTTP 200, but the entries at these positions are refused with these error codes.
+    Refuse(Vec<(usize, &'static str)>),
+    /// The whole call is refused.
+    Fail(AwsError),
+    /// The connection is cut before anything is accepted.
+    LoseRequest,
+    /// The entries are accepted, then the connection is cut without an answer.
+    LoseAnswer,
+}
+
+/// An entry of a PutEvents call.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[allow(missing_docs, reason = "the fields carry the names of the API")]
+pub struct Entry {
+    pub event_bus_name: Option<String>,
+    pub source: Option<String>,
+    pub detail_type: Option<String>,
+    pub detail: Option<String>,
+    #[serde(default)]
+    pub resources: Vec<String>,
+    pub time: Option<f64>,
+}
+
+/// An event that the bus accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// The id that EventBridge gave it, new for each time it is accepted.
+    pub id: String,
+    /// The entry that it came as.
+    pub entry: Entry,
+}
+
+impl Published {
+    /// The event's type.
+    #[must_use]
+    pub fn detail_type(&self) -> &str {
+        self.entry.detail_type.as_deref().unwrap_or_default()
+    }
+
+    /// The event's detail, as it was written.
+    #[must_use]
+    pub fn detail_text(&self) -> &str {
+        self.entry.detail.as_deref().unwrap_or_default()
+    }
+
+    /// The event's detail.
+    #[must_use]
+    pub fn detail(&self) -> Value {
+        serde_json::from_str(self.detail_text()).expect("a detail in JSON")
+    }
+
+    /// The event as a rule hands it to its targets, the detail as it was written.
+    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html>
+    #[must_use]
+    pub fn envelope(&self) -> Box<RawValue> {
+        let head = json!({
+            "version": "0", "id": self.id, "detail-type": self.entry.detail_type, "source": self.entry.source,
+            "account": "000000000000", "time": "2025-01-01T00:00:00Z", "region": REGION,
+            "resources": self.entry.resources,
+        });
+        let head = head.to_string();
+        let head = head.strip_suffix('}').expect("an object");
+        RawValue::from_string(format!(r#"{head},"detail":{}}}"#, self.detail_text()))
+            .expect("an event in JSON")
+    }
+}
+
+/// An endpoint of EventBridge with one bus.
+#[derive(Debug)]
+pub struct Bus {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    script: VecDeque<Reaction>,
+    otherwise: Reaction,
+    calls: Vec<Vec<Entry>>,
+    published: Vec<Published>,
+    taken: usize,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            script: VecDeque::new(),
+            otherwise: Reaction::Accept,
+            calls: Vec::new(),
+            published: Vec::new(),
+            taken: 0,
+        }
+    }
+}
+
+impl Bus {
+    pub(crate) fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| {
+            let answer = shared.lock().expect("the state of the bus").put_events(&request);
+            async move { answer }
+        });
+        Self { server, state }
+    }
+
+    /// A client of this bus.
+    #[must_use]
+    pub fn client(&self) -> EventBridge {
+        eventbridge_client(&self.server.url)
+    }
+
+    /// Meets the next calls with these reactions, one each. An SDK client
+    /// makes three calls before it gives up on one that fails as a whole.
+    pub fn script(&self, reactions: impl IntoIterator<Item = Reaction>) {
+        self.lock().script.extend(reactions);
+    }
+
+    /// Meets every call that no script is left for with this reaction.
+    pub fn otherwise(&self, reaction: Reaction) {
+        self.lock().otherwise = reaction;
+    }
+
+    /// The entries of each call, whatever became of them, retries of the SDK included.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Vec<Entry>> {
+        self.lock().calls.clone()
+    }
+
+    /// Every event that was accepted, oldest first.
+    #[must_use]
+    pub fn published(&self) -> Vec<Published> {
+        self.lock().published.clone()
+    }
+
+    /// The events that were accepted since this was last asked for.
+    #[must_use]
+    pub fn take(&self) -> Vec<Published> {
+        let mut state = self.lock();
+        let new = state.published[state.taken..].to_vec();
+        state.taken = state.published.len();
+        new
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("the state of the bus")
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutEvents {
+    entries: Vec<Entry>,
+}
+
+impl State {
+    fn put_events(&mut self, request: &Request) -> Result<Response, Cut> {
+        let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+        assert_eq!(target, Some("AWSEvents.PutEvents"), "the bus knows no other operation");
+        let PutEvents { entries } = serde_json::from_slice(request.body()).expect("a PutEvents in JSON");
+        self.calls.push(entries.clone());
+        match self.script.pop_front().unwrap_or_else(|| self.otherwise.clone()) {
+            Reaction::Accept => Ok(self.accept(entries, &[])),
+            Reaction::Refuse(refused) => Ok(self.accept(entries, &refused)),
+            Reaction::Fail(error) => Ok(error.response()),
+            Reaction::LoseRequest => Err(Cut),
+            Reaction::LoseAnswer => {
+                self.accept(entries, &[]);
+                Err(Cut)
+            }
+        }
+    }
+
+    fn accept(&mut self, entries: Vec<Entry>, refused: &[(usize, &str)]) -> Response {
+        if let Some(error) = fault_of_call(&entries) {
+            return error.response();
+        }
+        let results: Vec<Value> = entries
+            .into_iter()
+            .enumerate()
+            .map(|(position, entry)| {
+                let told = refused.iter().find(|(at, _)| *at == position).map(|(_, code)| *code);
+                self.accept_entry(entry, told)
+            })
+            .collect();
+        let failed = results.iter().filter(|result| result.get("ErrorCode").is_some()).count();
+        json_response(200, &json!({"FailedEntryCount": failed, "Entries": results}))
+    }
+
+    fn accept_entry(&mut self, entry: Entry, refused: Option<&str>) -> Value {
+        if let Some(code) = refused.or_else(|| fault_of_entry(&entry)) {
+            return json!({"ErrorCode": code, "ErrorMessage": format!("{code} happened")});
+        }
+        let id = Uuid::now_v7().to_string();
+        self.published.push(Published { id: id.clone(), entry });
+        json!({"EventId": id})
+    }
+}
+
+fn fault_of_call(entries: &[Entry]) -> Option<AwsError> {
+    let invalid = |message: &str| Some(AwsError::new(400, "ValidationException", message));
+    if entries.is_empty() || entries.len() > MAX_ENTRIES {
+        let count = entries.len();
+        return invalid(&format!(
+            "1 validation error detected: 'entries' must have 1 to 10 members, not {count}"
+        ));
+    }
+    if entries.iter().map(size_of).sum::<usize>() > MAX_BYTES {
+        return invalid("Total size of the entries in the request is over the limit.");
+    }
+    None
+}
+
+fn fault_of_entry(entry: &Entry) -> Option<&'static str> {
+    let text = |field: &Option<String>| field.as_deref().is_some_and(|text| !text.is_empty());
+    if !text(&entry.source) || !text(&entry.detail_type) || !text(&entry.detail) {
+        return Some("InvalidArgument");
+    }
+    let detail: Option<Value> = entry.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok());
+    (!detail.is_some_and(|detail| detail.is_object())).then_some("MalformedDetail")
+}
+
+/// The size of an entry as EventBridge counts it.
+fn size_of(entry: &Entry) -> usize {
+    let texts = [&entry.source, &entry.detail_type, &entry.detail].into_iter().flatten();
+    let texts = texts.chain(&entry.resources).map(String::len).sum::<usize>();
+    texts + entry.time.map_or(0, |_| TIME_BYTES)
+}

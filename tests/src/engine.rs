@@ -1,0 +1,31 @@
+//! The DynamoDB that the tests run on.
+
+use std::env;
+use std::sync::LazyLock;
+
+use dynoxide::Database;
+use tokio::net::TcpListener;
+
+use crate::background;
+use crate::http;
+
+static ENDPOINT: LazyLock<String> = LazyLock::new(|| match env::var("DYNAMODB_ENDPOINT") {
+    Ok(endpoint) if !endpoint.is_empty() => endpoint.trim_end_matches('/').to_owned(),
+    _ => start_embedded(),
+});
+
+/// The URL of the engine: the one that `DYNAMODB_ENDPOINT` names, or one
+/// inside this process, which lives as long as the process does.
+pub(crate) fn endpoint() -> &'static str {
+    &ENDPOINT
+}
+
+fn start_embedded() -> String {
+    let (listener, url) = http::bind();
+    let database = Database::memory().expect("an embedded database");
+    background::detach(async move {
+        let listener = TcpListener::from_std(listener).expect("a listener");
+        dynoxide::server::serve_on(listener, database).await;
+    });
+    url
+}

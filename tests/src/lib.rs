@@ -1,0 +1,35 @@
+//! What the integration tests stand on: a shop of their own each, with the
+//! tables of template.yaml on a DynamoDB engine, a bus that takes events, a
+//! proxy that makes DynamoDB fail on demand, and the calls that AWS would make.
+//!
+//! Nothing has to be installed: the engine runs inside the test process. With
+//! `DYNAMODB_ENDPOINT` set, the same tests run against that endpoint instead,
+//! for example DynamoDB Local.
+
+// A harness that cannot go on has nobody to hand an error to: the test fails.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod aws_error;
+mod background;
+mod bus;
+pub mod call;
+mod clients;
+mod engine;
+mod http;
+mod pattern;
+mod proxy;
+mod seed;
+mod shop;
+mod stream;
+mod template;
+mod wire;
+
+pub use aws_error::AwsError;
+pub use bus::{BUS_NAME, Bus, Entry, Published, Reaction};
+pub use call::Reply;
+pub use clients::{REGION, dynamodb_client, eventbridge_client};
+pub use pattern::matches;
+pub use proxy::{Gate, On, Proxy};
+pub use shop::{Shop, Snapshot, TableNames};
+pub use stream::StreamReader;
+pub use template::{order_event_pattern, stream_filters};

@@ -1,0 +1,81 @@
+//! What the tests take from template.yaml, so that they cannot drift from what
+//! is deployed: tables, the filter of the stream and the rule of the bus.
+
+use std::fs;
+use std::sync::LazyLock;
+
+use serde_json::{Map, Value, json};
+
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+
+/// Properties of a table that CloudFormation and CreateTable share.
+const TABLE_PROPERTIES: [&str; 5] =
+    ["AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes"];
+
+/// The resources by logical id. Short forms such as `!Ref` read as their bare
+/// arguments: nothing that is taken from here uses them.
+static RESOURCES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
+    let text = fs::read_to_string(PATH).unwrap_or_else(|error| panic!("{PATH}: {error}"));
+    let template: Value = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{PATH}: {error}"));
+    template["Resources"].as_object().expect("resources").clone()
+});
+
+/// The request that creates the table of a logical id under the name `name`.
+pub(crate) fn create_table(logical_id: &str, name: &str) -> Value {
+    let properties = properties(logical_id, "AWS::DynamoDB::Table");
+    let mut request = json!({"TableName": name});
+    for property in TABLE_PROPERTIES {
+        if let Some(value) = properties.get(property) {
+            request[property] = value.clone();
+        }
+    }
+    if let Some(view) = properties.get("StreamSpecification") {
+        request["StreamSpecification"] = view.clone();
+        request["StreamSpecification"]["StreamEnabled"] = true.into();
+    }
+    request
+}
+
+/// The name of the key of a table, which has no sort key.
+pub(crate) fn key_of(logical_id: &str) -> &'static str {
+    let schema =
+        properties(logical_id, "AWS::DynamoDB::Table")["KeySchema"].as_array().expect("a key schema");
+    assert_eq!(schema.len(), 1, "{logical_id} has a key of one attribute");
+    schema[0]["AttributeName"].as_str().expect("a name")
+}
+
+/// The pattern of the rule that hands events to InventoryServiceFunction.
+#[must_use]
+pub fn order_event_pattern() -> &'static Value {
+    &properties("OrderEventRule", "AWS::Events::Rule")["EventPattern"]
+}
+
+/// The filters of the stream of the Orders table: a record must match one.
+#[must_use]
+pub fn stream_filters() -> Vec<Value> {
+    let filters = stream_mapping()["FilterCriteria"]["Filters"].as_array().expect("filters of the stream");
+    let pattern = |filter: &Value| {
+        serde_json::from_str(filter["Pattern"].as_str().expect("a pattern")).expect("a pattern in JSON")
+    };
+    filters.iter().map(pattern).collect()
+}
+
+/// How many records one invocation gets at most.
+pub(crate) fn stream_batch_size() -> usize {
+    let size = stream_mapping()["BatchSize"].as_u64().expect("a batch size");
+    usize::try_from(size).expect("a batch size")
+}
+
+/// The mapping of the stream to OrderServiceFunction.
+fn stream_mapping() -> &'static Value {
+    let function = properties("OrderServiceFunction", "AWS::Serverless::Function");
+    let events = function["Events"].as_object().expect("events of the function");
+    let mapping = events.values().find(|event| event["Type"] == "DynamoDB");
+    &mapping.expect("a stream of the function")["Properties"]
+}
+
+fn properties(logical_id: &str, kind: &str) -> &'static Value {
+    let resource = RESOURCES.get(logical_id).unwrap_or_else(|| panic!("{PATH} has no {logical_id}"));
+    assert_eq!(resource["Type"], kind, "{logical_id}");
+    &resource["Properties"]
+}

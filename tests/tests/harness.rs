@@ -1,0 +1,477 @@
+//! The harness itself: that the engine keeps the promises of DynamoDB that the
+//! functions build on, and that bus, proxy and stream do what tests ask of them.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
+};
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use lambda_support::Trigger;
+use serde_json::json;
+use tables::{Item, number, text};
+use tests::{AwsError, BUS_NAME, Reaction, Shop, call, matches};
+
+// The engine
+
+#[tokio::test]
+async fn a_shop_opens_with_the_seed_data_and_apart_from_all_others() {
+    let (shop, other) = (Shop::open().await, Shop::empty().await);
+    let seeded = shop.snapshot().await;
+    let ids = |table: &std::collections::BTreeMap<String, Item>| table.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(ids(&seeded.orders), ["001"]);
+    assert_eq!(ids(&seeded.customers), ["001", "002"]);
+    assert_eq!(ids(&seeded.products), ["001", "002"]);
+    assert_eq!((shop.stock_of("001").await, shop.stock_of("002").await), (150, 200));
+    assert_eq!(shop.order("001").await.unwrap().total_amount, Some("279.98".parse().unwrap()));
+    assert!(other.snapshot().await.inventory.is_empty());
+
+    shop.set_stock("001", 7).await;
+    assert_ne!(shop.snapshot().await, seeded, "a snapshot shows every change");
+    assert_eq!(shop.stock_of("001").await, 7);
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_changes_nothing_and_returns_the_old_item() {
+    let shop = Shop::open().await;
+    let before = shop.snapshot().await;
+    let request = shop.direct().put_item().table_name(&shop.tables.inventory);
+    let refused = request
+        .item("ProductId", text("001"))
+        .condition_expression("attribute_not_exists(ProductId)")
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .send()
+        .await
+        .unwrap_err()
+        .into_service_error();
+    assert!(refused.is_conditional_check_failed_exception(), "{refused:?}");
+    assert_eq!(old_quantity_of_put(&refused), Some(&number(150)));
+    assert_eq!(shop.snapshot().await, before);
+}
+
+fn old_quantity_of_put(
+    error: &aws_sdk_dynamodb::operation::put_item::PutItemError,
+) -> Option<&AttributeValue> {
+    use aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException;
+    match error {
+        ConditionalCheckFailedException(failed) => failed.item()?.get("Quantity"),
+        _ => None,
+    }
+}
+
+/// Takes pieces of a product out of the inventory, if there are enough.
+fn take(shop: &Shop, product: &str, pieces: u64) -> TransactWriteItem {
+    let update = Update::builder()
+        .table_name(&shop.tables.inventory)
+        .key("ProductId", text(product))
+        .update_expression("SET Quantity = Quantity - :pieces")
+        .condition_expression("Quantity >= :pieces")
+        .expression_attribute_values(":pieces", number(pieces))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    TransactWriteItem::builder().update(update.build().unwrap()).build()
+}
+
+fn insert_order(shop: &Shop, id: &str) -> TransactWriteItem {
+    let put = Put::builder()
+        .table_name(&shop.tables.orders)
+        .item("OrderId", text(id))
+        .condition_expression("attribute_not_exists(OrderId)");
+    TransactWriteItem::builder().put(put.build().unwrap()).build()
+}
+
+/// Runs a transaction; the reasons why it was canceled, if it was.
+async fn transact(
+    client: &aws_sdk_dynamodb::Client,
+    items: impl IntoIterator<Item = TransactWriteItem>,
+) -> Result<(), Vec<CancellationReason>> {
+    let request = client.transact_write_items().set_transact_items(Some(items.into_iter().collect()));
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Ok(_) => Ok(()),
+        Err(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+            Err(canceled.cancellation_reasons().to_vec())
+        }
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn codes(reasons: &[CancellationReason]) -> Vec<&str> {
+    reasons.iter().map(|reason| reason.code().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_transaction_takes_effect_whole_or_not_at_all_and_says_why() {
+    let shop = Shop::open().await;
+    let before = shop.snapshot().await;
+
+    let wanted = [take(&shop, "001", 150), take(&shop, "002", 201), insert_order(&shop, "001")];
+    let reasons = transact(shop.direct(), wanted).await.unwrap_err();
+    assert_eq!(codes(&reasons), ["None", "ConditionalCheckFailed", "ConditionalCheckFailed"]);
+    assert_eq!(reasons[1].item().unwrap()["Quantity"], number(200), "the old item tells what there was");
+    assert_eq!(reasons[2].item(), None, "no old item where none was asked for");
+    assert_eq!(shop.snapshot().await, before);
+
+    let wanted = [take(&shop, "001", 150), take(&shop, "002", 199), insert_order(&shop, "new")];
+    assert_eq!(transact(shop.direct(), wanted).await, Ok(()));
+    assert_eq!((shop.stock_of("001").await, shop.stock_of("002").await), (0, 1));
+    assert!(shop.order_item("new").await.is_some());
+}
+
+#[tokio::test]
+async fn a_missing_item_fails_a_condition_on_it_without_an_old_item() {
+    let shop = Shop::open().await;
+    let reasons = transact(shop.direct(), [take(&shop, "404", 1)]).await.unwrap_err();
+    assert_eq!(codes(&reasons), ["ConditionalCheckFailed"]);
+    assert!(reasons[0].item().is_none_or(Item::is_empty), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn concurrent_transactions_never_take_more_than_there_is() {
+    let shop = Shop::open().await;
+    shop.set_stock("001", 5).await;
+    let mut takers = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (client, item) = (shop.direct().clone(), take(&shop, "001", 1));
+        takers.spawn(async move { transact(&client, [item]).await.is_ok() });
+    }
+    let taken = takers.join_all().await.into_iter().filter(|ok| *ok).count();
+    assert_eq!((taken, shop.stock_of("001").await), (5, 0));
+}
+
+#[tokio::test]
+async fn the_index_of_customers_lists_their_orders_by_time_with_keys_only() {
+    let shop = Shop::open().await;
+    let newer = Item::from([
+        ("OrderId".to_owned(), text("newer")),
+        ("CustomerId".to_owned(), text("001")),
+        ("CreatedAt".to_owned(), text("2025-02-01T00:00:00.000Z")),
+        ("TotalAmount".to_owned(), number(1)),
+    ]);
+    shop.put(&shop.tables.orders, newer).await;
+    let request = shop.direct().query().table_name(&shop.tables.orders).index_name("CustomerOrders");
+    let request = request.key_condition_expression("CustomerId = :id").scan_index_forward(false);
+    let page = request.expression_attribute_values(":id", text("001")).send().await.unwrap();
+    let ids: Vec<_> = page.items().iter().map(|item| item["OrderId"].as_s().unwrap().as_str()).collect();
+    assert_eq!(ids, ["newer", "001"]);
+    assert!(page.items().iter().all(|item| item.len() == 3), "{:?}", page.items());
+}
+
+// The stream
+
+#[tokio::test]
+async fn the_stream_delivers_each_change_once_in_the_shape_of_lambda() {
+    let shop = Shop::empty().await;
+    let mut stream = shop.order_stream().await;
+    assert!(stream.read().await.is_empty());
+
+    let order = |status: &str| {
+        Item::from([("OrderId".to_owned(), text("o1")), ("OrderStatus".to_owned(), text(status))])
+    };
+    shop.put(&shop.tables.orders, order("Placed")).await;
+    let inserted = stream.read().await;
+    shop.put(&shop.tables.orders, order("Canceled")).await;
+    let modified = stream.read().await;
+    assert_eq!((inserted.len(), modified.len(), stream.read().await.len()), (1, 1, 0));
+
+    let record = &modified[0];
+    assert_eq!(record["eventName"], "MODIFY");
+    assert_eq!(record["eventSource"], "aws:dynamodb");
+    assert_eq!(record["awsRegion"], tests::REGION);
+    assert!(record["eventSourceARN"].as_str().unwrap().contains(&shop.tables.orders), "{record}");
+    let images = &record["dynamodb"];
+    assert_eq!(images["Keys"], json!({"OrderId": {"S": "o1"}}));
+    assert_eq!(images["OldImage"], json!({"OrderId": {"S": "o1"}, "OrderStatus": {"S": "Placed"}}));
+    assert_eq!(images["NewImage"], json!({"OrderId": {"S": "o1"}, "OrderStatus": {"S": "Canceled"}}));
+    assert_eq!(images["StreamViewType"], "NEW_AND_OLD_IMAGES");
+    assert_eq!(inserted[0]["eventName"], "INSERT");
+    assert_eq!(inserted[0]["dynamodb"].get("OldImage"), None);
+    let number =
+        |record: &serde_json::Value| record["dynamodb"]["SequenceNumber"].as_str().unwrap().to_owned();
+    assert!(number(&inserted[0]) < number(record), "sequence numbers rise");
+
+    let batch = call::stream(&[inserted[0].clone(), record.clone()]);
+    match Trigger::parse(&batch.payload) {
+        Ok(Trigger::Stream(event)) => assert_eq!(event.records.len(), 2),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_filter_of_the_stream_lets_through_what_carries_an_event() {
+    let shop = Shop::open().await;
+    let mut order = shop.order("001").await.unwrap();
+    let correlation = "c1".parse().unwrap();
+    let now = order.created_at;
+    order.event = Some(domain::PendingEvent::new(&order.id, domain::EventKind::Placed, now, correlation));
+    shop.put_order(&order).await;
+    let records = shop.order_stream().await.read().await;
+    let let_through = |record| tests::stream_filters().iter().any(|filter| matches(filter, record));
+    let through: Vec<bool> = records.iter().map(let_through).collect();
+    assert_eq!(through, [false, true], "the seed data's order carries no event, its change does");
+}
+
+// The proxy
+
+#[tokio::test]
+async fn the_proxy_passes_calls_on_and_takes_them_down() {
+    let shop = Shop::open().await;
+    let client = shop.proxy.client();
+    assert_eq!(transact(&client, [take(&shop, "001", 1)]).await, Ok(()));
+    let reasons = transact(&client, [take(&shop, "001", 150)]).await.unwrap_err();
+    assert_eq!(reasons[0].item().unwrap()["Quantity"], number(149));
+    let missing = client.get_item().table_name(&shop.tables.orders).key("OrderId", text("404"));
+    assert_eq!(missing.send().await.unwrap().item, None);
+
+    let calls = shop.proxy.calls_by_operation();
+    assert_eq!(calls, [("GetItem".to_owned(), 1), ("TransactWriteItems".to_owned(), 2)].into());
+    assert_eq!(shop.proxy.requests("GetItem")[0]["Key"], json!({"OrderId": {"S": "404"}}));
+    shop.proxy.reset();
+    assert_eq!(shop.proxy.calls("GetItem"), 0);
+}
+
+#[tokio::test]
+async fn a_transaction_can_be_made_to_conflict_on_the_calls_that_are_named() {
+    let shop = Shop::open().await;
+    let client = shop.proxy.client();
+    let conflict = AwsError::transaction_canceled(&["TransactionConflict", "None"]);
+    shop.proxy.on("TransactWriteItems").nth(2).times(2).fail(conflict);
+    let attempt = || transact(&client, [take(&shop, "001", 1), take(&shop, "002", 1)]);
+
+    assert_eq!(attempt().await, Ok(()));
+    for _ in 0..2 {
+        let reasons = attempt().await.unwrap_err();
+        assert_eq!(codes(&reasons), ["TransactionConflict", "None"]);
+        assert_eq!(reasons[0].message(), Some("Transaction is ongoing for the item"));
+    }
+    assert_eq!(attempt().await, Ok(()));
+    assert_eq!((shop.stock_of("001").await, shop.proxy.calls("TransactWriteItems")), (148, 4));
+}
+
+#[tokio::test]
+async fn every_injected_error_reads_as_what_it_is() {
+    let shop = Shop::open().await;
+    let before = shop.snapshot().await;
+    for (error, code) in [
+        (AwsError::transaction_conflict(), "TransactionConflictException"),
+        (AwsError::throughput_exceeded(), "ProvisionedThroughputExceededException"),
+        (AwsError::throttled(), "ThrottlingException"),
+        (AwsError::internal(), "InternalServerError"),
+        (AwsError::unavailable(), "ServiceUnavailable"),
+        (AwsError::access_denied(), "AccessDeniedException"),
+    ] {
+        shop.proxy.on("PutItem").always().fail(error);
+        let request = shop.proxy.client().put_item().table_name(&shop.tables.orders);
+        let failed = request.item("OrderId", text("o1")).send().await.unwrap_err();
+        assert_eq!(failed.code(), Some(code));
+        shop.proxy.reset();
+    }
+    assert_eq!(shop.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn the_sdk_gives_up_on_a_passing_error_after_three_calls() {
+    let shop = Shop::open().await;
+    let put = |id: &str| {
+        let request = shop.proxy.client().put_item().table_name(&shop.tables.orders);
+        request.item("OrderId", text(id)).send()
+    };
+    shop.proxy.on("PutItem").times(2).fail(AwsError::throttled());
+    assert!(put("o1").await.is_ok());
+    shop.proxy.on("PutItem").times(3).fail(AwsError::internal());
+    assert!(put("o2").await.is_err());
+    assert_eq!(shop.proxy.calls("PutItem"), 6);
+    assert!(shop.order_item("o1").await.is_some());
+    assert!(shop.order_item("o2").await.is_none());
+}
+
+#[tokio::test]
+async fn a_lost_answer_took_effect_and_a_lost_request_did_not() {
+    let shop = Shop::open().await;
+    let take_one = || {
+        let request = shop.proxy.client().update_item().table_name(&shop.tables.inventory);
+        let request = request.key("ProductId", text("001")).expression_attribute_values(":one", number(1));
+        request.update_expression("SET Quantity = Quantity - :one").send()
+    };
+    shop.proxy.on("UpdateItem").lose_answer();
+    assert!(take_one().await.is_ok(), "the SDK tries again");
+    assert_eq!((shop.proxy.calls("UpdateItem"), shop.stock_of("001").await), (2, 148));
+
+    shop.proxy.on("UpdateItem").lose_request();
+    assert!(take_one().await.is_ok());
+    assert_eq!((shop.proxy.calls("UpdateItem"), shop.stock_of("001").await), (4, 147));
+
+    shop.proxy.on("UpdateItem").always().lose_answer();
+    assert!(take_one().await.is_err());
+    assert_eq!((shop.proxy.calls("UpdateItem"), shop.stock_of("001").await), (7, 144));
+}
+
+#[tokio::test]
+async fn a_batch_can_be_made_to_leave_keys_out() {
+    let shop = Shop::open().await;
+    for (left_out, found) in [(0, 2), (1, 1), (2, 0), (9, 0)] {
+        shop.proxy.on("BatchGetItem").leave_out_keys(left_out);
+        let keys = ["001", "002"].map(|id| Item::from([("ProductId".to_owned(), text(id))]));
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys.into())).consistent_read(true);
+        let request = shop.proxy.client().batch_get_item();
+        let answer =
+            request.request_items(&shop.tables.products, wanted.build().unwrap()).send().await.unwrap();
+        assert_eq!(answer.responses().unwrap()[&shop.tables.products].len(), found);
+        let unprocessed = &answer.unprocessed_keys().unwrap()[&shop.tables.products];
+        assert_eq!(unprocessed.keys().len(), 2 - found);
+        assert_eq!(unprocessed.consistent_read(), Some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_call_can_be_held_back_before_or_after_it_takes_effect() {
+    let shop = Shop::open().await;
+    let put = |id: &str| {
+        let request = shop.proxy.client().put_item().table_name(&shop.tables.orders);
+        tokio::spawn(request.item("OrderId", text(id)).send())
+    };
+    let gate = shop.proxy.on("PutItem").hold_request();
+    let held = put("before");
+    gate.reached().await;
+    assert!(shop.order_item("before").await.is_none());
+    gate.open();
+    held.await.unwrap().unwrap();
+    assert!(shop.order_item("before").await.is_some());
+
+    let gate = shop.proxy.on("PutItem").hold_answer();
+    let held = put("after");
+    gate.reached().await;
+    assert!(shop.order_item("after").await.is_some());
+    assert!(!held.is_finished());
+    gate.open();
+    held.await.unwrap().unwrap();
+}
+
+// The bus
+
+fn entry(detail: &str) -> PutEventsRequestEntry {
+    let entry = PutEventsRequestEntry::builder().event_bus_name(BUS_NAME).source("ecommerce.order");
+    entry.detail_type("OrderShipped").detail(detail).build()
+}
+
+fn entries(count: usize) -> Vec<PutEventsRequestEntry> {
+    (0..count).map(|n| entry(&format!(r#"{{"n":{n}}}"#))).collect()
+}
+
+type Published = Result<Vec<Option<String>>, Option<String>>;
+
+/// The error code of each entry, or the one of the call.
+async fn publish(shop: &Shop, entries: Vec<PutEventsRequestEntry>) -> Published {
+    match shop.bus.client().put_events().set_entries(Some(entries)).send().await {
+        Ok(output) => {
+            let codes: Vec<_> = output.entries().iter().map(|entry| entry.error_code.clone()).collect();
+            let failed = codes.iter().flatten().count();
+            assert_eq!(usize::try_from(output.failed_entry_count()), Ok(failed));
+            Ok(codes)
+        }
+        Err(error) => Err(error.code().map(str::to_owned)),
+    }
+}
+
+fn numbers(shop: &Shop) -> Vec<u64> {
+    shop.bus.take().iter().map(|event| event.detail()["n"].as_u64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn the_bus_keeps_events_in_order_and_hands_each_out_once() {
+    let shop = Shop::empty().await;
+    assert_eq!(publish(&shop, entries(10)).await, Ok(vec![None; 10]));
+    assert_eq!(numbers(&shop), (0..10).collect::<Vec<_>>());
+    assert_eq!(publish(&shop, vec![entry(r#"{"n":10,"price":1.10}"#)]).await, Ok(vec![None]));
+    assert_eq!(numbers(&shop), [10]);
+    assert_eq!(numbers(&shop), [0; 0]);
+
+    let published = shop.bus.published();
+    assert_eq!((published.len(), shop.bus.calls().len()), (11, 2));
+    let envelope = published[10].envelope();
+    assert!(
+        envelope.get().contains(r#""detail":{"n":10,"price":1.10}"#),
+        "the detail stays as it was written"
+    );
+    assert!(matches(tests::order_event_pattern(), &serde_json::from_str(envelope.get()).unwrap()));
+    match Trigger::parse(&envelope) {
+        Ok(Trigger::Bus(event)) => assert_eq!(event.detail_type, "OrderShipped"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_bus_holds_to_the_limits_of_eventbridge() {
+    let shop = Shop::empty().await;
+    let invalid = Err(Some("ValidationException".to_owned()));
+    assert_eq!(publish(&shop, entries(11)).await, invalid);
+    assert_eq!(publish(&shop, Vec::new()).await, invalid);
+
+    // Beside the detail, an entry of this test has a source and a type.
+    let fits = 256 * 1024 - "ecommerce.order".len() - "OrderShipped".len();
+    let sized = |bytes: usize| entry(&format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8)));
+    assert_eq!(publish(&shop, vec![sized(fits)]).await, Ok(vec![None]));
+    assert_eq!(publish(&shop, vec![sized(fits + 1)]).await, invalid);
+    let half = sized(fits / 2);
+    assert_eq!(publish(&shop, vec![half.clone(), half.clone(), half]).await, invalid);
+
+    let code = |code: &str| Some(code.to_owned());
+    let bare = PutEventsRequestEntry::builder().source("ecommerce.order").detail("{}").build();
+    let answer = publish(&shop, vec![entry("{"), entry("7"), bare, entry("{}")]).await;
+    let malformed = code("MalformedDetail");
+    assert_eq!(answer, Ok(vec![malformed.clone(), malformed, code("InvalidArgument"), None]));
+    assert_eq!(shop.bus.published().len(), 2);
+}
+
+#[tokio::test]
+async fn the_bus_fails_as_it_is_told() {
+    let shop = Shop::empty().await;
+    shop.bus.script([Reaction::Refuse(vec![(1, "ThrottlingException"), (2, "InternalFailure")])]);
+    let codes = publish(&shop, entries(4)).await.unwrap();
+    let codes: Vec<_> = codes.iter().map(Option::as_deref).collect();
+    assert_eq!(codes, [None, Some("ThrottlingException"), Some("InternalFailure"), None]);
+    assert_eq!(numbers(&shop), [0, 3]);
+
+    shop.bus.script([Reaction::Fail(AwsError::throttled()), Reaction::Fail(AwsError::internal())]);
+    assert_eq!(publish(&shop, entries(1)).await, Ok(vec![None]), "the SDK tries three times");
+    assert_eq!(numbers(&shop), [0]);
+
+    shop.bus.script([Reaction::LoseAnswer, Reaction::LoseRequest]);
+    assert_eq!(publish(&shop, entries(2)).await, Ok(vec![None, None]));
+    assert_eq!(numbers(&shop), [0, 1, 0, 1], "what was accepted without an answer comes again");
+
+    shop.bus.otherwise(Reaction::Fail(AwsError::access_denied()));
+    assert_eq!(publish(&shop, entries(1)).await, Err(Some("AccessDeniedException".to_owned())));
+    assert_eq!(numbers(&shop), [0; 0]);
+}
+
+// The calls
+
+#[tokio::test]
+async fn a_rest_call_arrives_as_it_was_put_together() {
+    let call = call::post("/order/{orderId}/cancel").path("orderId", "o1").query("limit", "5");
+    let call = call.header("Idempotency-Key", "k1").json(r#"{"a":1.10}"#);
+    match Trigger::parse(&call.invocation().payload) {
+        Ok(Trigger::Rest(request)) => {
+            assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/Prod/order/o1/cancel"));
+            assert_eq!(request.resource, "/order/{orderId}/cancel");
+            assert_eq!(request.path_parameter::<String>("orderId").as_deref(), Some("o1"));
+            assert_eq!(request.query("limit"), Some("5"));
+            assert_eq!(request.header("idempotency-key").as_deref(), Some("k1"));
+            assert_eq!(request.json_body().unwrap(), r#"{"a":1.10}"#);
+            assert!(request.correlation_id().is_some());
+        }
+        other => panic!("{other:?}"),
+    }
+    match Trigger::parse(&call::get("/products").invocation().payload) {
+        Ok(Trigger::Rest(request)) => assert_eq!(request.json_body().unwrap(), ""),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_reply_is_what_the_client_gets() {
+    let answer = lambda_support::Response::created("/order/1", &json!({"orderId": "1"})).into();
+    let reply = call::Reply::of(&answer);
+    assert_eq!((reply.status, reply.header("location")), (201, Some("/order/1")));
+    assert_eq!(reply.json(), json!({"orderId": "1"}));
+}
