@@ -1,9 +1,13 @@
 //! Invocations as AWS makes them, and what the functions answer.
 
 use std::fs;
+use std::future::Future;
 
+use futures_util::future::join_all;
+use inventory_service::InventoryService;
 use lambda_runtime::{Context, LambdaEvent};
-use lambda_support::Answer;
+use lambda_support::{Answer, Failure};
+use order_service::OrderService;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -14,6 +18,29 @@ const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
 
 /// What a function is invoked with.
 pub type Invocation = LambdaEvent<Box<RawValue>>;
+
+/// A Lambda function that can be invoked.
+pub trait Function {
+    /// Invokes it once.
+    fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<Answer, Failure>>;
+}
+
+impl Function for OrderService {
+    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+        self.handle(invocation).await
+    }
+}
+
+impl Function for InventoryService {
+    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+        self.handle(invocation).await
+    }
+}
+
+/// Runs all of these at the same time; their results, in the order given.
+pub async fn at_once<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    join_all(calls).await
+}
 
 /// An invocation with a payload, and a request id of its own.
 #[must_use]
@@ -135,6 +162,11 @@ impl Rest {
     #[must_use]
     pub fn json(self, body: impl Into<String>) -> Self {
         self.header("Content-Type", "application/json").body(body)
+    }
+
+    /// Sends it to a function, which answers every request somehow.
+    pub async fn send(&self, function: &impl Function) -> Reply {
+        Reply::of(&function.invoke(self.invocation()).await.unwrap())
     }
 
     /// The invocation that API Gateway makes of it.

@@ -6,13 +6,15 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Order;
+use inventory_service::InventoryService;
+use order_service::OrderService;
 use serde_json::{Value, json};
 use tables::attribute::{ORDER_ID, PRODUCT_ID, QUANTITY};
 use tables::{Item, number, text};
 use uuid::Uuid;
 
 use crate::background;
-use crate::bus::Bus;
+use crate::bus::{BUS_NAME, Bus};
 use crate::clients::dynamodb_client;
 use crate::engine;
 use crate::proxy::Proxy;
@@ -110,6 +112,28 @@ impl Shop {
     #[must_use]
     pub const fn direct(&self) -> &DynamoDb {
         &self.direct
+    }
+
+    /// OrderServiceFunction on this shop.
+    #[must_use]
+    pub fn order_service(&self) -> OrderService {
+        let names = self.tables.clone();
+        let settings = order_service::Settings {
+            orders_table: names.orders,
+            customers_table: names.customers,
+            products_table: names.products,
+            event_bus: BUS_NAME.to_owned(),
+        };
+        OrderService::new(self.proxy.client(), self.bus.client(), settings)
+    }
+
+    /// InventoryServiceFunction on this shop.
+    #[must_use]
+    pub fn inventory_service(&self) -> InventoryService {
+        let names = self.tables.clone();
+        let settings =
+            inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
+        InventoryService::new(self.proxy.client(), settings)
     }
 
     /// The stream of the Orders table, from its beginning.

@@ -66,6 +66,13 @@ pub(crate) fn stream_batch_size() -> usize {
     usize::try_from(size).expect("a batch size")
 }
 
+/// How often an event is handed to InventoryServiceFunction at most.
+pub(crate) fn consumer_tries() -> usize {
+    let function = properties("InventoryServiceFunction", "AWS::Serverless::Function");
+    let retries = function["EventInvokeConfig"]["MaximumRetryAttempts"].as_u64().expect("bounded retries");
+    usize::try_from(retries).expect("bounded retries") + 1
+}
+
 /// The mapping of the stream to OrderServiceFunction.
 fn stream_mapping() -> &'static Value {
     let function = properties("OrderServiceFunction", "AWS::Serverless::Function");

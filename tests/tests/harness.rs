@@ -1,5 +1,8 @@
 //! The harness itself: that the engine keeps the promises of DynamoDB that the
-//! functions build on, and that bus, proxy and stream do what tests ask of them.
+//! functions build on, and that bus, proxy, stream and pump do what tests ask of them.
+
+// Helpers of tests fail the test, as tests do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -11,7 +14,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use lambda_support::Trigger;
 use serde_json::json;
 use tables::{Item, number, text};
-use tests::{AwsError, BUS_NAME, Reaction, Shop, call, matches};
+use tests::{AwsError, BUS_NAME, Pump, Reaction, Shop, call, matches};
 
 // The engine
 
@@ -474,4 +477,76 @@ async fn a_reply_is_what_the_client_gets() {
     let reply = call::Reply::of(&answer);
     assert_eq!((reply.status, reply.header("location")), (201, Some("/order/1")));
     assert_eq!(reply.json(), json!({"orderId": "1"}));
+}
+
+// The pump
+
+const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
+
+/// Places an order; its id.
+async fn place(shop: &Shop) -> String {
+    let reply = call::post("/order").json(ORDER).send(&shop.order_service()).await;
+    assert_eq!(reply.status, 201, "{}", reply.body);
+    reply.json()["orderId"].as_str().unwrap().to_owned()
+}
+
+async fn status(shop: &Shop, id: &str) -> domain::OrderStatus {
+    shop.order(id).await.unwrap().status
+}
+
+#[tokio::test]
+async fn the_pump_carries_an_order_from_the_api_to_the_stock_step_by_step() {
+    let shop = Shop::open().await;
+    let id = place(&shop).await;
+    let mut pump = Pump::new(&shop).await;
+    assert_eq!(status(&shop, &id).await, domain::OrderStatus::Placed);
+
+    pump.relay().await;
+    let waiting: Vec<_> = pump.waiting().iter().map(|event| event.detail_type().to_owned()).collect();
+    assert_eq!((waiting, shop.stock_of("001").await), (vec!["OrderPlaced".to_owned()], 150));
+
+    pump.consume().await;
+    assert_eq!(status(&shop, &id).await, domain::OrderStatus::Confirmed);
+    assert_eq!((shop.stock_of("001").await, shop.reserved_of("001").await), (148, 2));
+    pump.run().await;
+    assert_eq!((shop.bus.published().len(), pump.dead_letters().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn the_pump_hands_a_batch_over_again_until_it_is_published() {
+    let shop = Shop::open().await;
+    let id = place(&shop).await;
+    let mut pump = Pump::new(&shop).await;
+    shop.bus.otherwise(Reaction::Fail(AwsError::access_denied()));
+    pump.relay().await;
+    assert_eq!((pump.records_left(), pump.waiting().len()), (1, 0));
+    shop.bus.otherwise(Reaction::Accept);
+    pump.run().await;
+    assert_eq!(status(&shop, &id).await, domain::OrderStatus::Confirmed);
+}
+
+#[tokio::test]
+async fn the_pump_gives_up_on_an_event_after_the_retries_of_the_template() {
+    let shop = Shop::open().await;
+    place(&shop).await;
+    let mut pump = Pump::new(&shop).await;
+    shop.proxy.on("TransactWriteItems").always().fail(AwsError::access_denied());
+    pump.run().await;
+    let [letter] = pump.dead_letters() else { panic!("{:?}", pump.dead_letters()) };
+    assert_eq!(letter.event.detail_type(), "OrderPlaced");
+    assert_eq!(letter.failure.error_type, inventory_service::INTERNAL);
+    assert_eq!(shop.proxy.calls("TransactWriteItems"), 3);
+}
+
+#[tokio::test]
+async fn the_pump_delivers_as_many_copies_as_it_is_told_also_at_once() {
+    let shop = Shop::open().await;
+    let id = place(&shop).await;
+    let mut pump = Pump::new(&shop).await.with_copies(3).shuffled(7);
+    pump.relay().await;
+    assert_eq!(pump.waiting().len(), 3);
+    pump.consume_at_once().await;
+    pump.run().await;
+    assert_eq!(status(&shop, &id).await, domain::OrderStatus::Confirmed);
+    assert_eq!((shop.stock_of("001").await, pump.dead_letters().len()), (148, 0));
 }
