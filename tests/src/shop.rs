@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Order;
 use inventory_service::InventoryService;
 use order_service::OrderService;
-use serde_json::{Value, json};
+use serde_json::json;
 use tables::attribute::{ORDER_ID, PRODUCT_ID, QUANTITY};
 use tables::{Item, number, text};
 use uuid::Uuid;
@@ -231,14 +231,16 @@ impl Drop for Shop {
 }
 
 async fn create_table(wire: &Wire, logical_id: &str, name: &str) {
-    let answer = wire.call(TABLES, "CreateTable", &template::create_table(logical_id, name)).await;
-    let mut status = answer["TableDescription"]["TableStatus"].clone();
+    wire.call(TABLES, "CreateTable", &template::create_table(logical_id, name)).await;
     let ready = async {
-        while status != "ACTIVE" {
+        while !is_active(wire, name).await {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            let answer = wire.call(TABLES, "DescribeTable", &json!({"TableName": name})).await;
-            status = Value::clone(&answer["Table"]["TableStatus"]);
         }
     };
     tokio::time::timeout(CREATION, ready).await.unwrap_or_else(|_| panic!("{name} does not become active"));
+}
+
+async fn is_active(wire: &Wire, name: &str) -> bool {
+    let answer = wire.call(TABLES, "DescribeTable", &json!({"TableName": name})).await;
+    answer["Table"]["TableStatus"] == "ACTIVE"
 }

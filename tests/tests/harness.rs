@@ -1,9 +1,6 @@
 //! The harness itself: that the engine keeps the promises of DynamoDB that the
 //! functions build on, and that bus, proxy, stream and pump do what tests ask of them.
 
-// Helpers of tests fail the test, as tests do.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
@@ -468,6 +465,34 @@ async fn a_rest_call_arrives_as_it_was_put_together() {
     match Trigger::parse(&call::get("/products").invocation().payload) {
         Ok(Trigger::Rest(request)) => assert_eq!(request.json_body().unwrap(), ""),
         other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_file_of_events_is_what_its_name_says_and_comes_through_the_filters() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+    let names: Vec<String> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    assert!(names.len() >= 15, "{names:?}");
+    for name in names {
+        let payload = call::fixture(&name).payload;
+        let json: serde_json::Value = serde_json::from_str(payload.get()).unwrap();
+        match Trigger::parse(&payload) {
+            Ok(Trigger::Rest(_)) => assert!(name == "hello" || name.starts_with("api-"), "{name}"),
+            Ok(Trigger::Stream(_)) => {
+                assert!(name.starts_with("stream-"), "{name}");
+                let records = json["Records"].as_array().unwrap();
+                let filters = tests::stream_filters();
+                assert!(records.iter().all(|record| filters.iter().any(|filter| matches(filter, record))));
+            }
+            Ok(Trigger::Bus(_)) => {
+                assert!(name.starts_with("order-"), "{name}");
+                assert!(matches(tests::order_event_pattern(), &json), "{name}");
+            }
+            Err(failure) => panic!("{name}: {failure}"),
+        }
     }
 }
 
