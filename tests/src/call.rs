@@ -252,6 +252,25 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {:?}", self.body))
     }
 
+    /// Status and kind of the problem (RFC 9457) that this is.
+    #[must_use]
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let document = self.json();
+        assert_eq!(document["status"], self.status, "{self:?}");
+        let kind =
+            document["type"].as_str().and_then(|kind| kind.strip_prefix("urn:problem-type:ecommerce:"));
+        (self.status, kind.unwrap_or_else(|| panic!("{self:?} is no problem of ours")).to_owned())
+    }
+
+    /// Where the request breaks a rule, and which.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(String, String)> {
+        let errors = self.json()["errors"].as_array().cloned().unwrap_or_default();
+        let text = |error: &Value, name: &str| error[name].as_str().expect("text").to_owned();
+        errors.iter().map(|error| (text(error, "pointer"), text(error, "rule"))).collect()
+    }
+
     /// A header, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

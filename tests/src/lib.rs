@@ -6,14 +6,12 @@
 //! `DYNAMODB_ENDPOINT` set, the same tests run against that endpoint instead,
 //! for example DynamoDB Local.
 
-// A harness that cannot go on has nobody to hand an error to: the test fails.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 mod aws_error;
 mod background;
 mod bus;
 pub mod call;
 mod clients;
+mod deployment;
 mod engine;
 mod http;
 mod pattern;
@@ -29,6 +27,7 @@ pub use aws_error::AwsError;
 pub use bus::{BUS_NAME, Bus, Entry, Published, Reaction};
 pub use call::{Function, Reply, at_once};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
+pub use deployment::{Answer, Deployment};
 pub use pattern::matches;
 pub use proxy::{Gate, On, Proxy};
 pub use pump::{DeadLetter, Pump};

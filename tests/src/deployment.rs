@@ -1,0 +1,122 @@
+//! A deployed stack, for the end-to-end tests: its API over HTTP, and
+//! everything else through the AWS CLI.
+
+use std::env;
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::http::{Client, Request, Response};
+
+/// How long the events of one change may take to be applied.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The stack that the file named by `E2E_STACK` describes, as `make run` writes it.
+#[derive(Debug)]
+pub struct Deployment {
+    stack: Value,
+    client: Client,
+}
+
+/// An answer of the API.
+#[derive(Debug)]
+pub struct Answer {
+    response: Response,
+}
+
+impl Answer {
+    /// The HTTP status code.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// A header's text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.response.headers().get(name).map(|value| value.to_str().expect("text"))
+    }
+
+    /// The body, as it was written.
+    #[must_use]
+    pub fn body(&self) -> &str {
+        std::str::from_utf8(self.response.body()).expect("a body in UTF-8")
+    }
+
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(self.body()).unwrap_or_else(|error| panic!("{error} in {:?}", self.body()))
+    }
+}
+
+impl Deployment {
+    /// Reads the description of the stack.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let path = env::var("E2E_STACK").expect("E2E_STACK names the description of a stack; see `make e2e`");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        Self { stack: serde_json::from_str(&text).expect("a stack in JSON"), client: Client::new() }
+    }
+
+    /// What the description says under a JSON Pointer (RFC 6901).
+    #[must_use]
+    pub fn says(&self, pointer: &str) -> &str {
+        let value = self.stack.pointer(pointer).and_then(Value::as_str);
+        value.unwrap_or_else(|| panic!("the description of the stack has no {pointer}"))
+    }
+
+    /// GET of a path below the API's URL.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(hyper::Request::get(self.url(path)).body(Bytes::new()).expect("a request")).await
+    }
+
+    /// POST of JSON to a path below the API's URL.
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
+        self.post_with(path, &[(CONTENT_TYPE.as_str(), "application/json")], body).await
+    }
+
+    /// POST with these headers.
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<String>) -> Answer {
+        let request = hyper::Request::post(self.url(path));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        self.send(request.body(Bytes::from(body.into())).expect("a request")).await
+    }
+
+    /// Asks again until the answer is as wanted; fails when that takes too long.
+    pub async fn get_until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(path).await;
+            if answer.status() == 200 && wanted(&answer.json()) {
+                return answer.json();
+            }
+            assert!(began.elapsed() < PATIENCE, "{path} still answers {} {}", answer.status(), answer.body());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Runs the AWS CLI against the stack, and returns what it prints.
+    #[must_use]
+    pub fn aws(&self, arguments: &[&str]) -> Value {
+        let mut command = Command::new("aws");
+        command.args(["--output", "json", "--region", self.says("/region")]);
+        command.args(["--endpoint-url", self.says("/awsEndpointUrl")]).args(arguments);
+        let output = command.output().expect("the AWS CLI on the PATH");
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{command:?} failed: {err}");
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error} in {out:?}"))
+    }
+
+    async fn send(&self, request: Request) -> Answer {
+        Answer { response: self.client.send(request).await }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.says("/apiUrl").trim_end_matches('/'))
+    }
+}
