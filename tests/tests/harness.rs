@@ -1,6 +1,7 @@
 //! The harness itself: that the engine keeps the promises of DynamoDB that the
 //! functions build on, and that bus, proxy, stream and pump do what tests ask of them.
 
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
