@@ -1,0 +1,90 @@
+# What there is to do here: `make`. Tools are pinned in tools/requirements and
+# go into .local, as does everything that is built or runs; nothing is installed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Give PORT to have the local AWS listen elsewhere.
+export PORT ?= 4566
+
+VENV := .local/venv
+SAM := $(VENV)/sam/bin
+EMULATOR := $(VENV)/emulator/bin
+LINT := $(VENV)/lint/bin
+# `sam build` looks for cargo-lambda on the PATH.
+WITH_SAM := PATH="$(CURDIR)/$(SAM):$$PATH" SAM_CLI_TELEMETRY=0
+
+##@ Run it on this machine
+
+.PHONY: run
+run: $(SAM)/.installed $(EMULATOR)/.installed ## Build, deploy to a local AWS (PORT=4566) and load the seed data; again to redeploy
+	@$(SAM)/python tools/stack.py run
+
+.PHONY: demo
+demo: $(SAM)/.installed ## Place and cancel an order on the local AWS, and show the stock
+	@$(SAM)/python tools/demo.py
+
+.PHONY: stop
+stop: ## Stop the local AWS and forget its data
+	@if [[ -x $(SAM)/python ]]; then $(SAM)/python tools/stack.py stop; else echo 'Nothing runs'; fi
+
+.PHONY: seed
+seed: $(SAM)/.installed ## Load the seed data; onto AWS with STACK=name
+	@$(SAM)/python tools/seed.py $(STACK)
+
+##@ Deploy it to AWS
+
+# An environment of samconfig.toml: default, staging or prod.
+CONFIG ?= default
+
+.PHONY: build
+build: $(SAM)/.installed ## Build the functions for AWS (CONFIG=default|staging|prod)
+	@$(WITH_SAM) sam build --config-env $(CONFIG)
+
+.PHONY: deploy
+deploy: build ## Deploy them to AWS (CONFIG=..., ARGS=--guided)
+	@$(WITH_SAM) sam deploy --config-env $(CONFIG) $(ARGS)
+
+##@ Check it
+
+.PHONY: validate
+validate: $(SAM)/.installed $(LINT)/.installed ## Check template.yaml
+	@AWS_DEFAULT_REGION=eu-central-1 $(WITH_SAM) sam validate --lint
+	@$(LINT)/cfn-lint template.yaml
+
+.PHONY: lint-tools
+lint-tools: $(LINT)/.installed ## Check the scripts in tools
+	@$(LINT)/ruff format --check tools
+	@$(LINT)/ruff check tools
+
+# Targets that test: add them here.
+
+##@ Look after it
+
+.PHONY: lock
+lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
+	@for tools in sam emulator lint; do \
+		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --custom-compile-command 'make lock' \
+			--output-file tools/requirements/$$tools.txt tools/requirements/$$tools.in; \
+	done
+
+.PHONY: clean
+clean: stop ## Stop the local AWS, and delete everything that is built or installed here
+	@rm -rf .local .aws-sam target
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The locks are whole, so pip has nothing to resolve (--no-deps).
+$(VENV)/%/bin/.installed: tools/requirements/%.txt
+	@tools/prerequisites.sh
+	@echo "==> Installing the tools of $<"
+	@python3 -m venv --clear $(VENV)/$*
+	@$(VENV)/$*/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
