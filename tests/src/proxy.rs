@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use hyper::body::Bytes;
@@ -14,6 +15,9 @@ use crate::aws_error::{AwsError, json_response};
 use crate::clients::dynamodb_client;
 use crate::engine;
 use crate::http::{Client, Cut, Request, Response, Server};
+
+/// How long a test waits for a call that it expects.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A DynamoDB endpoint that fails when it is told to.
 #[derive(Debug)]
@@ -203,9 +207,10 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Waits until a call stands at the gate, one more each time.
+    /// Waits until a call stands at the gate, one more each time; not for ever.
     pub async fn reached(&self) {
-        self.arrivals.acquire().await.expect("arrivals are never closed").forget();
+        let arrival = tokio::time::timeout(PATIENCE, self.arrivals.acquire()).await;
+        arrival.expect("no call came to the gate").expect("arrivals are never closed").forget();
     }
 
     /// Lets everything through, from now on.
