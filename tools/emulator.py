@@ -9,10 +9,12 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 import boto3
 
@@ -54,10 +56,22 @@ class Emulator:
         return self.directory / "emulator.log"
 
     @property
+    def credentials(self) -> dict[str, str]:
+        """What tells clients of AWS to talk to it."""
+        return CREDENTIALS | {
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.endpoint,
+            # Whatever is set up for the real AWS must not be used by mistake.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+
+    @property
     def client_environment(self) -> dict[str, str]:
         """An environment in which clients of AWS talk to it, and to nothing else."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        return own | self._credentials()
+        return own | self.credentials
 
     def pid(self) -> int | None:
         """Its process, if it runs: never another one that has come to have the same number."""
@@ -126,16 +140,6 @@ class Emulator:
             if client.connect_ex((HOST, self.port)) == 0:
                 raise EmulatorError(f"port {self.port} is taken by something else: give another, PORT=...")
 
-    def _credentials(self) -> dict[str, str]:
-        return CREDENTIALS | {
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ENDPOINT_URL": self.endpoint,
-            # Whatever is set up for the real AWS must not be used by mistake.
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        }
-
     def _environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         settings = {
@@ -144,9 +148,11 @@ class Emulator:
             "MINISTACK_REGION": REGION,
             "LAMBDA_EXECUTOR": "local",
             "AUTH": str(self.enforces_policies).lower(),
+            # Would listen on every interface.
+            "IOT_MTLS_ENABLED": "false",
             "TMPDIR": str(self._temporary),
         }
-        return inherited | self._credentials() | settings
+        return inherited | self.credentials | settings
 
     def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -158,6 +164,23 @@ class Emulator:
                 time.sleep(0.1)
         self.stop()
         raise EmulatorError(f"it did not start within {START_SECONDS} s, see {self.log}")
+
+
+@contextmanager
+def temporary_emulator(name: str, *, enforces_policies: bool = False) -> Iterator[Emulator]:
+    """An emulator for as long as the context lasts, in a directory that keeps its logs."""
+    emulator = Emulator(ROOT / ".local" / name, free_port(), enforces_policies)
+    signal.signal(signal.SIGTERM, _unwind)
+    emulator.stop()  # what a run that was killed may have left
+    emulator.start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def client(service: str, endpoint: str) -> Any:
