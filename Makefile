@@ -79,7 +79,7 @@ e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed ## Depl
 
 .PHONY: sam-local
 sam-local: $(SAM)/.installed ## Run sam local invoke (needs a container engine)
-	@$(SAM)/python -c 'import stack; stack.build()'
+	@$(SAM)/python tools/stack.py build
 	@tools/sam-local.sh $(SAM)/sam .local/build
 
 .PHONY: ci

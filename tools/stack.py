@@ -1,6 +1,6 @@
 """The project on a local AWS: builds it, deploys it, loads the seed data, stops it.
 
-python tools/stack.py run|stop      PORT chooses where the local AWS listens
+python tools/stack.py build|run|stop      PORT chooses where the local AWS listens
 """
 
 import json
@@ -33,7 +33,7 @@ QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_TARGET_DIR": str(LOCAL / "target"),
 }
-USAGE = "usage: stack.py run|stop"
+USAGE = "usage: stack.py build|run|stop"
 
 
 class StackError(Exception):
@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
     emulator = Emulator(LOCAL, int(os.environ.get("PORT", DEFAULT_PORT)))
     try:
         match arguments:
+            case ["build"]:
+                build()
             case ["run"]:
                 run(emulator)
             case ["stop"]:
