@@ -62,7 +62,7 @@ lint-tools: $(LINT)/.installed ## Check the scripts in tools
 # A debug build of cargo-deny is fast enough, and made in half the time.
 .PHONY: deny
 deny: ## Check licences, duplicates, sources and known vulnerabilities of the dependencies
-	@CARGO_TARGET_DIR=.local/cargo/target cargo install --quiet --debug --locked --root .local/cargo cargo-deny@0.20.2
+	@cargo install --quiet --debug --locked --root .local/cargo cargo-deny@0.20.2
 	@PATH="$(CURDIR)/.local/cargo/bin:$$PATH" tools/deny.sh
 
 .PHONY: test-dynamodb-local
