@@ -98,7 +98,7 @@ lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
 
 .PHONY: clean
 clean: stop ## Stop the local AWS, and delete everything that is built or installed here
-	@rm -rf .local .aws-sam target
+	@rm -rf .local .aws-sam target tools/__pycache__
 
 .PHONY: help
 help: ## Show this
