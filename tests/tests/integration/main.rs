@@ -1,0 +1,11 @@
+//! The functions on a DynamoDB engine: one program, so that the engine and the
+//! SDK are linked once.
+
+mod conservation;
+mod events;
+mod harness;
+mod orders_api;
+mod placing;
+mod progress;
+mod relay;
+mod reserving;
