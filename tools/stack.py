@@ -19,10 +19,8 @@ import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, client
 
 LOCAL = ROOT / ".local"
-BUILD = LOCAL / "build"
 CONFIG = "local"
 SAM = LOCAL / "venv" / "sam" / "bin"
-DEFAULT_PORT = 4566
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 # A build to try things out with need not be small or fast, but quickly done,
 # and need not run on other machines, which is what Zig links for.
@@ -42,8 +40,8 @@ class StackError(Exception):
 
 def main(arguments: list[str]) -> int:
     """Runs one command."""
-    emulator = Emulator(LOCAL, int(os.environ.get("PORT", DEFAULT_PORT)))
     try:
+        emulator = Emulator(LOCAL, _port())
         match arguments:
             case ["build"]:
                 build()
@@ -55,6 +53,8 @@ def main(arguments: list[str]) -> int:
                 sys.exit(USAGE)
     except (EmulatorError, StackError) as error:
         sys.exit(f"stack: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     return 0
 
 
@@ -113,6 +113,13 @@ def load_seed_data(emulator: Emulator) -> None:
 def stack_file(emulator: Emulator) -> Path:
     """Where it is written down what an emulator runs."""
     return emulator.directory / "stack.json"
+
+
+def _port() -> int:
+    chosen = os.environ.get("PORT", "4566")
+    if not chosen.isdecimal() or not 0 < int(chosen) < 65536:
+        raise StackError(f"PORT must be the number of a port, not {chosen!r}")
+    return int(chosen)
 
 
 def _check_machine() -> None:
