@@ -20,6 +20,8 @@ from emulator import REGION, ROOT, Emulator, EmulatorError, client
 
 LOCAL = ROOT / ".local"
 CONFIG = "local"
+# Where samconfig.toml has this environment built.
+BUILD = LOCAL / "build"
 SAM = LOCAL / "venv" / "sam" / "bin"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 # A build to try things out with need not be small or fast, but quickly done,
