@@ -78,9 +78,9 @@ e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed ## Depl
 	@$(SAM)/python tools/e2e.py
 
 .PHONY: sam-local
-sam-local: $(SAM)/.installed ## Run sam local invoke (needs a container engine)
+sam-local: $(SAM)/.installed ## Hand every file in events to its function with sam local invoke (needs a container engine)
 	@$(SAM)/python tools/stack.py build
-	@tools/sam-local.sh $(SAM)/sam .local/build
+	@tools/sam-local.sh $(SAM)/python .local/build
 
 .PHONY: ci
 ci: ## Check everything

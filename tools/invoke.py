@@ -114,9 +114,9 @@ def _passes(case: Case, function: rie.Function, state: State) -> bool:
     state.put_order(case.before)
     answer = function.invoke((EVENTS / case.event).read_bytes())
     faults = [
-        *_differences(case.answer, _with_parsed_body(answer), "answer"),
-        *_differences(case.after, state.order_status(ORDER), f"status of order {ORDER}"),
-        *(_differences({"detail-type": case.published}, state.next_published(), "event") if case.published else []),
+        *differences(case.answer, with_parsed_body(answer), "answer"),
+        *differences(case.after, state.order_status(ORDER), f"status of order {ORDER}"),
+        *(differences({"detail-type": case.published}, state.next_published(), "event") if case.published else []),
     ]
     print("FAIL" if faults else "ok  ", f"{case.function} < events/{case.event}", flush=True)
     for fault in faults:
@@ -124,13 +124,14 @@ def _passes(case: Case, function: rie.Function, state: State) -> bool:
     return not faults
 
 
-def _with_parsed_body(answer: Any) -> Any:
+def with_parsed_body(answer: Any) -> Any:
+    """An answer to a REST request with its body read."""
     if isinstance(answer, dict) and isinstance(answer.get("body"), str):
         return answer | {"body": json.loads(answer["body"], parse_float=Decimal)}
     return answer
 
 
-def _differences(expected: Any, actual: Any, where: str) -> list[str]:
+def differences(expected: Any, actual: Any, where: str) -> list[str]:
     """Tells where something is not as expected; what is not named may be anything."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         pairs = [(value, actual.get(name), f"{where}.{name}") for name, value in expected.items()]
@@ -139,7 +140,7 @@ def _differences(expected: Any, actual: Any, where: str) -> list[str]:
         pairs = [(*pair, f"{where}[{index}]") for index, pair in enumerate(both)]
     else:
         return [] if expected == actual else [f"{where} is {actual!r}, expected {expected!r}"]
-    return [fault for pair in pairs for fault in _differences(*pair)]
+    return [fault for pair in pairs for fault in differences(*pair)]
 
 
 if __name__ == "__main__":
