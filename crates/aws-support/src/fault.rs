@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
-use lambda_support::{Problem, ProblemKind};
+use lambda_support::failure::{BUSY, INTERNAL};
+use lambda_support::{Failure, Problem, ProblemKind};
 
 /// A call that did not come through. It may have taken effect all the same:
 /// whoever tries again must be prepared for that.
@@ -50,6 +51,21 @@ impl Fault {
             code if !answered || server_error || PASSING.contains(&code) => Self::Unavailable(text),
             _ => Self::Broken(text),
         }
+    }
+
+    /// The `errorType` of an invocation that fails with it.
+    #[must_use]
+    pub const fn error_type(&self) -> &'static str {
+        match self {
+            Self::Contended(_) | Self::Unavailable(_) => BUSY,
+            Self::Broken(_) => INTERNAL,
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::new(fault.error_type(), fault.to_string())
     }
 }
 

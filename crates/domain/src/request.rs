@@ -160,7 +160,7 @@ pub enum QuoteError {
     TooMuch,
 }
 
-fn unknown_field(_: &str) -> (Rule, &'static str) {
+pub(crate) fn unknown_field(_: &str) -> (Rule, &'static str) {
     (Rule::UnknownField, "is not a field of this request")
 }
 
@@ -183,7 +183,7 @@ fn read_request(document: &Reader<'_>, faults: &mut Vec<Violation>) -> Option<Pl
     Some(PlaceOrder { customer_id: customer_id?, lines: lines?, stated_total })
 }
 
-fn required<'a>(
+pub(crate) fn required<'a>(
     parent: &Reader<'_>,
     name: &str,
     value: Option<Reader<'a>>,
@@ -196,7 +196,7 @@ fn required<'a>(
     value
 }
 
-fn read_id<T: TryFrom<String, Error = InvalidId>>(
+pub(crate) fn read_id<T: TryFrom<String, Error = InvalidId>>(
     value: &Reader<'_>,
     faults: &mut Vec<Violation>,
 ) -> Option<T> {

@@ -3,6 +3,7 @@
 use aws_support::Fault;
 use domain::{Change, EventError, Order, OrderId, OrderStatus, Transition, transition};
 use lambda_support::Failure;
+pub use lambda_support::failure::{BUSY, INTERNAL};
 
 /// `errorType`: the event is not one that this function understands. Permanent.
 pub const MALFORMED_EVENT: &str = "MalformedEvent";
@@ -12,10 +13,6 @@ pub const UNKNOWN_VERSION: &str = "UnknownVersion";
 pub const ILLEGAL_TRANSITION: &str = "IllegalTransition";
 /// `errorType`: an event that comes first has not been applied yet. Passes.
 pub const TOO_EARLY: &str = "TooEarly";
-/// `errorType`: contention or throttling outlasted our own retries. Passes.
-pub const BUSY: &str = "Busy";
-/// `errorType`: what is stored, or this function, is at fault.
-pub const INTERNAL: &str = "Internal";
 
 /// Why an event could not be applied. A duplicate or a late one is not among
 /// these: nothing is left to do for it, which is success.
@@ -60,8 +57,7 @@ impl Unapplied {
             Self::UnknownVersion(_) => UNKNOWN_VERSION,
             Self::Illegal { .. } => ILLEGAL_TRANSITION,
             Self::TooEarly { .. } | Self::NoOrderYet(_) => TOO_EARLY,
-            Self::Fault(Fault::Contended(_) | Fault::Unavailable(_)) => BUSY,
-            Self::Fault(Fault::Broken(_)) => INTERNAL,
+            Self::Fault(fault) => fault.error_type(),
         }
     }
 }

@@ -49,7 +49,7 @@ impl InventoryService {
                 Box::pin(consumer::consume(&self.store, &event)).await?;
                 Ok(Answer::Done)
             }
-            other @ Trigger::Stream(_) => Err(other.unsupported()),
+            other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),
         }
     }
 }

@@ -4,6 +4,11 @@ use std::fmt;
 
 use lambda_runtime::Diagnostic;
 
+/// `errorType`: contention or throttling outlasted our own retries. Passes.
+pub const BUSY: &str = "Busy";
+/// `errorType`: what is stored, or the function, is at fault.
+pub const INTERNAL: &str = "Internal";
+
 /// An invocation that failed. Lambda retries an asynchronous one and then hands
 /// the event, with `error_type` and message, to the on-failure destination:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>

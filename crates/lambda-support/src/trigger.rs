@@ -4,6 +4,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::streams::DynamoDbEventResponse;
+use domain::{RepublishReport, RepublishRequest, RequestError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -12,6 +13,9 @@ use crate::rest::{Request, Response};
 
 /// `errorType` of an invocation by something that the function does not serve.
 pub const UNSUPPORTED_TRIGGER: &str = "UnsupportedTrigger";
+
+/// `errorType` of an operator's invocation that breaks a rule.
+pub const INVALID_REQUEST: &str = "InvalidRequest";
 
 /// An event from the bus whose detail is still JSON text.
 pub type BusEvent = EventBridgeEvent<Box<RawValue>>;
@@ -25,6 +29,8 @@ pub enum Trigger {
     Stream(StreamEvent),
     /// A rule of an EventBridge bus.
     Bus(Box<BusEvent>),
+    /// An operator, who wants the events of some orders published again.
+    Republish(RepublishRequest),
 }
 
 /// Just enough of a payload to tell its type.
@@ -37,6 +43,8 @@ struct Probe<'a> {
     records: Option<Vec<RecordProbe<'a>>>,
     #[serde(borrow, rename = "detail-type")]
     detail_type: Option<&'a RawValue>,
+    #[serde(borrow)]
+    republish: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +59,8 @@ impl Trigger {
     ///
     /// # Errors
     /// A [`Failure`] of type [`UNSUPPORTED_TRIGGER`] for anything that is not
-    /// one of the three, or is but cannot be read.
+    /// one of these, or is but cannot be read; of type [`INVALID_REQUEST`] for
+    /// an operator's request that breaks a rule.
     pub fn parse(payload: &RawValue) -> Result<Self, Failure> {
         let text = payload.get();
         let probe: Probe<'_> = read(text, "a payload")?;
@@ -66,6 +75,9 @@ impl Trigger {
             Probe { detail_type: Some(_), .. } => {
                 read(text, "an EventBridge event").map(|event| Self::Bus(Box::new(event)))
             }
+            Probe { republish: Some(_), .. } => {
+                RepublishRequest::parse(text).map(Self::Republish).map_err(|error| invalid(&error))
+            }
             _ => Err(unsupported("neither a REST request, nor a DynamoDB stream, nor an EventBridge event")),
         }
     }
@@ -77,6 +89,7 @@ impl Trigger {
             Self::Rest(_) => "this function serves no REST requests",
             Self::Stream(_) => "this function serves no DynamoDB stream",
             Self::Bus(_) => "this function serves no EventBridge events",
+            Self::Republish(_) => "this function publishes no events again",
         })
     }
 }
@@ -93,6 +106,16 @@ fn unsupported(message: impl Into<String>) -> Failure {
     Failure::new(UNSUPPORTED_TRIGGER, message)
 }
 
+fn invalid(error: &RequestError) -> Failure {
+    let mut message = error.to_string();
+    if let RequestError::Invalid(faults) = error {
+        let faults: Vec<_> =
+            faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
+        message = faults.join("; ");
+    }
+    Failure::new(INVALID_REQUEST, message)
+}
+
 /// What a function answers.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
@@ -101,6 +124,8 @@ pub enum Answer {
     Rest(Box<ApiGatewayProxyResponse>),
     /// To the poller of a stream: the records from which on to try again.
     Stream(DynamoDbEventResponse),
+    /// To an operator.
+    Republish(RepublishReport),
     /// To EventBridge, which wants none.
     Done,
 }
@@ -132,6 +157,17 @@ mod tests {
             Ok(Trigger::Bus(event)) => assert_eq!(event.detail.get(), r#"{"total":279.980}"#),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn an_operators_request_says_what_breaks_a_rule() {
+        let good = r#"{"republish":{"orderIds":["001"]}}"#;
+        assert!(matches!(parse(good), Ok(Trigger::Republish(request)) if request.order_ids.len() == 1));
+        let failure = parse(r#"{"republish":{"orderIds":["a b",7]}}"#).unwrap_err();
+        assert_eq!(failure.error_type, INVALID_REQUEST);
+        let message = "#/republish/orderIds/0 must be 1 to 64 characters out of A-Z a-z 0-9 - _ .; \
+            #/republish/orderIds/1 must be a string";
+        assert_eq!(failure.message, message);
     }
 
     #[test]

@@ -47,6 +47,10 @@ impl Api {
         Self { store }
     }
 
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Answers a request: with what was asked for, or with a problem.
     pub(crate) async fn answer(&self, request: &Request) -> Response {
         request.answer_with(self.route(request)).await

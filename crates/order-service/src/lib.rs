@@ -1,9 +1,11 @@
 //! OrderServiceFunction: takes orders and stores each with the event that it
-//! calls for (`api`), and publishes those events from the table's stream (`relay`).
+//! calls for (`api`), publishes those events from the table's stream (`relay`),
+//! and again from the orders themselves when an operator asks for it (`republish`).
 
 mod api;
 mod cursor;
 mod relay;
+mod republish;
 mod settings;
 mod store;
 
@@ -34,17 +36,23 @@ impl OrderService {
         Self { api: Api::new(Store::new(dynamodb, settings)), relay }
     }
 
-    /// Serves one invocation: a REST request, or a batch of the stream of the Orders table.
+    /// Serves one invocation: a REST request, a batch of the stream of the Orders
+    /// table, or an operator's request to publish events again.
     ///
     /// # Errors
-    /// A [`Failure`] for an invocation by anything else. A request that goes
-    /// wrong is answered with a problem, and a record that could not be
-    /// published with its sequence number.
+    /// A [`Failure`] for an invocation by anything else, and for an operator's
+    /// request that breaks a rule or whose orders cannot be read. A REST request
+    /// that goes wrong is answered with a problem, and a record that could not
+    /// be published with its sequence number.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the futures of both paths do not weigh on each other.
             Trigger::Rest(request) => Ok(Box::pin(self.api.answer(&request)).await.into()),
             Trigger::Stream(batch) => Ok(Answer::Stream(Box::pin(self.relay.publish(batch.records)).await)),
+            Trigger::Republish(request) => {
+                let report = republish::republish(self.api.store(), &self.relay, &request);
+                Ok(Answer::Republish(Box::pin(report).await?))
+            }
             other @ Trigger::Bus(_) => Err(other.unsupported()),
         }
     }

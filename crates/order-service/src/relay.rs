@@ -3,6 +3,10 @@
 //! A record of the stream is done once its event is on the bus. The answer
 //! names the first record that is not, and Lambda hands over everything from
 //! there again. An event may thus be published twice, but never skipped.
+//!
+//! What can never be published would hold up its shard until Lambda gives it
+//! up. Such a record is done once a notice that says so is on the bus, which
+//! hands it to the dead-letter queue.
 
 use std::time::Duration;
 
@@ -10,11 +14,13 @@ use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
+use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_support::{Backoff, Fault};
 use domain::event::SOURCE;
-use domain::{EventId, OrderId, PendingEvent};
+use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, UnpublishableEvent};
 use tables::Item;
+use tables::attribute::ORDER_ID;
 
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 const MAX_ENTRIES: usize = 10;
@@ -29,33 +35,75 @@ const TIME_BYTES: usize = 14;
 const BACKOFF: Backoff =
     Backoff { tries: 3, first: Duration::from_millis(100), longest: Duration::from_millis(400) };
 
+/// Error codes by which EventBridge refuses the entry itself: no other try will
+/// succeed. The others pass, or are for an operator to set right.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
+const REFUSED_FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
+
 #[derive(Debug)]
 pub(crate) struct Relay {
     client: Client,
     event_bus: String,
 }
 
-/// An event that is to be published, and the record that carries it.
+/// An event that is to be published, and where it comes from.
 #[derive(Debug, Clone)]
 struct Outgoing {
-    /// Where the record stands in the batch.
+    /// Where its record or item stands among those of the invocation.
     position: usize,
-    order_id: OrderId,
-    event_id: EventId,
+    order_id: Option<OrderId>,
+    event_id: Option<EventId>,
     entry: PutEventsRequestEntry,
 }
 
-/// Why the event of a record cannot become an entry.
+/// An event that EventBridge did not take.
+#[derive(Debug)]
+struct Refused {
+    event: Outgoing,
+    /// The error code of its entry, if the call itself was answered.
+    code: Option<String>,
+}
+
+/// Why an event can never be published.
 #[derive(Debug, thiserror::Error)]
 enum Unpublishable {
     #[error(transparent)]
     BadItem(#[from] tables::BadItem),
     #[error("the order lacks what an event of type {0} tells")]
-    Incomplete(domain::EventKind),
+    Incomplete(EventKind),
     #[error(transparent)]
     NotJson(#[from] serde_json::Error),
     #[error("the event has {0} bytes, more than EventBridge takes")]
     TooLarge(usize),
+    #[error("EventBridge refuses the event with {0}")]
+    Refused(String),
+}
+
+impl Unpublishable {
+    /// The kind, as a stable name.
+    const fn error_type(&self) -> &'static str {
+        match self {
+            Self::BadItem(_) => "BadItem",
+            Self::Incomplete(_) => "Incomplete",
+            Self::NotJson(_) => "NotJson",
+            Self::TooLarge(_) => "TooLarge",
+            Self::Refused(_) => "Refused",
+        }
+    }
+}
+
+impl From<Unpublishable> for RepublishOutcome {
+    fn from(error: Unpublishable) -> Self {
+        Self::Unpublishable { error_type: error.error_type(), reason: error.to_string() }
+    }
+}
+
+/// A record whose event can never be published.
+#[derive(Debug)]
+struct Hopeless {
+    position: usize,
+    order_id: Option<OrderId>,
+    error: Unpublishable,
 }
 
 impl Relay {
@@ -67,70 +115,158 @@ impl Relay {
     pub(crate) async fn publish(&self, records: Vec<EventRecord>) -> DynamoDbEventResponse {
         let mut sequence_numbers = Vec::with_capacity(records.len());
         let mut outgoing = Vec::with_capacity(records.len());
-        let mut failed = Vec::new();
+        let mut hopeless = Vec::new();
         for (position, record) in records.into_iter().enumerate() {
             sequence_numbers.push(record.change.sequence_number.clone());
-            match self.outgoing(position, record.change) {
+            let order_id = readable_id(&record.change);
+            match self.called_for(position, record.change) {
                 Ok(event) => outgoing.extend(event),
-                Err(error) => {
-                    tracing::error!(%error, sequenceNumber = ?sequence_numbers[position], "unpublishable");
-                    failed.push(position);
-                }
+                Err(error) => hopeless.push(Hopeless { position, order_id, error }),
             }
         }
-        for chunk in chunks(outgoing) {
-            failed.extend(self.put(chunk).await.iter().map(|event| event.position));
+        let mut failed = Vec::new();
+        for Refused { event, code } in self.put_all(outgoing).await {
+            let Outgoing { position, order_id, .. } = event;
+            match code.filter(|code| is_for_good(code)).map(Unpublishable::Refused) {
+                Some(error) => hopeless.push(Hopeless { position, order_id, error }),
+                None => failed.push(position),
+            }
         }
+        failed.extend(self.give_up(hopeless, failed.iter().min().copied(), &sequence_numbers).await);
         answer(failed.into_iter().min(), sequence_numbers)
     }
 
+    /// Says on the bus which records are given up; tells of which it could not
+    /// be said. Those behind the first that failed come again: it is said then.
+    async fn give_up(
+        &self,
+        hopeless: Vec<Hopeless>,
+        first_failed: Option<usize>,
+        sequence_numbers: &[Option<String>],
+    ) -> Vec<usize> {
+        let now = hopeless.into_iter().filter(|one| first_failed.is_none_or(|first| one.position < first));
+        let mut untold = Vec::new();
+        let mut notices = Vec::new();
+        for Hopeless { position, order_id, error } in now {
+            let sequence_number = sequence_numbers[position].clone();
+            let id = order_id.as_ref().map(OrderId::as_str);
+            tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
+            let (kind, reason) = (error.error_type(), error.to_string());
+            let notice = UnpublishableEvent::new(order_id.clone(), sequence_number, kind, reason);
+            match notice.to_json() {
+                Ok(detail) => notices.push(Outgoing {
+                    position,
+                    order_id,
+                    event_id: None,
+                    entry: self.entry(UnpublishableEvent::DETAIL_TYPE).detail(detail).build(),
+                }),
+                Err(_) => untold.push(position),
+            }
+        }
+        untold.extend(self.put_all(notices).await.iter().map(|refused| refused.event.position));
+        untold
+    }
+
+    /// Publishes the events that items carry in their outbox, whether or not
+    /// they have been before; what became of each.
+    pub(crate) async fn republish(&self, items: &[Item]) -> Vec<RepublishOutcome> {
+        let mut outgoing = Vec::with_capacity(items.len());
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (position, item) in items.iter().enumerate() {
+            let outcome = self.outbox(position, item).map(|event| match event {
+                None => RepublishOutcome::NothingToPublish,
+                Some((event_type, event)) => {
+                    outgoing.push(event);
+                    RepublishOutcome::Published { event_type }
+                }
+            });
+            outcomes.push(outcome.unwrap_or_else(RepublishOutcome::from));
+        }
+        for Refused { event, code } in self.put_all(outgoing).await {
+            outcomes[event.position] = match code.filter(|code| is_for_good(code)) {
+                Some(code) => Unpublishable::Refused(code).into(),
+                None => RepublishOutcome::NotAccepted,
+            };
+        }
+        outcomes
+    }
+
     /// The event of a record, if the change that it tells of called for one.
-    fn outgoing(&self, position: usize, change: StreamRecord) -> Result<Option<Outgoing>, Unpublishable> {
+    fn called_for(&self, position: usize, change: StreamRecord) -> Result<Option<Outgoing>, Unpublishable> {
         let old: Item = change.old_image.into();
         let new: Item = change.new_image.into();
-        let pending = tables::pending_event_from_item(&new)?;
-        let Some(pending) = pending.filter(|pending| !carries(&old, &pending.id)) else {
-            return Ok(None);
-        };
-        let order = tables::order_from_item(&new)?;
-        let event = order.event(&pending).ok_or(Unpublishable::Incomplete(pending.kind))?;
-        let entry = self.entry(&pending, event.to_json()?);
-        match size(&entry) {
-            bytes if bytes > MAX_BYTES => Err(Unpublishable::TooLarge(bytes)),
-            _ => Ok(Some(Outgoing { position, order_id: order.id, event_id: pending.id, entry })),
+        match tables::pending_event_from_item(&new)? {
+            Some(pending) if !carries(&old, &pending.id) => self.outgoing(position, &new, pending).map(Some),
+            _ => Ok(None),
         }
     }
 
-    fn entry(&self, pending: &PendingEvent, detail: String) -> PutEventsRequestEntry {
-        PutEventsRequestEntry::builder()
-            .event_bus_name(&self.event_bus)
-            .source(SOURCE)
-            .detail_type(pending.kind.as_str())
-            .time(DateTime::from_secs(pending.time.unix_seconds()))
-            .detail(detail)
-            .build()
+    /// The event of an item, if its outbox holds one.
+    fn outbox(&self, position: usize, item: &Item) -> Result<Option<(EventKind, Outgoing)>, Unpublishable> {
+        let Some(pending) = tables::pending_event_from_item(item)? else {
+            return Ok(None);
+        };
+        let kind = pending.kind;
+        Ok(Some((kind, self.outgoing(position, item, pending)?)))
+    }
+
+    /// The event that an item carries in its outbox.
+    fn outgoing(
+        &self,
+        position: usize,
+        item: &Item,
+        pending: PendingEvent,
+    ) -> Result<Outgoing, Unpublishable> {
+        let order = tables::order_from_item(item)?;
+        let event = order.event(&pending).ok_or(Unpublishable::Incomplete(pending.kind))?;
+        let time = DateTime::from_secs(pending.time.unix_seconds());
+        let entry = self.entry(pending.kind.as_str()).time(time).detail(event.to_json()?).build();
+        match size(&entry) {
+            bytes if bytes > MAX_BYTES => Err(Unpublishable::TooLarge(bytes)),
+            _ => Ok(Outgoing { position, order_id: Some(order.id), event_id: Some(pending.id), entry }),
+        }
+    }
+
+    fn entry(&self, detail_type: &str) -> PutEventsRequestEntryBuilder {
+        let entry = PutEventsRequestEntry::builder().event_bus_name(&self.event_bus);
+        entry.source(SOURCE).detail_type(detail_type)
+    }
+
+    /// Publishes events, in as many calls as that takes; tells which are not published.
+    async fn put_all(&self, events: Vec<Outgoing>) -> Vec<Refused> {
+        let mut refused = Vec::new();
+        for chunk in chunks(events) {
+            refused.extend(self.put(chunk).await);
+        }
+        refused
     }
 
     /// Publishes events that fit into one call; tells which are not published.
-    async fn put(&self, mut events: Vec<Outgoing>) -> Vec<Outgoing> {
+    async fn put(&self, mut events: Vec<Outgoing>) -> Vec<Refused> {
+        let mut for_good = Vec::new();
         let mut tried = 0;
         loop {
-            events = self.put_once(events).await;
+            let refused = self.put_once(events).await;
+            let (given_up, passing): (Vec<_>, Vec<_>) =
+                refused.into_iter().partition(|one| one.code.as_deref().is_some_and(is_for_good));
+            for_good.extend(given_up);
             tried += 1;
-            if events.is_empty() || !BACKOFF.wait(tried).await {
-                return events;
+            if passing.is_empty() || !BACKOFF.wait(tried).await {
+                for_good.extend(passing);
+                return for_good;
             }
+            events = passing.into_iter().map(|one| one.event).collect();
         }
     }
 
-    async fn put_once(&self, events: Vec<Outgoing>) -> Vec<Outgoing> {
+    async fn put_once(&self, events: Vec<Outgoing>) -> Vec<Refused> {
         let entries = events.iter().map(|event| event.entry.clone()).collect();
         let output = self.client.put_events().set_entries(Some(entries)).send().await;
         match output.map_err(Fault::of) {
             Ok(output) => refused(events, output.entries()),
             Err(fault) => {
                 tracing::warn!(error = %fault, "PutEvents failed as a whole");
-                events
+                events.into_iter().map(|event| Refused { event, code: None }).collect()
             }
         }
     }
@@ -138,20 +274,34 @@ impl Relay {
 
 /// Those events that EventBridge did not take. An answer without errors says so
 /// for each entry, in order; what it says nothing of is not published.
-fn refused(events: Vec<Outgoing>, results: &[PutEventsResultEntry]) -> Vec<Outgoing> {
+fn refused(events: Vec<Outgoing>, results: &[PutEventsResultEntry]) -> Vec<Refused> {
     let mut results = results.iter();
     let mut refused = Vec::new();
     for event in events {
         let result = results.next();
+        let order_id = event.order_id.as_ref().map(OrderId::as_str);
+        let event_id = event.event_id.as_ref().map(EventId::as_str);
         if result.is_some_and(|result| result.error_code().is_none() && result.event_id().is_some()) {
-            tracing::info!(orderId = %event.order_id, eventId = %event.event_id, "published");
+            let detail_type = event.entry.detail_type();
+            tracing::info!(orderId = order_id, eventId = event_id, detailType = detail_type, "published");
         } else {
-            let error = result.and_then(PutEventsResultEntry::error_code).unwrap_or("no result");
-            tracing::warn!(orderId = %event.order_id, eventId = %event.event_id, error, "refused");
-            refused.push(event);
+            let code = result.and_then(PutEventsResultEntry::error_code).map(str::to_owned);
+            let error = code.as_deref().unwrap_or("no result");
+            tracing::warn!(orderId = order_id, eventId = event_id, error, "refused");
+            refused.push(Refused { event, code });
         }
     }
     refused
+}
+
+fn is_for_good(code: &str) -> bool {
+    REFUSED_FOR_GOOD.contains(&code)
+}
+
+/// The id of the order that a record is about, whatever else is wrong with it.
+fn readable_id(change: &StreamRecord) -> Option<OrderId> {
+    let keys: Item = change.keys.clone().into();
+    keys.get(ORDER_ID)?.as_s().ok()?.parse().ok()
 }
 
 /// Whether an item's outbox holds this event.
@@ -202,10 +352,10 @@ mod tests {
 
     fn event(position: usize, detail_bytes: usize) -> Outgoing {
         let order_id: OrderId = format!("order-{position}").parse().unwrap();
-        let event_id = EventId::of(&order_id, domain::EventKind::Placed);
+        let event_id = EventId::of(&order_id, EventKind::Placed);
         let entry = PutEventsRequestEntry::builder().source(SOURCE).detail_type("OrderPlaced");
         let entry = entry.detail("x".repeat(detail_bytes)).build();
-        Outgoing { position, order_id, event_id, entry }
+        Outgoing { position, order_id: Some(order_id), event_id: Some(event_id), entry }
     }
 
     fn cut(sizes: &[usize]) -> Vec<Vec<usize>> {
@@ -237,7 +387,7 @@ mod tests {
         let silent = PutEventsResultEntry::builder().build();
         let events = (0..4).map(|position| event(position, 1)).collect();
         let refused = refused(events, &[failed, taken, silent]);
-        assert_eq!(refused.iter().map(|event| event.position).collect::<Vec<_>>(), [0, 2, 3]);
+        assert_eq!(refused.iter().map(|one| one.event.position).collect::<Vec<_>>(), [0, 2, 3]);
     }
 
     #[test]
