@@ -34,6 +34,10 @@ stop: ## Stop the local AWS and forget its data
 seed: $(SAM)/.installed ## Load the seed data; onto AWS with STACK=name
 	@$(SAM)/python tools/seed.py $(STACK)
 
+.PHONY: redrive
+redrive: $(SAM)/.installed ## Put back what ended in the dead-letter queues (DRY=1, ALL=1, STUCK=seconds); on AWS with STACK=name
+	@$(SAM)/python tools/redrive.py $(if $(DRY),--dry) $(if $(ALL),--all) $(if $(STUCK),--stuck $(STUCK)) $(STACK)
+
 ##@ Deploy it to AWS
 
 # An environment of samconfig.toml: default, staging or prod.

@@ -59,6 +59,11 @@ CASES = [
     Case(ORDERS, "api-ship-order.json", rest(200, orderStatus="Shipped"), "Confirmed", "Shipped"),
     Case(ORDERS, "api-deliver-order.json", rest(200, orderStatus="Delivered"), "Shipped", "Delivered"),
     Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published="OrderPlaced"),
+    Case(
+        ORDERS,
+        "republish.json",
+        {"orders": [{"orderId": ORDER, "outcome": "NothingToPublish"}]},
+    ),
     Case(STOCK, "api-get-inventory.json", rest(200, productId="001", quantity=150)),
     Case(STOCK, "order-placed.json", None, "Placed", "Confirmed"),
     Case(STOCK, "order-shipped.json", None, "Confirmed", "Shipped"),

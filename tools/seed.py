@@ -7,6 +7,7 @@ python tools/seed.py STACK      into a stack on AWS, as the credentials of the e
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -26,12 +27,30 @@ KEYS = {
 def main(arguments: list[str]) -> int:
     """Loads everything, and says how much was not there yet."""
     try:
-        client, stack = _target(arguments)
+        client, stack = target(arguments)
         added = load(client("dynamodb"), table_names(outputs(client("cloudformation"), stack)))
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         sys.exit(f"seed: {error}")
     print(f"{stack}: {added} items added")
     return 0
+
+
+def target(arguments: list[str], local_stack: Path = LOCAL_STACK) -> tuple[Callable[[str], Any], str]:
+    """How to make clients of the AWS that is meant, and the name of the stack there.
+
+    Without arguments it is the stack that a file describes, or else one on AWS by name.
+    """
+    program = Path(sys.argv[0]).stem
+    match arguments:
+        case []:
+            if not local_stack.exists():
+                sys.exit(f"{program}: nothing runs here (make run), or name a stack on AWS (make {program} STACK=name)")
+            stack = json.loads(local_stack.read_text())
+            return lambda service: emulator.client(service, stack["awsEndpointUrl"]), stack["stackName"]
+        case [name]:
+            return boto3.client, name
+        case _:
+            sys.exit(f"usage: {program}.py [STACK]")
 
 
 def outputs(cloudformation: Any, stack: str) -> dict[str, str]:
@@ -48,20 +67,6 @@ def table_names(outputs: Mapping[str, str]) -> dict[str, str]:
 def load(dynamodb: Any, names: Mapping[str, str]) -> int:
     """Loads every file into tables named by their logical ids; how many items were added."""
     return sum(_put_if_absent(dynamodb, names[table], KEYS[table], item) for table, item in _items())
-
-
-def _target(arguments: list[str]) -> tuple[Callable[[str], Any], str]:
-    """How to make clients of the AWS that is meant, and the name of the stack there."""
-    match arguments:
-        case []:
-            if not LOCAL_STACK.exists():
-                sys.exit("seed: nothing runs here (make run), or name a stack on AWS (make seed STACK=name)")
-            stack = json.loads(LOCAL_STACK.read_text())
-            return lambda service: emulator.client(service, stack["awsEndpointUrl"]), stack["stackName"]
-        case [name]:
-            return boto3.client, name
-        case _:
-            sys.exit("usage: seed.py [STACK]")
 
 
 def _items() -> Iterator[tuple[str, dict[str, Any]]]:

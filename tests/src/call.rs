@@ -84,6 +84,12 @@ pub fn event_from(source: &str, detail_type: &str, detail: &str) -> Invocation {
     invocation(crate::bus::Published { id: Uuid::now_v7().to_string(), entry }.envelope())
 }
 
+/// An invocation by an operator who wants the events of these orders published again.
+#[must_use]
+pub fn republish(order_ids: &[&str]) -> Invocation {
+    invocation(raw(&json!({"republish": {"orderIds": order_ids}})))
+}
+
 /// A GET request for a route as the API declares it, for example `/order/{orderId}`.
 #[must_use]
 pub fn get(resource: &str) -> Rest {

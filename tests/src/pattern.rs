@@ -22,8 +22,13 @@ pub fn matches(pattern: &Value, event: &Value) -> bool {
 
 fn fits(choice: &Value, found: Option<&Value>) -> bool {
     match choice {
-        Value::Object(comparison) => match comparison.get("exists") {
-            Some(Value::Bool(wanted)) if comparison.len() == 1 => found.is_some() == *wanted,
+        Value::Object(comparison) => match comparison.iter().next() {
+            Some((name, Value::Bool(wanted))) if name == "exists" && comparison.len() == 1 => {
+                found.is_some() == *wanted
+            }
+            Some((name, Value::Array(excluded))) if name == "anything-but" && comparison.len() == 1 => {
+                found.is_some_and(|found| !excluded.contains(found))
+            }
             _ => panic!("a comparison that is not known here: {choice}"),
         },
         literal => match found {
@@ -58,6 +63,14 @@ mod tests {
         let absent = json!({"image": {"Event": [{"exists": false}]}});
         assert!(matches(&absent, &json!({"image": {}})));
         assert!(!matches(&absent, &json!({"image": {"Event": 1}})));
+    }
+
+    #[test]
+    fn a_value_must_be_there_and_none_of_those_excluded() {
+        let pattern = json!({"type": [{"anything-but": ["A", "B"]}]});
+        assert!(matches(&pattern, &json!({"type": "C"})));
+        assert!(!matches(&pattern, &json!({"type": "B"})));
+        assert!(!matches(&pattern, &json!({})));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Moves what the functions write from one to the next, as AWS does: from the
 //! stream to OrderServiceFunction, and from the bus, by OrderEventRule, to
-//! InventoryServiceFunction.
+//! InventoryServiceFunction, or by UnhandledEventRule to the dead-letter queue.
 
 use fastrand::Rng;
 use inventory_service::InventoryService;
@@ -13,7 +13,10 @@ use crate::call::{self, Function as _};
 use crate::pattern::matches;
 use crate::shop::Shop;
 use crate::stream::{StreamReader, sequence_number};
-use crate::template::{consumer_tries, order_event_pattern, stream_batch_size, stream_filters};
+use crate::template::{
+    consumer_tries, order_event_pattern, stream_batch_size, stream_filters, unhandled_event_message,
+    unhandled_event_pattern,
+};
 
 /// Rounds after which events that are still under way are taken to go in circles.
 const ROUNDS: usize = 50;
@@ -45,6 +48,7 @@ pub struct Pump<'a> {
     records: Vec<Value>,
     deliveries: Vec<Delivery>,
     dead_letters: Vec<DeadLetter>,
+    unhandled: Vec<Value>,
     copies: usize,
     order: Option<Rng>,
 }
@@ -60,6 +64,7 @@ impl<'a> Pump<'a> {
             records: Vec::new(),
             deliveries: Vec::new(),
             dead_letters: Vec::new(),
+            unhandled: Vec::new(),
             copies: 1,
             order: None,
         }
@@ -117,13 +122,16 @@ impl<'a> Pump<'a> {
         first.is_none()
     }
 
-    /// Takes the events off the bus that match the rule.
+    /// Takes the events off the bus that match a rule.
     fn receive(&mut self) {
-        for event in self.shop.bus.take() {
-            let envelope = serde_json::from_str(event.envelope().get()).expect("an event in JSON");
-            if event.entry.event_bus_name.as_deref() == Some(BUS_NAME)
-                && matches(order_event_pattern(), &envelope)
-            {
+        let on_bus = |event: &Published| event.entry.event_bus_name.as_deref() == Some(BUS_NAME);
+        for event in self.shop.bus.take().into_iter().filter(on_bus) {
+            let text = event.envelope();
+            let envelope = serde_json::from_str(text.get()).expect("an event in JSON");
+            if matches(unhandled_event_pattern(), &envelope) {
+                self.unhandled.push(unhandled_event_message(text.get()));
+            }
+            if matches(order_event_pattern(), &envelope) {
                 let delivery = Delivery { event, failed: 0 };
                 self.deliveries.extend(std::iter::repeat_n(delivery, self.copies));
             }
@@ -170,6 +178,12 @@ impl<'a> Pump<'a> {
     #[must_use]
     pub fn waiting(&self) -> Vec<&Published> {
         self.deliveries.iter().map(|delivery| &delivery.event).collect()
+    }
+
+    /// The messages that the dead-letter queue got of events that nobody handles.
+    #[must_use]
+    pub fn unhandled(&self) -> &[Value] {
+        &self.unhandled
     }
 
     /// The events that InventoryServiceFunction failed on for the last time.

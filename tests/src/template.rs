@@ -50,6 +50,21 @@ pub fn order_event_pattern() -> &'static Value {
     &properties("OrderEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
+/// The pattern of the rule that hands to the dead-letter queue what no other rule takes.
+#[must_use]
+pub fn unhandled_event_pattern() -> &'static Value {
+    &properties("UnhandledEventRule", "AWS::Events::Rule")["EventPattern"]
+}
+
+/// The message that the dead-letter queue gets of an event that no other rule takes.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>
+pub(crate) fn unhandled_event_message(event: &str) -> Value {
+    let target = &properties("UnhandledEventRule", "AWS::Events::Rule")["Targets"][0];
+    let template = target["InputTransformer"]["InputTemplate"].as_str().expect("a template");
+    let message = template.replace("<aws.events.event.json>", event);
+    serde_json::from_str(&message).unwrap_or_else(|error| panic!("{error} in {message}"))
+}
+
 /// The filters of the stream of the Orders table: a record must match one.
 #[must_use]
 pub fn stream_filters() -> Vec<Value> {

@@ -93,3 +93,11 @@ async fn the_streams_record_publishes_the_contracts_event() {
         event.detail_text()
     );
 }
+
+#[tokio::test]
+async fn an_operators_request_is_answered_for_the_seeds_order() {
+    let shop = Shop::open().await;
+    let answer = shop.order_service().handle(call::fixture("republish")).await.unwrap();
+    let answer = serde_json::to_string(&answer).unwrap();
+    assert_eq!(answer, r#"{"orders":[{"orderId":"001","outcome":"NothingToPublish"}]}"#);
+}

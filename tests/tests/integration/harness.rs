@@ -492,6 +492,7 @@ async fn every_file_of_events_is_what_its_name_says_and_comes_through_the_filter
                 assert!(name.starts_with("order-"), "{name}");
                 assert!(matches(tests::order_event_pattern(), &json), "{name}");
             }
+            Ok(Trigger::Republish(_)) => assert_eq!(name, "republish"),
             Err(failure) => panic!("{name}: {failure}"),
         }
     }

@@ -6,6 +6,8 @@ mod events;
 mod harness;
 mod orders_api;
 mod placing;
+mod poison;
 mod progress;
 mod relay;
+mod republishing;
 mod reserving;

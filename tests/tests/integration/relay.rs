@@ -234,20 +234,6 @@ async fn each_kind_of_event_can_be_read_by_its_consumers() {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_published_is_handed_back_and_holds_up_nobody_in_its_batch() {
-    let shop = Shop::open().await;
-    let mut records = placed(&shop, 3).await;
-    records[1]["dynamodb"]["NewImage"]["OrderStatus"] = json!({"S": "Lost"});
-    assert_eq!(relay(&shop, &records).await, [number(&records[1])]);
-    assert_eq!(published(&shop), ["order-000", "order-002"]);
-
-    let shop = Shop::open().await;
-    let mut records = placed(&shop, 1).await;
-    records[0]["dynamodb"]["NewImage"]["Event"] = json!({"M": {"Id": {"S": "x"}}});
-    assert_eq!(relay(&shop, &records).await, [number(&records[0])]);
-}
-
-#[tokio::test]
 async fn the_largest_order_fits_into_an_entry_and_ten_of_them_into_a_call() {
     let shop = Shop::open().await;
     let mut stream = shop.order_stream().await;
