@@ -81,6 +81,14 @@ invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to
 e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed ## Deploy to a local AWS that enforces policies, and run the end-to-end tests
 	@$(SAM)/python tools/e2e.py
 
+.PHONY: kill-test
+kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the functions under load (ARGS="--orders 300 --seed 1")
+	@$(SAM)/python tools/kill_test.py $(ARGS)
+
+.PHONY: test-tools
+test-tools: $(SAM)/.installed ## Test the scripts in tools
+	@cd tools && ../$(SAM)/python -m unittest --quiet
+
 .PHONY: sam-local
 sam-local: $(SAM)/.installed ## Hand every file in events to its function with sam local invoke (needs a container engine)
 	@$(SAM)/python tools/stack.py build

@@ -12,7 +12,8 @@ from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
 from stack import LOCAL, StackError, build, deploy, load_seed_data, stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
-TESTS = ["cargo", "test", "--locked", "--package", "tests", "--test", "e2e", "--", "--ignored", "--test-threads=1"]
+PROGRAMS = ["--test", "e2e", "--test", "e2e_poison"]
+TESTS = ["cargo", "test", "--locked", "--package", "tests", *PROGRAMS, "--", "--ignored", "--test-threads=1"]
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
 
 def _test(emulator: Emulator) -> int:
     environment = emulator.client_environment | {
+        "E2E_PYTHON": sys.executable,
         "E2E_STACK": str(stack_file(emulator)),
         "PATH": f"{AWS_CLI}{os.pathsep}{os.environ['PATH']}",
     }

@@ -90,23 +90,26 @@ class Redrive:
     def _queue(self, name: str, handle: Callable[[Mapping[str, Any]], tuple[bool, list[Row]]]) -> Iterator[Row]:
         """Handles each message that is in a queue now; deletes those of which nothing is left to do."""
         url = self._outputs[f"{name}Url"]
-        left = []
+        hidden: dict[str, str] = {}
         try:
-            for message in self._messages(url):
-                left.append(message["ReceiptHandle"])
+            for message in self._messages(url, hidden):
                 settled, rows = handle(message)
                 if settled and not self._options.dry:
-                    self._sqs.delete_message(QueueUrl=url, ReceiptHandle=left.pop())
+                    self._sqs.delete_message(QueueUrl=url, ReceiptHandle=hidden.pop(message["MessageId"]))
                 yield from rows
         finally:
-            for handle_of_message in left:
-                self._sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle_of_message, VisibilityTimeout=0)
+            for receipt in hidden.values():
+                self._sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
 
-    def _messages(self, url: str) -> Iterator[dict[str, Any]]:
-        """Every message once. One that comes while this runs is for the next time: it may be one just put back."""
+    def _messages(self, url: str, hidden: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """Every message once; those that were read are added to `hidden`, with the receipt to show them again by.
+
+        One that comes while this runs is for the next time: it may be one that was just put back.
+        """
         began = time.time() * 1000
-        seen = set()
+        seen: set[str] = set()
         while messages := self._receive(url):
+            hidden |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
             for message in messages:
                 if message["MessageId"] in seen:
                     return

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The stack that the file named by `E2E_STACK` describes, as `make run` writes it.
 #[derive(Debug)]
 pub struct Deployment {
+    path: String,
     stack: Value,
     client: Client,
 }
@@ -60,7 +61,14 @@ impl Deployment {
     pub fn from_env() -> Self {
         let path = env::var("E2E_STACK").expect("E2E_STACK names the description of a stack; see `make e2e`");
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-        Self { stack: serde_json::from_str(&text).expect("a stack in JSON"), client: Client::new() }
+        let stack = serde_json::from_str(&text).expect("a stack in JSON");
+        Self { path, stack, client: Client::new() }
+    }
+
+    /// Where the description stands.
+    #[must_use]
+    pub fn description_path(&self) -> &str {
+        &self.path
     }
 
     /// What the description says under a JSON Pointer (RFC 6901).
@@ -103,13 +111,21 @@ impl Deployment {
     /// Runs the AWS CLI against the stack, and returns what it prints.
     #[must_use]
     pub fn aws(&self, arguments: &[&str]) -> Value {
+        self.try_aws(arguments).unwrap_or_else(|| panic!("{arguments:?} printed nothing"))
+    }
+
+    /// Runs the AWS CLI against the stack, and returns what it prints, which may be nothing.
+    pub fn try_aws(&self, arguments: &[&str]) -> Option<Value> {
         let mut command = Command::new("aws");
         command.args(["--output", "json", "--region", self.says("/region")]);
         command.args(["--endpoint-url", self.says("/awsEndpointUrl")]).args(arguments);
         let output = command.output().expect("the AWS CLI on the PATH");
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{command:?} failed: {err}");
-        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error} in {out:?}"))
+        if out.trim().is_empty() {
+            return None;
+        }
+        Some(serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error} in {out:?}")))
     }
 
     async fn send(&self, request: Request) -> Answer {

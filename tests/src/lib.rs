@@ -33,4 +33,4 @@ pub use proxy::{Gate, On, Proxy};
 pub use pump::{DeadLetter, Pump};
 pub use shop::{Shop, Snapshot, TableNames};
 pub use stream::StreamReader;
-pub use template::{order_event_pattern, stream_filters, unhandled_event_pattern};
+pub use template::{dead_letter_queue_senders, order_event_pattern, stream_filters, unhandled_event_pattern};

@@ -65,6 +65,26 @@ pub(crate) fn unhandled_event_message(event: &str) -> Value {
     serde_json::from_str(&message).unwrap_or_else(|error| panic!("{error} in {message}"))
 }
 
+/// The logical ids of the rules that may send to the dead-letter queue.
+///
+/// Nobody else may: the policy asks for the rule's own ARN.
+#[must_use]
+pub fn dead_letter_queue_senders() -> Vec<String> {
+    let policy = &properties("DeadLetterQueuePolicy", "AWS::SQS::QueuePolicy")["PolicyDocument"];
+    let statements = policy["Statement"].as_array().expect("statements");
+    let senders = statements.iter().flat_map(|statement| {
+        assert_eq!(statement["Principal"], json!({"Service": "events.amazonaws.com"}));
+        assert_eq!(
+            (&statement["Effect"], &statement["Action"]),
+            (&json!("Allow"), &json!("sqs:SendMessage"))
+        );
+        assert_eq!(statement["Resource"], "DeadLetterQueue.Arn");
+        statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_array().expect("the ARNs of rules")
+    });
+    let id = |arn: &Value| arn.as_str().and_then(|arn| arn.strip_suffix(".Arn")).expect("an ARN").to_owned();
+    senders.map(id).collect()
+}
+
 /// The filters of the stream of the Orders table: a record must match one.
 #[must_use]
 pub fn stream_filters() -> Vec<Value> {

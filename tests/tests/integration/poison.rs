@@ -197,6 +197,11 @@ async fn an_event_of_a_type_that_nobody_knows_does_not_vanish() {
     assert_eq!(pump.waiting().len(), 4);
 }
 
+#[test]
+fn both_rules_of_the_bus_and_nobody_else_may_send_to_the_dead_letter_queue() {
+    assert_eq!(tests::dead_letter_queue_senders(), ["OrderEventRule", "UnhandledEventRule"]);
+}
+
 #[tokio::test]
 async fn each_poisoned_event_is_kept_once_with_its_reason_and_the_rest_is_handled() {
     let shop = Shop::open().await;
