@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 SOURCE = "ecommerce.order"
@@ -33,7 +34,7 @@ class Event:
     detail_type: str
     detail: str
     resources: list[str]
-    time: str | None
+    time: datetime | None
 
     @property
     def order(self) -> str | None:
@@ -88,7 +89,7 @@ def _event(text: str) -> Event | None:
             detail_type=_text(envelope["detail-type"]),
             detail=envelope["detail"],
             resources=[str(resource) for resource in json.loads(envelope.get("resources", "[]"))],
-            time=_text(envelope["time"]) if "time" in envelope else None,
+            time=datetime.fromisoformat(_text(envelope["time"])) if "time" in envelope else None,
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -162,7 +162,7 @@ class Redrive:
             "Resources": event.resources,
         }
         if event.time is not None:
-            entry["Time"] = datetime.fromisoformat(event.time)
+            entry["Time"] = event.time
         answer = self._events.put_events(Entries=[entry])
         return answer["Entries"][0].get("ErrorCode", "refused") if answer["FailedEntryCount"] else None
 
@@ -184,7 +184,7 @@ class Redrive:
             stretch = record["DDBStreamBatchInfo"]
             reason = str(record["requestContext"]["condition"])
             orders, found = self._orders_of(stretch)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, botocore.exceptions.ParamValidationError) as error:
             reason = f"{type(error).__name__}: {error}"
             return False, [Row("RelayDeadLetterQueue", "", "", reason, "left: points to no records")]
         rows = self._rows("RelayDeadLetterQueue", f"{reason}, {found}", orders)

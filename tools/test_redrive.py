@@ -93,6 +93,8 @@ class Cloud:
         if self.records is None:
             error = {"Error": {"Code": "TrimmedDataAccessException", "Message": "gone"}}
             raise botocore.exceptions.ClientError(error, "GetShardIterator")
+        if not request["ShardId"]:
+            raise botocore.exceptions.ParamValidationError(report="too short")
         assert request["ShardIteratorType"] == "AT_SEQUENCE_NUMBER"
         return {"ShardIterator": request["SequenceNumber"]}
 
@@ -232,7 +234,8 @@ class Redriving(unittest.TestCase):
 
     def test_what_holds_no_event_of_ours_is_left(self) -> None:
         foreign = failed("MalformedEvent", event(source="somebody.else"))
-        bodies = ["no JSON", "7", "{}", failed("Busy", '{"a":1}'), failed("Busy", "null"), foreign]
+        timeless = failed("Busy", event().replace("2025-01-01T", "sometime "))
+        bodies = ["no JSON", "7", "{}", timeless, failed("Busy", '{"a":1}'), failed("Busy", "null"), foreign]
         for body in bodies:
             self.cloud.send(LETTERS, body)
         rows = self.redrive("--all")
@@ -312,9 +315,10 @@ class Redriving(unittest.TestCase):
     def test_a_message_that_points_to_no_stretch_is_left(self) -> None:
         self.cloud.send(STRETCHES, {"requestContext": {}})
         self.cloud.send(STRETCHES, "no JSON")
+        self.cloud.send(STRETCHES, stretch(shardId=""))
         rows = self.redrive()
         self.assertTrue(all(row.done == "left: points to no records" for row in rows), rows)
-        self.assertEqual(self.left(STRETCHES), 2)
+        self.assertEqual(self.left(STRETCHES), 3)
 
     def test_orders_that_carry_an_event_for_long_publish_it_again(self) -> None:
         self.cloud.found = ["a"]

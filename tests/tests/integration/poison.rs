@@ -11,7 +11,7 @@ use OrderStatus::{Canceled, Confirmed};
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
 
 /// Places an order; its id.
-async fn place(shop: &Shop) -> String {
+pub(crate) async fn place(shop: &Shop) -> String {
     let reply = call::post("/order").json(ORDER).send(&shop.order_service()).await;
     assert_eq!(reply.status, 201, "{}", reply.body);
     reply.json()["orderId"].as_str().unwrap().to_owned()

@@ -6,15 +6,9 @@ use serde_json::{Value, json};
 use tables::text;
 use tests::{AwsError, Pump, Reaction, Shop, call};
 
+use crate::poison::place;
+
 use OrderStatus::{Canceled, Confirmed};
-
-const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
-
-async fn place(shop: &Shop) -> String {
-    let reply = call::post("/order").json(ORDER).send(&shop.order_service()).await;
-    assert_eq!(reply.status, 201, "{}", reply.body);
-    reply.json()["orderId"].as_str().unwrap().to_owned()
-}
 
 /// Has the events of orders published again; what was done for each.
 async fn republish(shop: &Shop, orders: &[&str]) -> Value {
