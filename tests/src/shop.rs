@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Order;
 use inventory_service::InventoryService;
+use lambda_support::Metrics;
 use order_service::OrderService;
 use serde_json::json;
 use tables::attribute::{ORDER_ID, PRODUCT_ID, QUANTITY};
@@ -17,6 +18,7 @@ use crate::background;
 use crate::bus::{BUS_NAME, Bus};
 use crate::clients::dynamodb_client;
 use crate::engine;
+use crate::meter::Meter;
 use crate::proxy::Proxy;
 use crate::seed;
 use crate::stream::StreamReader;
@@ -27,6 +29,9 @@ const ORDERS: &str = "OrdersTable";
 const CUSTOMERS: &str = "CustomersTable";
 const PRODUCTS: &str = "ProductsTable";
 const INVENTORY: &str = "InventoryTable";
+
+/// Where its functions count.
+const NAMESPACE: &str = "shop";
 
 /// How long a table may take until it can be used.
 const CREATION: Duration = Duration::from_secs(60);
@@ -87,6 +92,8 @@ pub struct Shop {
     pub bus: Bus,
     /// Where the functions find DynamoDB.
     pub proxy: Proxy,
+    /// What its functions count.
+    pub meter: Meter,
     direct: DynamoDb,
 }
 
@@ -105,7 +112,8 @@ impl Shop {
         for (logical_id, name) in tables.all() {
             create_table(&wire, logical_id, name).await;
         }
-        Self { tables, bus: Bus::start(), proxy: Proxy::start(), direct: dynamodb_client(engine::endpoint()) }
+        let direct = dynamodb_client(engine::endpoint());
+        Self { tables, bus: Bus::start(), proxy: Proxy::start(), meter: Meter::default(), direct }
     }
 
     /// A client of the engine itself: what it does goes past the proxy.
@@ -124,7 +132,8 @@ impl Shop {
             products_table: names.products,
             event_bus: BUS_NAME.to_owned(),
         };
-        OrderService::new(self.proxy.client(), self.bus.client(), settings)
+        let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.meter.clone());
+        OrderService::new(self.proxy.client(), self.bus.client(), settings, metrics)
     }
 
     /// InventoryServiceFunction on this shop.
@@ -133,7 +142,8 @@ impl Shop {
         let names = self.tables.clone();
         let settings =
             inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
-        InventoryService::new(self.proxy.client(), settings)
+        let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.meter.clone());
+        InventoryService::new(self.proxy.client(), settings, metrics)
     }
 
     /// The stream of the Orders table, from its beginning.

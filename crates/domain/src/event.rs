@@ -219,6 +219,12 @@ impl OrderEvent {
             | Self::Rejected { metadata, .. } => metadata.as_ref(),
         }
     }
+
+    /// What ties the event to the request that set it off, or else to its order.
+    #[must_use]
+    pub fn correlation_id(&self) -> CorrelationId {
+        self.metadata().map_or_else(|| self.order_id().into(), |metadata| metadata.correlation_id.clone())
+    }
 }
 
 impl TryFrom<Wire> for OrderEvent {

@@ -37,6 +37,12 @@ impl Timestamp {
         OffsetDateTime::from_unix_timestamp_nanos(nanos).map(Self).map_err(|_| InvalidTimestamp)
     }
 
+    /// Milliseconds from `earlier` until this; none if it is not earlier.
+    #[must_use]
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from((self.0 - earlier.0).whole_milliseconds()).unwrap_or_default()
+    }
+
     /// Seconds since the Unix epoch, rounded down: as exact as EventBridge keeps a time.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
@@ -84,6 +90,14 @@ mod tests {
         assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_unix_millis(1_999).unwrap().unix_seconds(), 1);
         assert_eq!(text(1_735_689_600_007), "2025-01-01T00:00:00.007Z");
+    }
+
+    #[test]
+    fn time_passes_in_milliseconds_and_never_backwards() {
+        let at = |millis| Timestamp::from_unix_millis(millis).unwrap();
+        assert_eq!(at(1_735_689_600_007).millis_since(at(1_735_689_598_999)), 1_008);
+        assert_eq!(at(1_000).millis_since(at(1_001)), 0);
+        assert_eq!(Timestamp::MAX.millis_since(at(0)), 253_402_300_799_999);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod api;
 mod consumer;
 mod failure;
+mod outcome;
 mod progress;
 mod release;
 mod reservation;
@@ -16,22 +17,26 @@ pub use settings::Settings;
 
 use aws_sdk_dynamodb::Client;
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Answer, Failure, Trigger};
+use lambda_support::{Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
 
 use crate::store::Store;
+
+/// The name of the function in metrics.
+pub const SERVICE: &str = "inventory-service";
 
 /// The function: one value for the life of its process.
 #[derive(Debug)]
 pub struct InventoryService {
     store: Store,
+    metrics: Metrics,
 }
 
 impl InventoryService {
-    /// Puts the function together from its client.
+    /// Puts the function together from its client and what it counts with.
     #[must_use]
-    pub const fn new(dynamodb: Client, settings: Settings) -> Self {
-        Self { store: Store::new(dynamodb, settings) }
+    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics) -> Self {
+        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics }
     }
 
     /// Serves one invocation: a REST request, or an event of an order from the bus.
@@ -46,7 +51,7 @@ impl InventoryService {
             // Boxed, so that the futures of both paths do not weigh on each other.
             Trigger::Rest(request) => Ok(Box::pin(api::answer(&self.store, &request)).await.into()),
             Trigger::Bus(event) => {
-                Box::pin(consumer::consume(&self.store, &event)).await?;
+                Box::pin(consumer::consume(&self.store, &self.metrics, &event)).await?;
                 Ok(Answer::Done)
             }
             other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),

@@ -3,7 +3,8 @@
 use domain::{Change, EventMetadata, OrderId, Transition, transition};
 
 use crate::failure::Unapplied;
-use crate::store::{CONTENTION, Store, Written};
+use crate::outcome::Outcome;
+use crate::store::{Advanced, Store};
 
 /// Makes a change that touches no stock.
 ///
@@ -14,13 +15,14 @@ pub(crate) async fn advance(
     id: &OrderId,
     change: Change,
     metadata: Option<&EventMetadata>,
-) -> Result<(), Unapplied> {
+) -> Result<Outcome, Unapplied> {
     let event_id = metadata.map(|metadata| &metadata.event_id);
-    match CONTENTION.while_contended(async || store.advance(id, change, event_id).await).await? {
-        Written::Yes => Ok(()),
-        Written::No(None) => Err(Unapplied::NoOrderYet(id.clone())),
-        Written::No(Some(order)) => match transition(order.status, change) {
-            Transition::Stale => Ok(()),
+    match store.while_contended(async || store.advance(id, change, event_id).await).await? {
+        Advanced::Now => Ok(Outcome::Became(change.target())),
+        Advanced::Before => Ok(Outcome::Completed),
+        Advanced::Not(None) => Err(Unapplied::NoOrderYet(id.clone())),
+        Advanced::Not(Some(order)) => match transition(order.status, change) {
+            Transition::Stale => Ok(Outcome::Stale),
             _ => Err(Unapplied::by(&order, change)),
         },
     }

@@ -4,7 +4,8 @@ use aws_support::Fault;
 use domain::{Change, EventId, EventMetadata, Order, Transition, transition};
 
 use crate::failure::Unapplied;
-use crate::store::{CONTENTION, Store};
+use crate::outcome::Outcome;
+use crate::store::Store;
 
 /// How often the order may change between reading and writing it.
 const MAX_READS: usize = 5;
@@ -18,29 +19,34 @@ pub(crate) async fn cancel(
     store: &Store,
     claimed: &Order,
     metadata: Option<&EventMetadata>,
-) -> Result<(), Unapplied> {
+) -> Result<Outcome, Unapplied> {
     let event_id = metadata.map(|metadata| &metadata.event_id);
     for _ in 0..MAX_READS {
-        let written = match store.order(&claimed.id).await? {
+        let outcome = match store.order(&claimed.id).await? {
             None => bury(store, claimed).await?,
             Some(order) => release(store, &order, event_id).await?,
         };
-        if written {
-            return Ok(());
+        if let Some(outcome) = outcome {
+            return Ok(outcome);
         }
     }
     Err(Fault::Contended(format!("order {} keeps changing", claimed.id)).into())
 }
 
 /// Leaves a canceled order where there is none, so that an OrderPlaced that
-/// arrives later reserves nothing.
-async fn bury(store: &Store, claimed: &Order) -> Result<bool, Unapplied> {
+/// arrives later reserves nothing; `None` if there is one by now.
+async fn bury(store: &Store, claimed: &Order) -> Result<Option<Outcome>, Unapplied> {
     let canceled = Order { status: Change::Cancel.target(), ..claimed.clone() };
-    Ok(CONTENTION.while_contended(async || store.insert(&canceled).await).await?)
+    let written = store.while_contended(async || store.insert(&canceled).await).await?;
+    Ok(written.then_some(Outcome::Became(canceled.status)))
 }
 
-/// Writes what is left to do for an order as it was read; `false` if it changed since.
-async fn release(store: &Store, order: &Order, event_id: Option<&EventId>) -> Result<bool, Unapplied> {
+/// Writes what is left to do for an order as it was read; `None` if it changed since.
+async fn release(
+    store: &Store,
+    order: &Order,
+    event_id: Option<&EventId>,
+) -> Result<Option<Outcome>, Unapplied> {
     let write = async || match (transition(order.status, Change::Cancel), order.stock_reserved) {
         (Transition::Legal | Transition::Stale, true) => store.give_back(order).await.map(Ok),
         (Transition::Legal, false) => store.cancel(order).await.map(Ok),
@@ -50,7 +56,17 @@ async fn release(store: &Store, order: &Order, event_id: Option<&EventId>) -> Re
         },
         (Transition::TooEarly | Transition::Illegal, _) => Ok(Err(Unapplied::by(order, Change::Cancel))),
     };
-    CONTENTION.while_contended(write).await?
+    let written = store.while_contended(write).await??;
+    Ok(written.then(|| outcome(order, event_id)))
+}
+
+/// What it means that all that was left to do for an order is done.
+fn outcome(order: &Order, event_id: Option<&EventId>) -> Outcome {
+    match transition(order.status, Change::Cancel) {
+        Transition::Legal => Outcome::Became(Change::Cancel.target()),
+        _ if order.stock_reserved || event_id.is_some_and(|id| carries(order, id)) => Outcome::Completed,
+        _ => Outcome::Stale,
+    }
 }
 
 fn carries(order: &Order, event_id: &EventId) -> bool {

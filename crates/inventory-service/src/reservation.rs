@@ -5,7 +5,8 @@ use domain::{Change, EventKind, EventMetadata, Order, OrderId, PendingEvent, Tra
 use lambda_support::clock::now;
 
 use crate::failure::Unapplied;
-use crate::store::{CONTENTION, Plan, Rejection, Store};
+use crate::outcome::Outcome;
+use crate::store::{Plan, Rejection, Store};
 use crate::verdict::Verdict;
 
 /// From a plan made of the event's own claims over the creation of the order
@@ -23,22 +24,22 @@ pub(crate) async fn reserve(
     store: &Store,
     claimed: &Order,
     metadata: Option<&EventMetadata>,
-) -> Result<(), Unapplied> {
+) -> Result<Outcome, Unapplied> {
     let mut plan = Plan::Confirm(claimed.clone());
     for _ in 0..MAX_PLANS {
-        let verdict = CONTENTION.while_contended(async || store.reserve(&plan).await).await?;
+        let verdict = store.while_contended(async || store.reserve(&plan).await).await?;
         plan = match verdict {
-            Verdict::Done => return Ok(()),
+            Verdict::Done => return Ok(Outcome::Became(Change::Confirm.target())),
             Verdict::Order(None) => Plan::Create(claimed.clone()),
             Verdict::Order(Some(order)) => match transition(order.status, Change::Confirm) {
                 Transition::Legal => Plan::Confirm(*order),
-                _ => return Ok(()),
+                _ => return Ok(Outcome::Stale),
             },
             Verdict::Short(shortages) => {
                 let rejection = Rejection { shortages, event: rejected_event(&claimed.id, metadata) };
-                if CONTENTION.while_contended(async || store.reject(&plan, &rejection).await).await? {
+                if store.while_contended(async || store.reject(&plan, &rejection).await).await? {
                     tracing::info!(shortages = ?rejection.shortages, "rejected");
-                    return Ok(());
+                    return Ok(Outcome::Became(Change::Reject.target()));
                 }
                 // Somebody decided the order's fate first: the next verdict tells how.
                 plan

@@ -1,6 +1,7 @@
 //! What the events read and write in the tables. Every write is conditional:
 //! one that finds the order in another state changes nothing and says so.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -11,11 +12,12 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use aws_support::{Backoff, Fault};
 use domain::{Change, EventId, Line, Order, OrderId, PendingEvent, ProductId, Shortage, StockLevel};
 use lambda_support::clock::now;
+use lambda_support::{Metric, Metrics};
 use tables::attribute::{
     EVENT, EVENT_ID, ITEMS, ORDER_ID, ORDER_STATUS, PRODUCT_ID, QUANTITY, SHORTAGES, STOCK_RESERVED,
     UPDATED_AT,
@@ -26,7 +28,7 @@ use crate::settings::Settings;
 use crate::verdict::{self, Verdict};
 
 /// For items that others are at. What outlasts this is left to Lambda's retry.
-pub(crate) const CONTENTION: Backoff =
+const CONTENTION: Backoff =
     Backoff { tries: 10, first: Duration::from_millis(20), longest: Duration::from_millis(800) };
 
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
@@ -56,12 +58,23 @@ pub(crate) struct Rejection {
 }
 
 /// What became of an update.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// It was made.
-    Yes,
+#[derive(Debug)]
+enum Written {
+    /// It was made. If they were asked for, these are the old values of what it changed.
+    Yes(Option<Item>),
     /// Its condition does not hold: the order is this, or there is none.
     No(Option<Box<Order>>),
+}
+
+/// What became of a change of status that touches no stock.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Advanced {
+    /// It was made.
+    Now,
+    /// It was made before, with the event that is now cleared from the outbox.
+    Before,
+    /// It is not legal: the order is this, or there is none.
+    Not(Option<Box<Order>>),
 }
 
 /// The tables, as the consumer uses them.
@@ -69,11 +82,34 @@ pub(crate) enum Written {
 pub(crate) struct Store {
     client: Client,
     settings: Settings,
+    metrics: Metrics,
 }
 
 impl Store {
-    pub(crate) const fn new(client: Client, settings: Settings) -> Self {
-        Self { client, settings }
+    pub(crate) const fn new(client: Client, settings: Settings, metrics: Metrics) -> Self {
+        Self { client, settings, metrics }
+    }
+
+    /// Runs `attempt` until it does not meet somebody else's write, or there is
+    /// no further try; counts how often it did.
+    ///
+    /// # Errors
+    /// The [`Fault`] of the last attempt.
+    pub(crate) async fn while_contended<T>(
+        &self,
+        attempt: impl AsyncFn() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let conflicts = AtomicU64::new(0);
+        let counted = async || {
+            let outcome = attempt().await;
+            if matches!(outcome, Err(Fault::Contended(_))) {
+                conflicts.fetch_add(1, Ordering::Relaxed);
+            }
+            outcome
+        };
+        let outcome = CONTENTION.while_contended(counted).await;
+        self.metrics.add(Metric::ReservationConflicts, conflicts.into_inner());
+        outcome
     }
 
     pub(crate) async fn stock(&self, id: &ProductId) -> Result<Option<StockLevel>, Fault> {
@@ -100,7 +136,7 @@ impl Store {
     }
 
     /// Stores the rejection of an order whose reservation fell short; `false`
-    /// if somebody decided its fate first.
+    /// if somebody else decided its fate first.
     pub(crate) async fn reject(&self, plan: &Plan, rejection: &Rejection) -> Result<bool, Fault> {
         let Rejection { shortages, event } = rejection;
         match plan {
@@ -123,7 +159,11 @@ impl Store {
                     .condition_expression(legal)
                     .expression_attribute_values(":shortages", tables::shortages_to_value(shortages))
                     .expression_attribute_values(":event", tables::pending_event_to_value(event));
-                Ok(write(with_values(request, sources)).await? == Written::Yes)
+                Ok(match write(with_values(request, sources)).await? {
+                    Written::Yes(_) => true,
+                    // By a try of this very call whose answer was lost.
+                    Written::No(order) => order.is_some_and(|order| order.event.as_ref() == Some(event)),
+                })
             }
         }
     }
@@ -176,7 +216,7 @@ impl Store {
                 "{ORDER_STATUS} = :from AND attribute_not_exists({STOCK_RESERVED})"
             ))
             .expression_attribute_values(":from", text(order.status));
-        Ok(write(request).await? == Written::Yes)
+        Ok(matches!(write(request).await?, Written::Yes(_)))
     }
 
     /// Clears the outbox of an event for which nothing is left to do; `false`
@@ -189,7 +229,7 @@ impl Store {
             .condition_expression(format!("{ORDER_STATUS} = :from AND {EVENT}.{EVENT_ID} = :event"))
             .expression_attribute_values(":from", text(order.status))
             .expression_attribute_values(":event", text(event));
-        Ok(write(request).await? == Written::Yes)
+        Ok(matches!(write(request).await?, Written::Yes(_)))
     }
 
     /// Sets the status that `change` leads to, where that is legal or where it
@@ -199,7 +239,7 @@ impl Store {
         id: &OrderId,
         change: Change,
         event: Option<&EventId>,
-    ) -> Result<Written, Fault> {
+    ) -> Result<Advanced, Fault> {
         let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {EVENT}");
         let (legal, sources) = tables::legal_sources(change);
         let request = with_values(self.update_order(id, &set, change), sources);
@@ -211,7 +251,13 @@ impl Store {
                 ))
                 .expression_attribute_values(":event", text(event)),
         };
-        write(request).await
+        Ok(match write(request.return_values(ReturnValue::UpdatedOld)).await? {
+            Written::No(order) => Advanced::Not(order),
+            Written::Yes(old) => match old.as_ref().and_then(|old| old.get(ORDER_STATUS)) {
+                Some(status) if *status == text(change.target()) => Advanced::Before,
+                _ => Advanced::Now,
+            },
+        })
     }
 
     fn update_order(&self, id: &OrderId, set: &str, change: Change) -> UpdateItemFluentBuilder {
@@ -311,8 +357,9 @@ impl Store {
 }
 
 async fn write(request: UpdateItemFluentBuilder) -> Result<Written, Fault> {
-    let Err(error) = request.send().await else {
-        return Ok(Written::Yes);
+    let error = match request.send().await {
+        Ok(output) => return Ok(Written::Yes(output.attributes)),
+        Err(error) => error,
     };
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {

@@ -1,15 +1,17 @@
 //! What every Lambda function here has in common at its edge: telling triggers
 //! apart, REST requests and answers, errors as problem details, errors as
-//! Lambda sees them, and logs.
+//! Lambda sees them, logs and metrics.
 
 pub mod clock;
 pub mod failure;
+pub mod metrics;
 pub mod problem;
 pub mod rest;
 pub mod telemetry;
 pub mod trigger;
 
 pub use failure::Failure;
+pub use metrics::{Metric, Metrics};
 pub use problem::{Problem, ProblemKind};
 pub use rest::{Request, Response};
 pub use trigger::{Answer, Trigger};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use domain::{CorrelationId, OrderId};
+use domain::{CorrelationId, EventId, OrderId};
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, Method};
 use serde::Serialize;
@@ -89,7 +89,8 @@ impl Request {
 
     /// Answers with what `route` comes to: its response, or its problem. Each
     /// log line on the way carries the route and the correlation id, which the
-    /// client gets back, and the order id once it is [recorded](record_order_id).
+    /// client gets back, and the ids of order and event once they are recorded
+    /// ([`record_order_id`], [`record_event_id`]).
     pub async fn answer_with(&self, route: impl Future<Output = Result<Response, Problem>>) -> Response {
         let correlation_id = self.correlation_id();
         let span = tracing::info_span!(
@@ -97,6 +98,7 @@ impl Request {
             route = %format_args!("{} {}", self.method, self.resource),
             correlationId = correlation_id.as_ref().map(tracing::field::display),
             orderId = tracing::field::Empty,
+            eventId = tracing::field::Empty,
         );
         let response = route.instrument(span.clone()).await.unwrap_or_else(Response::from);
         span.in_scope(|| tracing::info!(status = response.status, "answered"));
@@ -140,6 +142,11 @@ impl Request {
 /// Tells the log which order the request is about.
 pub fn record_order_id(id: &OrderId) {
     tracing::Span::current().record("orderId", tracing::field::display(id));
+}
+
+/// Tells the log which event the request calls for.
+pub fn record_event_id(id: &EventId) {
+    tracing::Span::current().record("eventId", tracing::field::display(id));
 }
 
 fn check_size(bytes: usize) -> Result<(), Problem> {

@@ -12,16 +12,23 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 const OWN_CRATES: [&str; 6] =
     ["domain", "hello_world", "inventory_service", "lambda_support", "order_service", "tables"];
 
-/// Starts logging, at the level that the environment names: `AWS_LAMBDA_LOG_LEVEL`
-/// (set by Lambda's logging controls) or else `LOG_LEVEL`, or else `info`.
+/// Starts logging, at the level that the environment names: `LOG_LEVEL` or else
+/// `AWS_LAMBDA_LOG_LEVEL` (set by Lambda's logging controls), or else `info`.
+///
+/// Lambda's own filter comes after this one, and has to let everything pass: it
+/// takes a line without a level, such as a metric, for `INFO`.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
 ///
 /// Every line carries its spans, outermost first: the runtime's with the
 /// request id, then the handler's own.
 pub fn init() {
-    let named = env::var("AWS_LAMBDA_LOG_LEVEL").or_else(|_| env::var("LOG_LEVEL"));
+    let named = named(|variable| env::var(variable).ok());
     let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-    tracing_subscriber::registry().with(filter(named.ok().as_deref())).with(format).init();
+    tracing_subscriber::registry().with(filter(named.as_deref())).with(format).init();
+}
+
+fn named(environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+    ["LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"].into_iter().find_map(environment)
 }
 
 fn filter(named: Option<&str>) -> Targets {
@@ -38,6 +45,15 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn the_functions_own_level_goes_before_that_of_lambdas_filter() {
+        let both = |variable: &str| Some(if variable == "LOG_LEVEL" { "warn" } else { "trace" }.to_owned());
+        assert_eq!(named(both).as_deref(), Some("warn"));
+        let lambdas = |variable: &str| (variable == "AWS_LAMBDA_LOG_LEVEL").then(|| "debug".to_owned());
+        assert_eq!(named(lambdas).as_deref(), Some("debug"));
+        assert_eq!(named(|_| None), None);
+    }
 
     #[test]
     fn libraries_never_say_more_than_warnings() {

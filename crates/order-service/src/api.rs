@@ -3,12 +3,12 @@
 use std::str::FromStr;
 
 use domain::{
-    Change, CorrelationId, CustomerId, EventKind, IdempotencyKey, Order, OrderId, PendingEvent, PlaceOrder,
-    ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Violation,
+    Change, CorrelationId, CustomerId, EventId, EventKind, IdempotencyKey, Order, OrderId, OrderStatus,
+    PendingEvent, PlaceOrder, ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Violation,
 };
 use lambda_support::clock::{now, unix_millis};
-use lambda_support::rest::record_order_id;
-use lambda_support::{Problem, ProblemKind, Request, Response};
+use lambda_support::rest::{record_event_id, record_order_id};
+use lambda_support::{Metric, Metrics, Problem, ProblemKind, Request, Response};
 use serde::Serialize;
 
 use crate::cursor;
@@ -24,6 +24,7 @@ const MAX_LIMIT: i32 = 100;
 #[derive(Debug)]
 pub(crate) struct Api {
     store: Store,
+    metrics: Metrics,
 }
 
 #[derive(Serialize)]
@@ -43,8 +44,8 @@ struct ProductList {
 }
 
 impl Api {
-    pub(crate) const fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) const fn new(store: Store, metrics: Metrics) -> Self {
+        Self { store, metrics }
     }
 
     pub(crate) const fn store(&self) -> &Store {
@@ -83,6 +84,7 @@ impl Api {
             None => fresh_order_id()?,
         };
         record_order_id(&id);
+        record_event_id(&EventId::of(&id, EventKind::Placed));
         let order = match self.quote(&wanted).await? {
             Ok(quote) => {
                 let cause = cause(request, &id);
@@ -94,7 +96,11 @@ impl Api {
                 None => return Err(problem),
             },
         };
-        match self.store.insert(&order).await? {
+        let inserted = self.store.insert(&order).await?;
+        if inserted.made(&order) {
+            self.metrics.count(Metric::Orders(OrderStatus::Placed));
+        }
+        match inserted {
             Inserted::Now => Ok(created(request, &order)),
             Inserted::Before(stored) => replay(request, *stored, &hash),
         }
@@ -131,7 +137,12 @@ impl Api {
     async fn change(&self, request: &Request, change: Change, kind: EventKind) -> Result<Response, Problem> {
         let id = order_id(request)?;
         let event = PendingEvent::new(&id, kind, now(), cause(request, &id));
-        match self.store.change(&id, change, &event).await? {
+        record_event_id(&event.id);
+        let changed = self.store.change(&id, change, &event).await?;
+        if changed.made(&event) {
+            self.metrics.count(Metric::Orders(change.target()));
+        }
+        match changed {
             Changed::Now(order) => Ok(Response::ok(&order)),
             Changed::Refused(order) if order.status == change.target() => Ok(Response::ok(&order)),
             Changed::Refused(order) => Err(illegal(&order, change)),

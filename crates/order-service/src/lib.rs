@@ -14,12 +14,15 @@ pub use settings::Settings;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Answer, Failure, Trigger};
+use lambda_support::{Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
 
 use crate::api::Api;
 use crate::relay::Relay;
 use crate::store::Store;
+
+/// The name of the function in metrics.
+pub const SERVICE: &str = "order-service";
 
 /// The function: one value for the life of its process.
 #[derive(Debug)]
@@ -29,11 +32,11 @@ pub struct OrderService {
 }
 
 impl OrderService {
-    /// Puts the function together from its clients.
+    /// Puts the function together from its clients and what it counts with.
     #[must_use]
-    pub fn new(dynamodb: DynamoDb, eventbridge: EventBridge, settings: Settings) -> Self {
-        let relay = Relay::new(eventbridge, settings.event_bus.clone());
-        Self { api: Api::new(Store::new(dynamodb, settings)), relay }
+    pub fn new(dynamodb: DynamoDb, eventbridge: EventBridge, settings: Settings, metrics: Metrics) -> Self {
+        let relay = Relay::new(eventbridge, settings.event_bus.clone(), metrics.clone());
+        Self { api: Api::new(Store::new(dynamodb, settings), metrics), relay }
     }
 
     /// Serves one invocation: a REST request, a batch of the stream of the Orders

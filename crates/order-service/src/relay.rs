@@ -18,7 +18,9 @@ use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_support::{Backoff, Fault};
 use domain::event::SOURCE;
-use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, UnpublishableEvent};
+use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, Timestamp, UnpublishableEvent};
+use lambda_support::clock::now;
+use lambda_support::{Metric, Metrics};
 use tables::Item;
 use tables::attribute::ORDER_ID;
 
@@ -40,10 +42,14 @@ const BACKOFF: Backoff =
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
 const REFUSED_FOR_GOOD: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
+/// `ErrorType` in metrics: the bus kept refusing, and the record is handed back.
+const NOT_ACCEPTED: &str = "NotAccepted";
+
 #[derive(Debug)]
 pub(crate) struct Relay {
     client: Client,
     event_bus: String,
+    metrics: Metrics,
 }
 
 /// An event that is to be published, and where it comes from.
@@ -52,8 +58,16 @@ struct Outgoing {
     /// Where its record or item stands among those of the invocation.
     position: usize,
     order_id: Option<OrderId>,
-    event_id: Option<EventId>,
+    /// What the outbox holds; a notice has none.
+    pending: Option<PendingEvent>,
     entry: PutEventsRequestEntry,
+}
+
+impl Outgoing {
+    /// Where an event comes from, and when the change was made that called for it.
+    fn position_and_time(&self) -> Option<(usize, Timestamp)> {
+        self.pending.as_ref().map(|pending| (self.position, pending.time))
+    }
 }
 
 /// An event that EventBridge did not take.
@@ -107,8 +121,8 @@ struct Hopeless {
 }
 
 impl Relay {
-    pub(crate) const fn new(client: Client, event_bus: String) -> Self {
-        Self { client, event_bus }
+    pub(crate) const fn new(client: Client, event_bus: String, metrics: Metrics) -> Self {
+        Self { client, event_bus, metrics }
     }
 
     /// Publishes the events of a batch, and tells from which record on to try again.
@@ -124,14 +138,20 @@ impl Relay {
                 Err(error) => hopeless.push(Hopeless { position, order_id, error }),
             }
         }
+        let mut changes: Vec<_> = outgoing.iter().filter_map(Outgoing::position_and_time).collect();
         let mut failed = Vec::new();
         for Refused { event, code } in self.put_all(outgoing).await {
             let Outgoing { position, order_id, .. } = event;
+            changes.retain(|(published, _)| *published != position);
             match code.filter(|code| is_for_good(code)).map(Unpublishable::Refused) {
                 Some(error) => hopeless.push(Hopeless { position, order_id, error }),
                 None => failed.push(position),
             }
         }
+        let now = now();
+        let lags: Vec<_> = changes.iter().map(|(_, time)| now.millis_since(*time)).collect();
+        self.metrics.record(Metric::OutboxLag, &lags);
+        self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
         failed.extend(self.give_up(hopeless, failed.iter().min().copied(), &sequence_numbers).await);
         answer(failed.into_iter().min(), sequence_numbers)
     }
@@ -151,13 +171,14 @@ impl Relay {
             let sequence_number = sequence_numbers[position].clone();
             let id = order_id.as_ref().map(OrderId::as_str);
             tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
+            self.metrics.add_failed(error.error_type(), 1);
             let (kind, reason) = (error.error_type(), error.to_string());
             let notice = UnpublishableEvent::new(order_id.clone(), sequence_number, kind, reason);
             match notice.to_json() {
                 Ok(detail) => notices.push(Outgoing {
                     position,
                     order_id,
-                    event_id: None,
+                    pending: None,
                     entry: self.entry(UnpublishableEvent::DETAIL_TYPE).detail(detail).build(),
                 }),
                 Err(_) => untold.push(position),
@@ -223,7 +244,7 @@ impl Relay {
         let entry = self.entry(pending.kind.as_str()).time(time).detail(event.to_json()?).build();
         match size(&entry) {
             bytes if bytes > MAX_BYTES => Err(Unpublishable::TooLarge(bytes)),
-            _ => Ok(Outgoing { position, order_id: Some(order.id), event_id: Some(pending.id), entry }),
+            _ => Ok(Outgoing { position, order_id: Some(order.id), pending: Some(pending), entry }),
         }
     }
 
@@ -280,14 +301,27 @@ fn refused(events: Vec<Outgoing>, results: &[PutEventsResultEntry]) -> Vec<Refus
     for event in events {
         let result = results.next();
         let order_id = event.order_id.as_ref().map(OrderId::as_str);
-        let event_id = event.event_id.as_ref().map(EventId::as_str);
+        let event_id = event.pending.as_ref().map(|pending| pending.id.as_str());
+        let correlation_id = event.pending.as_ref().map(|pending| pending.correlation_id.as_str());
         if result.is_some_and(|result| result.error_code().is_none() && result.event_id().is_some()) {
             let detail_type = event.entry.detail_type();
-            tracing::info!(orderId = order_id, eventId = event_id, detailType = detail_type, "published");
+            tracing::info!(
+                orderId = order_id,
+                eventId = event_id,
+                correlationId = correlation_id,
+                detailType = detail_type,
+                "published"
+            );
         } else {
             let code = result.and_then(PutEventsResultEntry::error_code).map(str::to_owned);
             let error = code.as_deref().unwrap_or("no result");
-            tracing::warn!(orderId = order_id, eventId = event_id, error, "refused");
+            tracing::warn!(
+                orderId = order_id,
+                eventId = event_id,
+                correlationId = correlation_id,
+                error,
+                "refused"
+            );
             refused.push(Refused { event, code });
         }
     }
@@ -352,10 +386,11 @@ mod tests {
 
     fn event(position: usize, detail_bytes: usize) -> Outgoing {
         let order_id: OrderId = format!("order-{position}").parse().unwrap();
-        let event_id = EventId::of(&order_id, EventKind::Placed);
+        let time = "2025-01-01T00:00:00Z".parse().unwrap();
+        let pending = PendingEvent::new(&order_id, EventKind::Placed, time, (&order_id).into());
         let entry = PutEventsRequestEntry::builder().source(SOURCE).detail_type("OrderPlaced");
         let entry = entry.detail("x".repeat(detail_bytes)).build();
-        Outgoing { position, order_id: Some(order_id), event_id: Some(event_id), entry }
+        Outgoing { position, order_id: Some(order_id), pending: Some(pending), entry }
     }
 
     fn cut(sizes: &[usize]) -> Vec<Vec<usize>> {

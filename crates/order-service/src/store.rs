@@ -39,6 +39,17 @@ pub(crate) enum Inserted {
     Before(Box<Order>),
 }
 
+impl Inserted {
+    /// Whether `order` was stored by this call. It was also if an answer was
+    /// lost on the way, and a try after that found the order already there.
+    pub(crate) fn made(&self, order: &Order) -> bool {
+        match self {
+            Self::Now => true,
+            Self::Before(stored) => stored.event.is_some() && stored.event == order.event,
+        }
+    }
+}
+
 /// What became of a change of status.
 #[derive(Debug)]
 pub(crate) enum Changed {
@@ -48,6 +59,18 @@ pub(crate) enum Changed {
     Refused(Box<Order>),
     /// There is no such order.
     NoOrder,
+}
+
+impl Changed {
+    /// Whether the change was made by this call, with `event`, if need be by a
+    /// try whose answer was lost.
+    pub(crate) fn made(&self, event: &PendingEvent) -> bool {
+        match self {
+            Self::Now(_) => true,
+            Self::Refused(order) => order.event.as_ref() == Some(event),
+            Self::NoOrder => false,
+        }
+    }
 }
 
 /// One page of a list.

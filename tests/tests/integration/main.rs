@@ -4,6 +4,7 @@
 mod conservation;
 mod events;
 mod harness;
+mod metrics;
 mod orders_api;
 mod placing;
 mod poison;
