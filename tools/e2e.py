@@ -12,7 +12,7 @@ from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
 from stack import LOCAL, StackError, build, deploy, load_seed_data, stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
-PROGRAMS = ["--test", "e2e", "--test", "e2e_poison"]
+PROGRAMS = ["--test", "e2e", "--test", "e2e_poison", "--test", "e2e_operations"]
 TESTS = ["cargo", "test", "--locked", "--package", "tests", *PROGRAMS, "--", "--ignored", "--test-threads=1"]
 
 

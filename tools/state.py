@@ -22,7 +22,7 @@ class State:
         self._dynamodb = client("dynamodb", endpoint)
         self._sqs = client("sqs", endpoint)
         names = _deploy(client("cloudformation", endpoint), template)
-        self._values = _parameters(template) | names
+        self._values = _parameters(template) | names | {"AWS::StackName": STACK}
         seed.load(self._dynamodb, names)
         self._published = self._collect(client("events", endpoint))
 
