@@ -58,10 +58,14 @@ validate: $(SAM)/.installed $(LINT)/.installed ## Check template.yaml
 	@AWS_DEFAULT_REGION=eu-central-1 $(WITH_SAM) sam validate --lint
 	@$(LINT)/cfn-lint template.yaml
 
+.PHONY: test-template
+test-template: $(SAM)/.installed ## Check what template.yaml deploys: policies, alarms, queues, encryption, retention
+	@$(SAM)/python -m unittest discover --start-directory tests/template
+
 .PHONY: lint-tools
-lint-tools: $(LINT)/.installed ## Check the scripts in tools
-	@$(LINT)/ruff format --check tools
-	@$(LINT)/ruff check tools
+lint-tools: $(LINT)/.installed ## Check the scripts in Python
+	@$(LINT)/ruff format --check tools tests/template
+	@$(LINT)/ruff check tools tests/template
 
 # A debug build of cargo-deny is fast enough, and made in half the time.
 .PHONY: deny
@@ -110,7 +114,7 @@ lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
 
 .PHONY: clean
 clean: stop ## Stop the local AWS, and delete everything that is built or installed here
-	@rm -rf .local .aws-sam target tools/__pycache__
+	@rm -rf .local .aws-sam target tools/__pycache__ tests/template/__pycache__
 
 .PHONY: help
 help: ## Show this

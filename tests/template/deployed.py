@@ -1,0 +1,86 @@
+"""template.yaml as CloudFormation gets it: what SAM makes of it."""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# SAM asks for a region before it looks at the template.
+os.environ.setdefault("AWS_DEFAULT_REGION", "eu-central-1")
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+logging.getLogger("samtranslator").setLevel(logging.ERROR)
+
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = ROOT / "docs" / "operations.md"
+
+Properties = dict[str, Any]
+Resources = dict[str, dict[str, Any]]
+
+
+class _NoManagedPolicies:
+    """No role here takes in a managed policy, so that none has to be looked up."""
+
+    def load(self) -> dict[str, str]:
+        """What SAM asks for."""
+        return {}
+
+
+def transformed() -> dict[str, Any]:
+    """The template after SAM's transform."""
+    template = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in template["Resources"].values():
+        if "CodeUri" in resource.get("Properties", {}):
+            # As if it were packaged.
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    return dict(transform(template, {}, _NoManagedPolicies()))
+
+
+def of_type(resources: Resources, kind: str) -> Iterator[tuple[str, Properties]]:
+    """Logical id and properties of each resource of a type."""
+    for name, resource in resources.items():
+        if resource["Type"] == kind:
+            yield name, resource.get("Properties", {})
+
+
+def at(value: Any, path: tuple[str | int, ...]) -> Any:
+    """What stands at a path, if anything does."""
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value
+
+
+def shown(value: Any) -> str:
+    """A reference as one writes it: `Table`, `Table.Arn`, or the text of a Sub."""
+    match value:
+        case {"Ref": name}:
+            return str(name)
+        case {"Fn::GetAtt": [name, attribute]}:
+            return f"{name}.{attribute}"
+        case {"Fn::GetAtt": str(text)} | {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), _]}:
+            return text
+        case _:
+            return str(value)
+
+
+def referred(value: Any) -> str:
+    """The logical id that a reference is about."""
+    return shown(value).split(".")[0]
+
+
+def as_list(value: Any) -> list[Any]:
+    """CloudFormation takes one for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def section(title: str) -> str:
+    """A section of the operators' guide."""
+    [text] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    return str(text)
