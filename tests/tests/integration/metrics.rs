@@ -194,6 +194,7 @@ async fn every_event_that_fails_is_counted_by_its_error_type() {
     assert_eq!(apply(&shop, moved(EventKind::Shipped, "001")).await, Some(inventory_service::INTERNAL));
     assert_eq!(shop.meter.failed(inventory_service::INTERNAL), 1);
     assert_eq!((shop.meter.sum("EventsFailed"), shop.meter.orders()), (5, counts([])));
+    assert_eq!(shop.meter.sum("ReservationConflicts"), 0, "not every fault is a conflict");
 }
 
 #[tokio::test]
