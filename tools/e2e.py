@@ -1,5 +1,7 @@
 """Deploys everything to a local AWS of its own and runs the end-to-end tests there.
 
+First with an API that is open, then the same stack closed, with other tests.
+
 That AWS enforces the policies of the functions' roles, which the one of `make run`
 does not, so that an action that a role does not allow is noticed.
 """
@@ -12,8 +14,10 @@ from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
 from stack import LOCAL, StackError, build, deploy, load_seed_data, stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
-PROGRAMS = ["--test", "e2e", "--test", "e2e_poison", "--test", "e2e_operations"]
-TESTS = ["cargo", "test", "--locked", "--package", "tests", *PROGRAMS, "--", "--ignored", "--test-threads=1"]
+WHILE_OPEN = ["e2e", "e2e_poison", "e2e_operations"]
+WHILE_CLOSED = ["e2e_access"]
+# A client's share of the rate is small, for a test to use it up; the log is at its most talkative.
+CLOSED = {"ApiAccess": "cognito", "ClientRate": "2", "ClientBurst": "300", "LogLevel": "TRACE"}
 
 
 def main() -> int:
@@ -23,18 +27,23 @@ def main() -> int:
         with temporary_emulator("e2e", enforces_policies=True) as emulator:
             deploy(emulator)
             load_seed_data(emulator)
-            return _test(emulator)
+            if code := _test(WHILE_OPEN, emulator):
+                return code
+            deploy(emulator, **CLOSED)
+            return _test(WHILE_CLOSED, emulator)
     except (EmulatorError, StackError) as error:
         sys.exit(f"e2e: {error}")
 
 
-def _test(emulator: Emulator) -> int:
+def _test(programs: list[str], emulator: Emulator) -> int:
+    selected = [argument for program in programs for argument in ("--test", program)]
+    command = ["cargo", "test", "--locked", "--package", "tests", *selected, "--", "--ignored", "--test-threads=1"]
     environment = emulator.client_environment | {
         "E2E_PYTHON": sys.executable,
         "E2E_STACK": str(stack_file(emulator)),
         "PATH": f"{AWS_CLI}{os.pathsep}{os.environ['PATH']}",
     }
-    return subprocess.run(TESTS, cwd=ROOT, env=environment, check=False).returncode
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -33,6 +33,14 @@ QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_TARGET_DIR": str(LOCAL / "target"),
 }
+# What a stack has besides where its API is closed.
+CLOSED_OUTPUTS = {
+    "UserPoolId": "userPoolId",
+    "CustomerClientId": "customerClientId",
+    "FulfilmentClientId": "fulfilmentClientId",
+    "CustomerApiKeyId": "customerApiKeyId",
+    "FulfilmentApiKeyId": "fulfilmentApiKeyId",
+}
 USAGE = "usage: stack.py build|run|stop"
 
 
@@ -70,6 +78,7 @@ def run(emulator: Emulator) -> None:
     stack = deploy(emulator)
     load_seed_data(emulator)
     _say(f"Ready in {time.monotonic() - started:.0f} s. Described in {_shown(stack_file(emulator))}")
+    _say(f"API: {stack['apiAccess']}")
     print(_hints(stack["apiUrl"]))
 
 
@@ -93,13 +102,16 @@ def build() -> None:
             )
         )
     _say("sam build")
-    _sam(["build", *_architecture()], environment, LOCAL / "build.log")
+    _sam(["build", *_overrides()], environment, LOCAL / "build.log")
 
 
-def deploy(emulator: Emulator) -> dict[str, Any]:
-    """Deploys what was built, with `sam deploy`; writes down and returns where everything is."""
-    _say("sam deploy")
-    _sam(["deploy", *_architecture()], emulator.client_environment, emulator.directory / "deploy.log")
+def deploy(emulator: Emulator, **parameters: str) -> dict[str, Any]:
+    """Deploys what was built, with `sam deploy`; writes down and returns where everything is.
+
+    The parameters add to, and go before, those of samconfig.toml.
+    """
+    _say(" ".join(["sam deploy", *(f"{name}={value}" for name, value in parameters.items())]))
+    _sam(["deploy", *_overrides(**parameters)], emulator.client_environment, emulator.directory / "deploy.log")
     stack = _describe(emulator)
     stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")
     return stack
@@ -130,8 +142,12 @@ def _check_machine() -> None:
         raise StackError("the functions run on Linux on x86_64 or arm64 only; elsewhere, deploy to AWS")
 
 
-def _architecture() -> list[str]:
-    return ["--parameter-overrides", f"Architecture={ARCHITECTURES[platform.machine()]}"]
+def _overrides(**parameters: str) -> list[str]:
+    """What there is on the command line replaces what samconfig.toml says, so it is said again."""
+    configured = str(_config()["deploy"]["parameters"]["parameter_overrides"]).split()
+    chosen = {"Architecture": ARCHITECTURES[platform.machine()]} | parameters
+    kept = [pair for pair in configured if pair.partition("=")[0] not in chosen]
+    return ["--parameter-overrides", *kept, *(f"{name}={value}" for name, value in chosen.items())]
 
 
 def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
@@ -162,6 +178,7 @@ def _describe(emulator: Emulator) -> dict[str, Any]:
     outputs = seed.outputs(client("cloudformation", emulator.endpoint), name)
     return {
         "apiUrl": _local_api_url(emulator, outputs["ApiUrl"]),
+        "apiAccess": outputs["ApiAccess"],
         "awsEndpointUrl": emulator.endpoint,
         "region": REGION,
         "stackName": name,
@@ -178,12 +195,15 @@ def _describe(emulator: Emulator) -> dict[str, Any]:
             key.removesuffix("Name"): value for key, value in outputs.items() if key.endswith("FunctionName")
         },
         "pid": emulator.pid(),
-    }
+    } | {described: outputs[output] for output, described in CLOSED_OUTPUTS.items() if output in outputs}
 
 
 def _stack_name() -> str:
-    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
-    return str(config[CONFIG]["global"]["parameters"]["stack_name"])
+    return str(_config()["global"]["parameters"]["stack_name"])
+
+
+def _config() -> dict[str, Any]:
+    return dict(tomllib.loads((ROOT / "samconfig.toml").read_text())[CONFIG])
 
 
 def _local_api_url(emulator: Emulator, api_url: str) -> str:

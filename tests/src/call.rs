@@ -6,7 +6,7 @@ use std::future::Future;
 use futures_util::future::join_all;
 use inventory_service::InventoryService;
 use lambda_runtime::{Context, LambdaEvent};
-use lambda_support::{Answer, Failure};
+use lambda_support::{Access, Answer, Failure};
 use order_service::OrderService;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,16 @@ impl Function for OrderService {
 impl Function for InventoryService {
     async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
         self.handle(invocation).await
+    }
+}
+
+/// HelloWorldFunction, with an API that serves whom it says.
+#[derive(Debug, Clone, Copy)]
+pub struct HelloWorld(pub Access);
+
+impl Function for HelloWorld {
+    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+        hello_world::handle(self.0, invocation).await
     }
 }
 
@@ -112,6 +122,7 @@ pub struct Rest {
     headers: Map<String, Value>,
     body: Option<String>,
     body_is_base64: bool,
+    claims: Option<Map<String, Value>>,
 }
 
 impl Rest {
@@ -126,6 +137,7 @@ impl Rest {
             headers: Map::new(),
             body: None,
             body_is_base64: false,
+            claims: None,
         }
     }
 
@@ -170,6 +182,15 @@ impl Rest {
         self.header("Content-Type", "application/json").body(body)
     }
 
+    /// Sends it with a token of these claims, which API Gateway has verified.
+    /// It hands over each of them as text.
+    #[must_use]
+    pub fn claims<'a>(mut self, claims: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let claims = claims.into_iter().map(|(name, value)| (name.to_owned(), value.into()));
+        self.claims = Some(claims.collect());
+        self
+    }
+
     /// Sends it to a function, which answers every request somehow.
     pub async fn send(&self, function: &impl Function) -> Reply {
         Reply::of(&function.invoke(self.invocation()).await.unwrap())
@@ -199,7 +220,7 @@ impl Rest {
     }
 
     fn request_context(&self, path: &str) -> Value {
-        json!({
+        let mut context = json!({
             "accountId": "000000000000",
             "apiId": "api",
             "domainName": format!("api.execute-api.{REGION}.amazonaws.com"),
@@ -211,7 +232,11 @@ impl Rest {
             "requestTimeEpoch": 1_735_689_600_000_u64,
             "resourcePath": self.resource,
             "stage": "Prod",
-        })
+        });
+        if let Some(claims) = &self.claims {
+            context["authorizer"] = json!({"claims": claims});
+        }
+        context
     }
 }
 

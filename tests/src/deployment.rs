@@ -80,7 +80,7 @@ impl Deployment {
 
     /// GET of a path below the API's URL.
     pub async fn get(&self, path: &str) -> Answer {
-        self.send(hyper::Request::get(self.url(path)).body(Bytes::new()).expect("a request")).await
+        self.call("GET", path, &[], "").await
     }
 
     /// POST of JSON to a path below the API's URL.
@@ -90,9 +90,27 @@ impl Deployment {
 
     /// POST with these headers.
     pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: impl Into<String>) -> Answer {
-        let request = hyper::Request::post(self.url(path));
-        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-        self.send(request.body(Bytes::from(body.into())).expect("a request")).await
+        self.call("POST", path, headers, body).await
+    }
+
+    /// Any request to a path below the API's URL.
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<String>,
+    ) -> Answer {
+        let url = format!("{}{path}", self.says("/apiUrl").trim_end_matches('/'));
+        self.send(method, url, headers, body).await
+    }
+
+    /// POST of a form to a path of the local AWS itself, such as Cognito's token endpoint.
+    pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let pair = |(name, value): &(&str, &str)| format!("{name}={}", percent_encoded(value));
+        let form: Vec<String> = fields.iter().map(pair).collect();
+        let headers = [(CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded")];
+        self.send("POST", format!("{}{path}", self.says("/awsEndpointUrl")), &headers, form.join("&")).await
     }
 
     /// Asks again until the answer is as wanted; fails when that takes too long.
@@ -128,11 +146,25 @@ impl Deployment {
         Some(serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error} in {out:?}")))
     }
 
-    async fn send(&self, request: Request) -> Answer {
+    async fn send(
+        &self,
+        method: &str,
+        url: String,
+        headers: &[(&str, &str)],
+        body: impl Into<String>,
+    ) -> Answer {
+        let request = hyper::Request::builder().method(method).uri(url);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        let request: Request = request.body(Bytes::from(body.into())).expect("a request");
         Answer { response: self.client.send(request).await }
     }
+}
 
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.says("/apiUrl").trim_end_matches('/'))
-    }
+/// Every byte that a URL could take for its own is escaped.
+fn percent_encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }

@@ -26,7 +26,7 @@ mod wire;
 
 pub use aws_error::AwsError;
 pub use bus::{BUS_NAME, Bus, Entry, Published, Reaction};
-pub use call::{Function, Reply, at_once};
+pub use call::{Function, HelloWorld, Reply, at_once};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
 pub use deployment::{Answer, Deployment};
 pub use meter::Meter;
@@ -35,4 +35,7 @@ pub use proxy::{Gate, On, Proxy};
 pub use pump::{DeadLetter, Pump};
 pub use shop::{Shop, Snapshot, TableNames};
 pub use stream::StreamReader;
-pub use template::{dead_letter_queue_senders, order_event_pattern, stream_filters, unhandled_event_pattern};
+pub use template::{
+    api, api_routes, dead_letter_queue_senders, order_event_pattern, secured_operations, stream_filters,
+    unhandled_event_pattern,
+};

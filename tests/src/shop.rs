@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Order;
 use inventory_service::InventoryService;
-use lambda_support::Metrics;
+use lambda_support::{Access, Metrics};
 use order_service::OrderService;
 use serde_json::json;
 use tables::attribute::{ORDER_ID, PRODUCT_ID, QUANTITY};
@@ -122,9 +122,15 @@ impl Shop {
         &self.direct
     }
 
-    /// OrderServiceFunction on this shop.
+    /// OrderServiceFunction on this shop, whose API is open to everybody.
     #[must_use]
     pub fn order_service(&self) -> OrderService {
+        self.order_service_for(Access::Open)
+    }
+
+    /// OrderServiceFunction on this shop, with an API that serves whom `access` says.
+    #[must_use]
+    pub fn order_service_for(&self, access: Access) -> OrderService {
         let names = self.tables.clone();
         let settings = order_service::Settings {
             orders_table: names.orders,
@@ -133,17 +139,23 @@ impl Shop {
             event_bus: BUS_NAME.to_owned(),
         };
         let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.meter.clone());
-        OrderService::new(self.proxy.client(), self.bus.client(), settings, metrics)
+        OrderService::new(self.proxy.client(), self.bus.client(), settings, metrics, access)
     }
 
-    /// InventoryServiceFunction on this shop.
+    /// InventoryServiceFunction on this shop, whose API is open to everybody.
     #[must_use]
     pub fn inventory_service(&self) -> InventoryService {
+        self.inventory_service_for(Access::Open)
+    }
+
+    /// InventoryServiceFunction on this shop, with an API that serves whom `access` says.
+    #[must_use]
+    pub fn inventory_service_for(&self, access: Access) -> InventoryService {
         let names = self.tables.clone();
         let settings =
             inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.meter.clone());
-        InventoryService::new(self.proxy.client(), settings, metrics)
+        InventoryService::new(self.proxy.client(), settings, metrics, access)
     }
 
     /// The stream of the Orders table, from its beginning.

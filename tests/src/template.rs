@@ -1,6 +1,7 @@
 //! What the tests take from template.yaml, so that they cannot drift from what
 //! is deployed: tables, the filter of the stream and the rule of the bus.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::LazyLock;
 
@@ -83,6 +84,40 @@ pub fn dead_letter_queue_senders() -> Vec<String> {
     });
     let id = |arn: &Value| arn.as_str().and_then(|arn| arn.strip_suffix(".Arn")).expect("an ARN").to_owned();
     senders.map(id).collect()
+}
+
+/// The routes of the functions, as `GET /order/{orderId}`, in order.
+#[must_use]
+pub fn api_routes() -> Vec<String> {
+    let functions = RESOURCES.values().filter(|resource| resource["Type"] == "AWS::Serverless::Function");
+    let events = functions.filter_map(|function| function["Properties"]["Events"].as_object());
+    let events = events.flat_map(|events| events.values()).filter(|event| event["Type"] == "Api");
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    let route = |event: &Value| {
+        format!("{} {}", text(&event["Properties"]["Method"]), text(&event["Properties"]["Path"]))
+    };
+    let mut routes: Vec<String> = events.map(route).collect();
+    routes.sort();
+    routes
+}
+
+/// What the API asks of a request to each of its routes, by route.
+#[must_use]
+pub fn secured_operations() -> BTreeMap<String, Value> {
+    let paths = api()["DefinitionBody"]["paths"].as_object().expect("paths of the API");
+    let operation = |path: &str, method: &str| format!("{} {path}", method.to_uppercase());
+    let of_path = |(path, methods): (&String, &Value)| {
+        let methods = methods.as_object().expect("methods of a path");
+        let secured = |(method, body): (&String, &Value)| (operation(path, method), body["security"].clone());
+        methods.iter().map(secured).collect::<Vec<_>>()
+    };
+    paths.iter().flat_map(of_path).collect()
+}
+
+/// The API.
+#[must_use]
+pub fn api() -> &'static Value {
+    properties("Api", "AWS::Serverless::Api")
 }
 
 /// The filters of the stream of the Orders table: a record must match one.

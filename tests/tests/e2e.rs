@@ -73,6 +73,7 @@ fn put_event(deployment: &Deployment, name: &str, order: Option<&str>) {
 #[ignore = "needs a deployed stack: make e2e"]
 async fn every_route_answers() {
     let deployment = Deployment::from_env();
+    assert!(deployment.says("/apiAccess").starts_with("OPEN TO EVERYBODY"));
     assert_eq!(deployment.get("/hello").await.body(), r#"{"message":"hello world"}"#);
 
     let placed = deployment.post("/order", ORDER).await;

@@ -17,7 +17,7 @@ pub use settings::Settings;
 
 use aws_sdk_dynamodb::Client;
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Answer, Failure, Metrics, Trigger};
+use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
 
 use crate::store::Store;
@@ -30,13 +30,15 @@ pub const SERVICE: &str = "inventory-service";
 pub struct InventoryService {
     store: Store,
     metrics: Metrics,
+    access: Access,
 }
 
 impl InventoryService {
-    /// Puts the function together from its client and what it counts with.
+    /// Puts the function together from its client and what it counts with; the
+    /// API serves whom `access` says.
     #[must_use]
-    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics) -> Self {
-        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics }
+    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics, access: Access) -> Self {
+        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics, access }
     }
 
     /// Serves one invocation: a REST request, or an event of an order from the bus.
@@ -49,7 +51,9 @@ impl InventoryService {
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the futures of both paths do not weigh on each other.
-            Trigger::Rest(request) => Ok(Box::pin(api::answer(&self.store, &request)).await.into()),
+            Trigger::Rest(request) => {
+                Ok(Box::pin(api::answer(&self.store, self.access, &request)).await.into())
+            }
             Trigger::Bus(event) => {
                 Box::pin(consumer::consume(&self.store, &self.metrics, &event)).await?;
                 Ok(Answer::Done)

@@ -1,7 +1,8 @@
 //! What every Lambda function here has in common at its edge: telling triggers
-//! apart, REST requests and answers, errors as problem details, errors as
-//! Lambda sees them, logs and metrics.
+//! apart, REST requests and answers, who may send them, errors as problem
+//! details, errors as Lambda sees them, logs and metrics.
 
+pub mod access;
 pub mod clock;
 pub mod failure;
 pub mod metrics;
@@ -10,6 +11,7 @@ pub mod rest;
 pub mod telemetry;
 pub mod trigger;
 
+pub use access::{Access, Caller, Reach};
 pub use failure::Failure;
 pub use metrics::{Metric, Metrics};
 pub use problem::{Problem, ProblemKind};

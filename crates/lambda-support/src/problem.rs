@@ -11,6 +11,10 @@ const TYPE_PREFIX: &str = "urn:problem-type:ecommerce:";
 pub enum ProblemKind {
     /// The body is not JSON.
     NotJson,
+    /// It is not known who sends the request.
+    Unauthorized,
+    /// The sender may not do this.
+    Forbidden,
     /// There is no such thing, or no such route.
     NotFound,
     /// The order's status does not allow the change.
@@ -33,8 +37,10 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::NotJson,
+        Self::Unauthorized,
+        Self::Forbidden,
         Self::NotFound,
         Self::IllegalChange,
         Self::TotalDiffers,
@@ -55,6 +61,8 @@ impl ProblemKind {
     const fn slug(self) -> &'static str {
         match self {
             Self::NotJson => "not-json",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::IllegalChange => "illegal-change",
             Self::TotalDiffers => "total-differs",
@@ -72,6 +80,8 @@ impl ProblemKind {
     pub const fn status(self) -> u16 {
         match self {
             Self::NotJson => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::IllegalChange | Self::TotalDiffers => 409,
             Self::TooLarge => 413,
@@ -85,6 +95,8 @@ impl ProblemKind {
     const fn title(self) -> &'static str {
         match self {
             Self::NotJson => "The body is not JSON",
+            Self::Unauthorized => "Who sends this is not known",
+            Self::Forbidden => "Not allowed",
             Self::NotFound => "Not found",
             Self::IllegalChange => "The order's status does not allow this",
             Self::TotalDiffers => "The total differs from the computed one",

@@ -3,14 +3,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::{CorrelationId, EventId, OrderId};
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method};
 use serde::Serialize;
+use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::problem::{Problem, ProblemKind};
@@ -25,7 +27,6 @@ pub const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id
 const RETRY_AFTER_SECONDS: u16 = 1;
 
 /// A request to the API.
-#[derive(Debug)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -39,6 +40,15 @@ pub struct Request {
     body: Option<String>,
     body_is_base64: bool,
     request_id: Option<String>,
+    authorizer: HashMap<String, Value>,
+}
+
+/// Of what a client sent, no slip may get more than this into a log.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { method, resource, .. } = self;
+        f.debug_struct("Request").field("method", method).field("resource", resource).finish_non_exhaustive()
+    }
 }
 
 impl From<ApiGatewayProxyRequest> for Request {
@@ -54,6 +64,7 @@ impl From<ApiGatewayProxyRequest> for Request {
             body: event.body,
             body_is_base64: event.is_base64_encoded,
             request_id: event.request_context.request_id,
+            authorizer: event.request_context.authorizer.fields,
         }
     }
 }
@@ -77,6 +88,14 @@ impl Request {
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str)
+    }
+
+    /// A claim of the token that API Gateway's Cognito authorizer has verified.
+    /// It hands over every claim as text.
+    /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html>
+    #[must_use]
+    pub fn claim(&self, name: &str) -> Option<&str> {
+        self.authorizer.get("claims")?.get(name)?.as_str()
     }
 
     /// The client's `X-Correlation-Id` where it sent a valid one, or else API
@@ -210,6 +229,8 @@ impl From<Problem> for Response {
         let response = Self::json(problem.kind.status(), "application/problem+json", &problem.document());
         match problem.kind {
             ProblemKind::Busy => response.with_header(RETRY_AFTER, &RETRY_AFTER_SECONDS.to_string()),
+            // RFC 6750
+            ProblemKind::Unauthorized => response.with_header(WWW_AUTHENTICATE, "Bearer"),
             _ => response,
         }
     }
@@ -336,5 +357,31 @@ mod tests {
         assert_eq!(busy["headers"]["content-type"], "application/problem+json");
         assert_eq!(busy["headers"]["retry-after"], "1");
         assert_eq!(wire(ProblemKind::Internal)["headers"]["retry-after"], serde_json::Value::Null);
+        assert_eq!(wire(ProblemKind::Unauthorized)["headers"]["www-authenticate"], "Bearer");
+    }
+
+    #[test]
+    fn claims_come_from_the_authorizer_alone() {
+        let context = |authorizer: serde_json::Value| {
+            let context = serde_json::json!({"httpMethod": "POST", "identity": {}, "authorizer": authorizer});
+            let claims = r#"{"claims":{"username":"002"}}"#;
+            request(
+                serde_json::json!({"requestContext": context, "headers": {"username": "002"}, "body": claims}),
+            )
+        };
+        let claims = serde_json::json!({"claims": {"username": "001"}});
+        assert_eq!(context(claims).claim("username"), Some("001"));
+        for authorizer in
+            [serde_json::json!(null), serde_json::json!({}), serde_json::json!({"claims": null})]
+        {
+            assert_eq!(context(authorizer).claim("username"), None);
+        }
+    }
+
+    #[test]
+    fn a_request_shows_nothing_of_what_was_sent() {
+        let sent =
+            serde_json::json!({"headers": {"Authorization": "secret"}, "body": "secret", "path": "/secret"});
+        assert_eq!(format!("{:?}", request(sent)), r#"Request { method: POST, resource: "/order", .. }"#);
     }
 }

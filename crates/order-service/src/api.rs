@@ -8,7 +8,7 @@ use domain::{
 };
 use lambda_support::clock::{now, unix_millis};
 use lambda_support::rest::{record_event_id, record_order_id};
-use lambda_support::{Metric, Metrics, Problem, ProblemKind, Request, Response};
+use lambda_support::{Access, Metric, Metrics, Problem, ProblemKind, Reach, Request, Response};
 use serde::Serialize;
 
 use crate::cursor;
@@ -25,6 +25,7 @@ const MAX_LIMIT: i32 = 100;
 pub(crate) struct Api {
     store: Store,
     metrics: Metrics,
+    access: Access,
 }
 
 #[derive(Serialize)]
@@ -44,8 +45,8 @@ struct ProductList {
 }
 
 impl Api {
-    pub(crate) const fn new(store: Store, metrics: Metrics) -> Self {
-        Self { store, metrics }
+    pub(crate) const fn new(store: Store, metrics: Metrics, access: Access) -> Self {
+        Self { store, metrics, access }
     }
 
     pub(crate) const fn store(&self) -> &Store {
@@ -57,18 +58,24 @@ impl Api {
         request.answer_with(self.route(request)).await
     }
 
+    /// Each route asks first what its caller may do; the catalogue is shown to every caller.
     async fn route(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = self.access.caller(request)?;
         match (request.method.as_str(), request.resource.as_str()) {
-            ("POST", "/order") => self.place(request).await,
-            ("GET", "/order/{orderId}") => self.show(request).await,
+            ("POST", "/order") => self.place(request, &caller.own_orders()?).await,
+            ("GET", "/order/{orderId}") => self.show(request, &caller.visible_orders()?).await,
             ("POST", "/order/{orderId}/cancel") => {
-                self.change(request, Change::Cancel, EventKind::Canceled).await
+                self.change(request, &caller.own_orders()?, Change::Cancel, EventKind::Canceled).await
             }
-            ("POST", "/order/{orderId}/ship") => self.change(request, Change::Ship, EventKind::Shipped).await,
+            ("POST", "/order/{orderId}/ship") => {
+                self.change(request, &caller.orders_to_fulfil()?, Change::Ship, EventKind::Shipped).await
+            }
             ("POST", "/order/{orderId}/deliver") => {
-                self.change(request, Change::Deliver, EventKind::Delivered).await
+                self.change(request, &caller.orders_to_fulfil()?, Change::Deliver, EventKind::Delivered).await
             }
-            ("GET", "/customers/{customerId}/orders") => self.list_orders(request).await,
+            ("GET", "/customers/{customerId}/orders") => {
+                self.list_orders(request, &caller.own_orders()?).await
+            }
             ("GET", "/products") => self.list_products(request).await,
             ("GET", "/products/{productId}") => self.show_product(request).await,
             _ => Err(Problem::no_such_route()),
@@ -76,8 +83,9 @@ impl Api {
     }
 
     /// `POST /order`: two reads at a time, then one conditional write.
-    async fn place(&self, request: &Request) -> Result<Response, Problem> {
+    async fn place(&self, request: &Request, reach: &Reach) -> Result<Response, Problem> {
         let (wanted, key) = read_place_request(request)?;
+        reach.check(&wanted.customer_id)?;
         let hash = wanted.hash();
         let id = match &key {
             Some(key) => OrderId::from_idempotency_key(&wanted.customer_id, key),
@@ -124,21 +132,29 @@ impl Api {
         }
     }
 
-    /// `GET /order/{orderId}`
-    async fn show(&self, request: &Request) -> Result<Response, Problem> {
+    /// `GET /order/{orderId}`. An order out of reach is answered like none at
+    /// all, so that nobody learns which ids there are.
+    async fn show(&self, request: &Request, reach: &Reach) -> Result<Response, Problem> {
         let id = order_id(request)?;
         let order = self.store.order(&id).await?;
+        let order = order.filter(|order| reach.covers(&order.customer_id));
         order.map(|order| Response::ok(&order)).ok_or_else(|| no_order(&id))
     }
 
     /// `POST /order/{orderId}/cancel` and its like: one conditional write. To
     /// ask for a change that was made already is no error, so that a client may
     /// repeat a request whose answer it has lost.
-    async fn change(&self, request: &Request, change: Change, kind: EventKind) -> Result<Response, Problem> {
+    async fn change(
+        &self,
+        request: &Request,
+        reach: &Reach,
+        change: Change,
+        kind: EventKind,
+    ) -> Result<Response, Problem> {
         let id = order_id(request)?;
         let event = PendingEvent::new(&id, kind, now(), cause(request, &id));
         record_event_id(&event.id);
-        let changed = self.store.change(&id, change, &event).await?;
+        let changed = self.store.change(&id, reach, change, &event).await?;
         if changed.made(&event) {
             self.metrics.count(Metric::Orders(change.target()));
         }
@@ -151,9 +167,10 @@ impl Api {
     }
 
     /// `GET /customers/{customerId}/orders`
-    async fn list_orders(&self, request: &Request) -> Result<Response, Problem> {
+    async fn list_orders(&self, request: &Request, reach: &Reach) -> Result<Response, Problem> {
         let unknown = || Problem::new(ProblemKind::NotFound, "there is no such customer");
         let customer: CustomerId = request.path_parameter("customerId").ok_or_else(unknown)?;
+        reach.check(&customer)?;
         let (limit, token) = paging::<OrderId>(request)?;
         let after = match token {
             Some(id) => Some(self.order_on_list(&id, &customer).await?),

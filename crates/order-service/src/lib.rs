@@ -14,7 +14,7 @@ pub use settings::Settings;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Answer, Failure, Metrics, Trigger};
+use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
 
 use crate::api::Api;
@@ -32,11 +32,18 @@ pub struct OrderService {
 }
 
 impl OrderService {
-    /// Puts the function together from its clients and what it counts with.
+    /// Puts the function together from its clients and what it counts with; the
+    /// API serves whom `access` says.
     #[must_use]
-    pub fn new(dynamodb: DynamoDb, eventbridge: EventBridge, settings: Settings, metrics: Metrics) -> Self {
+    pub fn new(
+        dynamodb: DynamoDb,
+        eventbridge: EventBridge,
+        settings: Settings,
+        metrics: Metrics,
+        access: Access,
+    ) -> Self {
         let relay = Relay::new(eventbridge, settings.event_bus.clone(), metrics.clone());
-        Self { api: Api::new(Store::new(dynamodb, settings), metrics), relay }
+        Self { api: Api::new(Store::new(dynamodb, settings), metrics, access), relay }
     }
 
     /// Serves one invocation: a REST request, a batch of the stream of the Orders

@@ -1,18 +1,18 @@
 //! Composition root of OrderServiceFunction.
 
 use lambda_runtime::{Error, run, service_fn};
-use lambda_support::Metrics;
 use lambda_support::metrics::StandardOutput;
+use lambda_support::{Access, Metrics};
 use order_service::{OrderService, SERVICE, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_support::telemetry::init();
-    let settings = Settings::from_env()?;
+    let (settings, access) = (Settings::from_env()?, Access::from_env()?);
     let metrics = Metrics::new(aws_support::required("METRICS_NAMESPACE")?, SERVICE, StandardOutput);
     let config = aws_support::client::config().await?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let eventbridge = aws_sdk_eventbridge::Client::new(&config);
-    let service = OrderService::new(dynamodb, eventbridge, settings, metrics);
+    let service = OrderService::new(dynamodb, eventbridge, settings, metrics, access);
     run(service_fn(|event| service.handle(event))).await
 }

@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_support::{Backoff, Fault};
 use domain::{Change, CustomerId, Lines, Money, Order, OrderId, PendingEvent, Product, ProductId};
+use lambda_support::Reach;
 use tables::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, EVENT, ORDER_ID, ORDER_STATUS, PRICE, PRODUCT_ID,
     UPDATED_AT,
@@ -57,7 +58,7 @@ pub(crate) enum Changed {
     Now(Box<Order>),
     /// It is not legal for this order as it stands.
     Refused(Box<Order>),
-    /// There is no such order.
+    /// There is no such order within reach.
     NoOrder,
 }
 
@@ -132,24 +133,32 @@ impl Store {
         output.item().map(read_order).transpose()
     }
 
-    /// Makes a change, where it is legal, together with the event that it calls for.
+    /// Makes a change, where it is legal and the order within reach, together
+    /// with the event that it calls for. One write checks and does all of it.
     pub(crate) async fn change(
         &self,
         id: &OrderId,
+        reach: &Reach,
         change: Change,
         event: &PendingEvent,
     ) -> Result<Changed, Fault> {
-        BACKOFF.while_contended(async || self.try_change(id, change, event).await).await
+        BACKOFF.while_contended(async || self.try_change(id, reach, change, event).await).await
     }
 
-    async fn try_change(&self, id: &OrderId, change: Change, event: &PendingEvent) -> Result<Changed, Fault> {
-        let (legal, sources) = tables::legal_sources(change);
+    async fn try_change(
+        &self,
+        id: &OrderId,
+        reach: &Reach,
+        change: Change,
+        event: &PendingEvent,
+    ) -> Result<Changed, Fault> {
+        let (condition, values) = condition(reach, change);
         let request = self.client.update_item().table_name(&self.settings.orders_table);
         let request = request
-            .set_expression_attribute_values(Some(sources))
+            .set_expression_attribute_values(Some(values))
             .key(ORDER_ID, text(id))
             .update_expression(format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {EVENT} = :event"))
-            .condition_expression(legal)
+            .condition_expression(condition)
             .expression_attribute_values(":to", text(change.target()))
             .expression_attribute_values(":now", text(event.time))
             .expression_attribute_values(":event", tables::pending_event_to_value(event))
@@ -162,7 +171,7 @@ impl Store {
             }
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => match refused.item() {
-                    Some(old) => read_order(old).map(|old| Changed::Refused(Box::new(old))),
+                    Some(old) => read_order(old).map(|old| refusal(old, reach)),
                     None => Ok(Changed::NoOrder),
                 },
                 _ => Err(Fault::of(error)),
@@ -260,6 +269,21 @@ impl Store {
             }
         }
     }
+}
+
+/// That a change is legal for an order as it stands, and the order within reach.
+fn condition(reach: &Reach, change: Change) -> (String, Item) {
+    let (mut condition, mut values) = tables::legal_sources(change);
+    if let Reach::Customer(owner) = reach {
+        condition = format!("{condition} AND {CUSTOMER_ID} = :owner");
+        values.insert(":owner".to_owned(), text(owner));
+    }
+    (condition, values)
+}
+
+/// Of an order out of reach, nothing is told.
+fn refusal(old: Order, reach: &Reach) -> Changed {
+    if reach.covers(&old.customer_id) { Changed::Refused(Box::new(old)) } else { Changed::NoOrder }
 }
 
 /// The key of an order in the index of customers' orders.

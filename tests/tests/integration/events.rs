@@ -1,6 +1,7 @@
 //! The files in `events/`, each handed to the function that it is for, on the seed data.
 
 use domain::{Order, OrderEvent, OrderStatus};
+use lambda_support::Access;
 use tests::{Reply, Shop, call};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Shipped};
@@ -76,7 +77,7 @@ async fn each_request_gets_its_answer() {
     let stock =
         Reply::of(&shop.inventory_service().handle(call::fixture("api-get-inventory")).await.unwrap());
     assert_eq!((stock.status, stock.body.as_str()), (200, r#"{"productId":"001","quantity":150}"#));
-    let hello = Reply::of(&hello_world::handle(call::fixture("hello")).await.unwrap());
+    let hello = Reply::of(&hello_world::handle(Access::Open, call::fixture("hello")).await.unwrap());
     assert_eq!((hello.status, hello.body.as_str()), (200, r#"{"message":"hello world"}"#));
 }
 

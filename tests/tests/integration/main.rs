@@ -1,6 +1,7 @@
 //! The functions on a DynamoDB engine: one program, so that the engine and the
 //! SDK are linked once.
 
+mod access;
 mod conservation;
 mod events;
 mod harness;
