@@ -44,9 +44,9 @@ fn create_user(deployment: &Deployment, pool: &str, name: &str) {
     let email = format!("Name=email,Value={}", SECRETS[0]);
     let create =
         ["cognito-idp", "admin-create-user", "--message-action", "SUPPRESS", "--user-attributes", &email];
-    deployment.aws(&[&create[..], &user].concat());
+    deployment.try_aws(&[&create[..], &user].concat());
     let set = ["cognito-idp", "admin-set-user-password", "--permanent", "--password", PASSWORD];
-    deployment.aws(&[&set[..], &user].concat());
+    deployment.try_aws(&[&set[..], &user].concat());
 }
 
 /// Signs a user in with Cognito's own API; access and ID token.

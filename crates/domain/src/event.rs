@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::discreet::{reason, shown};
 use crate::ids::{CorrelationId, CustomerId, EventId, OrderId};
 use crate::lines::Lines;
 use crate::money::Money;
@@ -34,7 +35,7 @@ pub enum EventKind {
 
 /// The text is not a detail-type of this source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a detail-type of {SOURCE}")]
+#[error("{0} is not a detail-type of {SOURCE}")]
 pub struct UnknownKind(String);
 
 impl EventKind {
@@ -65,7 +66,7 @@ impl FromStr for EventKind {
 
     fn from_str(text: &str) -> Result<Self, UnknownKind> {
         let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| UnknownKind(text.to_owned()))
+        known.ok_or_else(|| UnknownKind(shown(text)))
     }
 }
 
@@ -124,7 +125,7 @@ pub enum EventError {
 
 impl From<serde_json::Error> for EventError {
     fn from(error: serde_json::Error) -> Self {
-        Self::Malformed(error.to_string())
+        Self::Malformed(reason(&error))
     }
 }
 

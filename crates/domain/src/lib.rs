@@ -5,6 +5,7 @@
 //! and so that the wire shapes that other systems see are defined in one place.
 
 pub mod catalogue;
+pub mod discreet;
 pub mod event;
 pub mod ids;
 mod json;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
+use crate::discreet::shown;
+
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 pub enum OrderStatus {
@@ -24,7 +26,7 @@ pub enum OrderStatus {
 
 /// The text is not the name of a status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an order status")]
+#[error("{0} is not an order status")]
 pub struct UnknownStatus(String);
 
 impl OrderStatus {
@@ -57,7 +59,7 @@ impl FromStr for OrderStatus {
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
         let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        known.ok_or_else(|| UnknownStatus(text.to_owned()))
+        known.ok_or_else(|| UnknownStatus(shown(text)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Events of orders from the bus: reads one and hands it to the module for its kind.
 
+use domain::discreet::shown;
 use domain::event::SOURCE;
 use domain::{Change, Order, OrderEvent};
 use lambda_support::clock::now;
@@ -51,12 +52,12 @@ async fn handle(store: &Store, envelope: &BusEvent) -> Result<Outcome, Unapplied
 /// the one must not be contradicted by the other.
 fn read(envelope: &BusEvent) -> Result<OrderEvent, Unapplied> {
     if envelope.source != SOURCE {
-        return Err(Unapplied::Malformed(format!("source {:?} is not {SOURCE}", envelope.source)));
+        return Err(Unapplied::Malformed(format!("source {} is not {SOURCE}", shown(&envelope.source))));
     }
     let event = OrderEvent::from_json(envelope.detail.get())?;
     if envelope.detail_type != event.kind().as_str() {
-        let routed = &envelope.detail_type;
-        return Err(Unapplied::Malformed(format!("detail-type {routed:?} carries {}", event.kind())));
+        let routed = shown(&envelope.detail_type);
+        return Err(Unapplied::Malformed(format!("detail-type {routed} carries {}", event.kind())));
     }
     Ok(event)
 }

@@ -1,9 +1,11 @@
 //! Logs: one JSON object a line, on standard output.
 
-use std::env;
+use std::{env, io};
 
+use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -23,8 +25,16 @@ const OWN_CRATES: [&str; 6] =
 /// request id, then the handler's own.
 pub fn init() {
     let named = named(|variable| env::var(variable).ok());
+    subscriber(named.as_deref(), io::stdout).init();
+}
+
+/// What logs to `writer`, at the level of this name, as [`init`] does.
+pub fn subscriber<W>(level: Option<&str>, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
-    tracing_subscriber::registry().with(filter(named.as_deref())).with(format).init();
+    tracing_subscriber::registry().with(filter(level)).with(format.with_writer(writer))
 }
 
 fn named(environment: impl Fn(&str) -> Option<String>) -> Option<String> {

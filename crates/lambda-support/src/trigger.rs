@@ -4,6 +4,7 @@ use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use aws_lambda_events::streams::DynamoDbEventResponse;
+use domain::discreet::reason;
 use domain::{RepublishReport, RepublishRequest, RequestError};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -99,7 +100,7 @@ fn all_from_dynamodb(records: &[RecordProbe<'_>]) -> bool {
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str, what: &str) -> Result<T, Failure> {
-    serde_json::from_str(text).map_err(|error| unsupported(format!("not {what}: {error}")))
+    serde_json::from_str(text).map_err(|error| unsupported(format!("not {what}: {}", reason(&error))))
 }
 
 fn unsupported(message: impl Into<String>) -> Failure {

@@ -5,6 +5,7 @@ mod access;
 mod conservation;
 mod events;
 mod harness;
+mod logs;
 mod metrics;
 mod orders_api;
 mod placing;

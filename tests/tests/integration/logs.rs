@@ -1,0 +1,243 @@
+//! What the functions log, at their most talkative, when every place that a
+//! client or a producer can write to holds something that no log may hold.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use domain::OrderStatus;
+use lambda_support::{Access, telemetry};
+use serde_json::{Value, json};
+use tests::{AwsError, Function, HelloWorld, Shop, call};
+use tracing::subscriber::DefaultGuard;
+
+const EMAIL: &str = "mallory@secret.example";
+const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzZWNyZXQiOnRydWV9.c2lnbmF0dXJl";
+const NOTE: &str = "a note in a body";
+
+/// What was logged on this thread since it was made.
+#[derive(Debug, Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// Captures what is logged on this thread as long as the guard lives.
+    fn capture() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = telemetry::subscriber(Some("TRACE"), move || writer.clone());
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn lines(&self) -> Vec<String> {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// How many lines there are, none of which holds a secret.
+    fn checked(&self) -> usize {
+        let lines = self.lines();
+        lines.iter().for_each(|line| assert_clean(line));
+        lines.len()
+    }
+}
+
+fn assert_clean(text: &str) {
+    for secret in [EMAIL, "@", TOKEN, "eyJ", NOTE, "customerId"] {
+        assert!(!text.contains(secret), "{secret:?} in {text}");
+    }
+}
+
+/// Invokes a function. The runtime logs a failure as it is.
+async fn invoke(function: &impl Function, invocation: call::Invocation) {
+    if let Err(failure) = function.invoke(invocation).await {
+        assert_clean(&format!("{failure:?}"));
+    }
+}
+
+/// Puts a secret wherever a request of any route has room for one.
+fn marked(request: call::Rest, username: &str) -> call::Rest {
+    let claims = [
+        ("token_use", "access"),
+        ("scope", "orders/customer orders/fulfilment"),
+        ("username", username),
+        ("email", EMAIL),
+        ("jti", TOKEN),
+    ];
+    let request = request.claims(claims).header("Authorization", &format!("Bearer {TOKEN}"));
+    let request = request.header("Cookie", TOKEN).header("From", EMAIL).header("X-Correlation-Id", EMAIL);
+    request.header("Idempotency-Key", EMAIL).query("email", EMAIL).query("token", TOKEN)
+}
+
+/// A request to each route, for what is there and for what is not.
+fn requests() -> Vec<call::Rest> {
+    let mut requests = vec![call::get("/products"), call::get("/nowhere")];
+    for value in [EMAIL, TOKEN] {
+        requests.push(call::get("/products").query("limit", value).query("nextToken", value));
+    }
+    for id in ["001", "404", EMAIL] {
+        let order = |request: call::Rest| request.path("orderId", id);
+        requests.push(order(call::get("/order/{orderId}")));
+        requests.extend(
+            ["cancel", "ship", "deliver"]
+                .map(|action| order(call::post(&format!("/order/{{orderId}}/{action}")))),
+        );
+        requests.push(call::get("/products/{productId}").path("productId", id));
+        requests.push(
+            call::get("/customers/{customerId}/orders").path("customerId", id).query("nextToken", TOKEN),
+        );
+        requests.push(call::get("/customers/{customerId}/orders").path("customerId", id));
+    }
+    let item = json!({"productId": "001", "quantity": 1});
+    let bodies = [
+        json!({"customerId": "001", "items": [item]}).to_string(),
+        json!({"customerId": "001", "items": [item], "totalAmount": 1}).to_string(),
+        json!({"customerId": "001", "items": [item], EMAIL: NOTE, "note": NOTE}).to_string(),
+        json!({"customerId": EMAIL, "items": [{"productId": EMAIL, "quantity": EMAIL}], "totalAmount": TOKEN}).to_string(),
+        json!({"customerId": "002", "items": EMAIL, "note": NOTE}).to_string(),
+        format!(r#"{{"customerId":"{EMAIL}","note":"{NOTE}""#),
+        format!(r#""{EMAIL}""#),
+        EMAIL.to_owned(),
+        format!("{{\"note\":\"{}\"}}", NOTE.repeat(10_000)),
+    ];
+    requests.extend(bodies.map(|body| call::post("/order").json(body)));
+    requests.push(call::post("/order").header("Content-Type", EMAIL).body(NOTE));
+    requests.push(call::post("/order").base64_body(EMAIL));
+    requests
+}
+
+#[tokio::test]
+async fn no_request_leaves_a_secret_in_the_log() {
+    let shop = Shop::open().await;
+    let stock = |id: &str| call::get("/inventory/{productId}").path("productId", id);
+    let (log, _guard) = Log::capture();
+    let mut sent = 0;
+    for access in [Access::Open, Access::Cognito] {
+        let (orders, inventory) = (shop.order_service_for(access), shop.inventory_service_for(access));
+        for username in ["001", "002", EMAIL] {
+            for request in requests() {
+                invoke(&orders, marked(request, username).invocation()).await;
+                sent += 1;
+            }
+            for id in ["001", "404", EMAIL] {
+                invoke(&inventory, marked(stock(id), username).invocation()).await;
+            }
+            invoke(&HelloWorld(access), marked(call::get("/hello"), username).invocation()).await;
+        }
+        // Without claims.
+        for request in requests() {
+            invoke(&orders, request.header("Authorization", TOKEN).invocation()).await;
+        }
+    }
+    assert!(log.checked() > sent, "each answer is logged, so there is something to look at");
+}
+
+#[tokio::test]
+async fn no_fault_of_a_service_leaves_a_secret_in_the_log() {
+    let faults: [fn() -> AwsError; 3] =
+        [AwsError::throttled, AwsError::access_denied, AwsError::transaction_conflict];
+    let (log, _guard) = Log::capture();
+    for fault in faults {
+        let shop = Shop::open().await;
+        for operation in ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query", "Scan"] {
+            shop.proxy.on(operation).always().fail(fault());
+        }
+        let body = json!({"customerId": "001", "items": [{"productId": "001", "quantity": 1}]}).to_string();
+        let requests = [
+            call::post("/order").json(body),
+            call::get("/order/{orderId}").path("orderId", "001"),
+            call::post("/order/{orderId}/cancel").path("orderId", "001"),
+            call::get("/customers/{customerId}/orders").path("customerId", "001"),
+            call::get("/products"),
+        ];
+        for request in requests {
+            let reply = marked(request, "001").send(&shop.order_service_for(Access::Cognito)).await;
+            assert!(reply.status >= 500, "{reply:?}");
+        }
+    }
+    assert!(log.checked() >= 30, "a fault and an answer for each");
+}
+
+#[tokio::test]
+async fn no_event_leaves_a_secret_in_the_log() {
+    let shop = Shop::open().await;
+    let inventory = shop.inventory_service();
+    let (log, _guard) = Log::capture();
+    let placed = json!({
+        "detailType": "OrderPlaced", "orderId": "001", "orderStatus": "OrderPlaced", "customerId": "001",
+        "items": [{"productId": "001", "quantity": 1}], "totalAmount": 79.99,
+        "metadata": {"eventId": "e1", "occurredAt": "2025-01-01T00:00:00Z", "schemaVersion": 1, "correlationId": "c1"},
+    });
+    let places = [
+        "/detailType",
+        "/orderId",
+        "/orderStatus",
+        "/customerId",
+        "/items",
+        "/items/0",
+        "/items/0/productId",
+        "/items/0/quantity",
+        "/totalAmount",
+        "/metadata",
+        "/metadata/eventId",
+        "/metadata/occurredAt",
+        "/metadata/schemaVersion",
+        "/metadata/correlationId",
+    ];
+    for place in places {
+        for secret in [EMAIL, TOKEN, &format!("{EMAIL}\", expected {NOTE}")] {
+            let mut event = placed.clone();
+            *event.pointer_mut(place).unwrap() = secret.into();
+            let event = event.to_string();
+            invoke(&inventory, call::event("OrderPlaced", &event)).await;
+            invoke(&inventory, call::event(secret, &event)).await;
+            invoke(&inventory, call::event_from(secret, "OrderPlaced", &event)).await;
+        }
+    }
+    assert!(log.checked() > places.len(), "each refusal is logged");
+}
+
+#[tokio::test]
+async fn no_record_of_the_stream_and_no_stored_item_leaves_a_secret_in_the_log() {
+    let shop = Shop::open().await;
+    let mut order = shop.order("001").await.unwrap();
+    (order.status, order.shortages) = (OrderStatus::Placed, Vec::new());
+    let (log, _guard) = Log::capture();
+    let whole = tables::order_to_item(&order);
+    for attribute in ["CustomerId", "OrderStatus", "Items", "TotalAmount", "CreatedAt"] {
+        let mut item = whole.clone();
+        item.insert(attribute.to_owned(), tables::text(EMAIL));
+        shop.put(&shop.tables.orders, item).await;
+        let request = call::get("/order/{orderId}").path("orderId", "001");
+        invoke(&shop.order_service(), request.invocation()).await;
+    }
+    let poisoned = |key: &str, value: Value| {
+        let mut record = shop_record();
+        record["dynamodb"]["NewImage"][key] = value;
+        record
+    };
+    let text = json!({"S": EMAIL});
+    let records = [
+        poisoned("CustomerId", text.clone()),
+        poisoned("OrderStatus", text.clone()),
+        poisoned("Event", text.clone()),
+        poisoned("Event", json!({"M": {"Id": text, "Type": text, "Time": text, "CorrelationId": text}})),
+    ];
+    for record in records {
+        invoke(&shop.order_service(), call::stream(&[record])).await;
+    }
+    assert!(log.checked() >= 8);
+}
+
+/// A record of the sample events.
+fn shop_record() -> Value {
+    let batch: Value = serde_json::from_str(call::fixture("stream-order-placed").payload.get()).unwrap();
+    batch["Records"][0].clone()
+}
