@@ -48,6 +48,8 @@ def _invoke(case: Case, built: Path) -> tuple[Any, str]:
     template = str(built / "template.yaml")
     event = str(EVENTS / case.event)
     command = [SAM, "local", "invoke", case.function, "--event", event, "--template", template, "--skip-pull-image"]
+    # The requests in events/ carry no token.
+    command += ["--parameter-overrides", "ApiAccess=open"]
     result = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False)
     try:
         return json.loads(result.stdout, parse_float=Decimal), result.stderr
