@@ -1,6 +1,8 @@
 //! What went wrong between a function and an AWS service.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use std::error::Error;
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::http::Response;
 use lambda_support::failure::{BUSY, INTERNAL};
 use lambda_support::{Failure, Problem, ProblemKind};
@@ -38,13 +40,16 @@ impl Fault {
     /// Tells what kind of fault an SDK error is.
     pub fn of<E>(error: SdkError<E, Response>) -> Self
     where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        E: Error + ProvideErrorMetadata + 'static,
     {
         let answered = matches!(error, SdkError::ServiceError(_));
         let server_error = error.raw_response().is_some_and(|answer| answer.status().is_server_error());
         let code = error.code().unwrap_or_default().to_owned();
         let construction = matches!(error, SdkError::ConstructionFailure(_));
-        let text = DisplayErrorContext(error).to_string();
+        let text = match error.message() {
+            Some(message) if !code.is_empty() => format!("{code}: {message}"),
+            _ => causes(&error),
+        };
         match code.as_str() {
             "TransactionConflictException" => Self::Contended(text),
             _ if construction => Self::Broken(text),
@@ -67,6 +72,13 @@ impl From<Fault> for Failure {
     fn from(fault: Fault) -> Self {
         Self::new(fault.error_type(), fault.to_string())
     }
+}
+
+/// An error and what caused it. This leaves out the SDK's detailed form, which
+/// has the whole answer in it: that may hold an item, and goes into the log.
+fn causes(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What a client may know of a fault is whether to come back; the log has the rest.
@@ -92,6 +104,13 @@ mod tests {
         assert_eq!(kind(Fault::Contended("x".into())), ProblemKind::Busy);
         assert_eq!(kind(Fault::Unavailable("x".into())), ProblemKind::Busy);
         assert_eq!(kind(Fault::Broken("x".into())), ProblemKind::Internal);
+    }
+
+    #[test]
+    fn a_fault_names_every_cause_of_an_error() {
+        let inner = std::io::Error::other("connection reset");
+        let error = SdkError::<std::io::Error, Response>::timeout_error(std::io::Error::other(inner));
+        assert_eq!(causes(&error), "request has timed out: connection reset");
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Log {
 }
 
 fn assert_clean(text: &str) {
-    for secret in [EMAIL, "@", TOKEN, "eyJ", NOTE, "customerId"] {
+    // The last is the beginning of a body, as it would stand in a line.
+    for secret in [EMAIL, "@", TOKEN, "eyJ", NOTE, r#"{\""#] {
         assert!(!text.contains(secret), "{secret:?} in {text}");
     }
 }
