@@ -20,6 +20,7 @@ RULE = "AWS::Events::Rule"
 PERMISSION = "AWS::Lambda::Permission"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 QUEUE_POLICY = "AWS::SQS::QueuePolicy"
+USER_POOL = "AWS::Cognito::UserPool"
 
 CONSUMER = "InventoryServiceFunction"
 ORDER_EVENT_RULE = "OrderEventRule"
@@ -51,7 +52,21 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("DeletionProtectionEnabled",): ANY,
     },
     "AWS::Logs::LogGroup": {("RetentionInDays",): 30},
-    "AWS::ApiGateway::Stage": {("TracingEnabled",): True},
+    "AWS::ApiGateway::Stage": {
+        ("TracingEnabled",): True,
+        ("MethodSettings", 0, "ThrottlingRateLimit"): {"Ref": "StageRate"},
+        ("MethodSettings", 0, "ThrottlingBurstLimit"): {"Ref": "StageBurst"},
+    },
+    "AWS::ApiGateway::UsagePlan": {
+        ("Throttle", "RateLimit"): {"Ref": "ClientRate"},
+        ("Throttle", "BurstLimit"): {"Ref": "ClientBurst"},
+    },
+    # Users are named like customers, so none may make one for themself, and case matters.
+    USER_POOL: {
+        ("AdminCreateUserConfig", "AllowAdminCreateUserOnly"): True,
+        ("UsernameConfiguration", "CaseSensitive"): True,
+        ("DeletionProtection",): ANY,
+    },
     MAPPING: {
         ("FunctionResponseTypes",): ["ReportBatchItemFailures"],
         ("BisectBatchOnFunctionError",): True,
@@ -160,7 +175,9 @@ def documents(resources: Resources) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every statement of every policy, with where it stands."""
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
-        inline = [(f"{name}.{policy['PolicyName']}", policy) for policy in properties.get("Policies", [])]
+        # Those of a user pool are about passwords.
+        policies = [] if resource["Type"] == USER_POOL else properties.get("Policies", [])
+        inline = [(f"{name}.{policy['PolicyName']}", policy) for policy in policies]
         for place, policy in [*inline, (name, properties)]:
             for holder in ("PolicyDocument", "AssumeRolePolicyDocument", "Policy", "KeyPolicy"):
                 for statement in as_list(at(policy, (holder, "Statement")) or []):
