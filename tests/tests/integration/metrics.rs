@@ -155,6 +155,18 @@ async fn the_event_of_a_change_that_the_api_has_made_is_neither_counted_again_no
 }
 
 #[tokio::test]
+async fn an_event_that_gives_stock_back_is_not_stale_though_the_order_was_canceled_before() {
+    let shop = Shop::open().await;
+    let seed = shop.order("001").await.unwrap();
+    shop.put_order(&Order { status: OrderStatus::Canceled, stock_reserved: true, ..seed }).await;
+    for stale in [0, 1] {
+        assert_eq!(apply(&shop, moved(EventKind::Canceled, "001")).await, None);
+        assert!(!shop.order("001").await.unwrap().stock_reserved);
+        assert_eq!((shop.meter.orders(), shop.meter.sum("EventsStale")), (counts([]), stale));
+    }
+}
+
+#[tokio::test]
 async fn every_conflict_is_counted_whether_or_not_the_event_gets_through() {
     let shop = Shop::open().await;
     let canceled = || AwsError::transaction_canceled(&[CONFLICT, "None"]);
