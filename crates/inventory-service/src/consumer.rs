@@ -2,7 +2,7 @@
 
 use domain::discreet::shown;
 use domain::event::SOURCE;
-use domain::{Change, Order, OrderEvent};
+use domain::{Change, EventKind, Order, OrderEvent};
 use lambda_support::clock::now;
 use lambda_support::trigger::BusEvent;
 use lambda_support::{Failure, Metrics};
@@ -23,9 +23,10 @@ use crate::{progress, release, reservation};
 /// # Errors
 /// A [`Failure`] if the event is not applied.
 pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEvent) -> Result<(), Failure> {
+    let kind = envelope.detail_type.parse::<EventKind>().ok();
     let span = tracing::info_span!(
         "event",
-        detailType = envelope.detail_type,
+        detailType = kind.map(EventKind::as_str),
         orderId = Empty,
         eventId = Empty,
         correlationId = Empty,
