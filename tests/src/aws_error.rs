@@ -62,6 +62,12 @@ impl AwsError {
         Self::new(400, "ThrottlingException", "Rate exceeded")
     }
 
+    /// The account makes too many requests.
+    #[must_use]
+    pub fn request_limit() -> Self {
+        Self::dynamodb(400, "RequestLimitExceeded", "Throughput exceeds the current limit of the account")
+    }
+
     /// The service broke.
     #[must_use]
     pub fn internal() -> Self {

@@ -13,6 +13,8 @@ use uuid::Uuid;
 use crate::aws_error::{AwsError, json_response};
 use crate::clients::{REGION, eventbridge_client};
 use crate::http::{Cut, Request, Response, Server};
+use crate::proxy::Gate;
+use crate::weather::Weather;
 
 /// The bus that events belong on.
 pub const BUS_NAME: &str = "orders-bus";
@@ -41,6 +43,10 @@ pub enum Reaction {
     LoseRequest,
     /// The entries are accepted, then the connection is cut without an answer.
     LoseAnswer,
+    /// The call is held back before anything is accepted, until the gate is opened.
+    HoldRequest(Gate),
+    /// The entries are accepted, but the answer is held back until the gate is opened.
+    HoldAnswer(Gate),
 }
 
 /// An entry of a PutEvents call.
@@ -112,6 +118,7 @@ pub struct Bus {
 struct State {
     script: VecDeque<Reaction>,
     otherwise: Reaction,
+    weather: Option<Weather>,
     calls: Vec<Vec<Entry>>,
     published: Vec<Published>,
     taken: usize,
@@ -122,6 +129,7 @@ impl Default for State {
         Self {
             script: VecDeque::new(),
             otherwise: Reaction::Accept,
+            weather: None,
             calls: Vec::new(),
             published: Vec::new(),
             taken: 0,
@@ -134,8 +142,8 @@ impl Bus {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let server = Server::start(move |request| {
-            let answer = shared.lock().expect("the state of the bus").put_events(&request);
-            async move { answer }
+            let shared = Arc::clone(&shared);
+            async move { put_events(&shared, &request).await }
         });
         Self { server, state }
     }
@@ -150,6 +158,21 @@ impl Bus {
     /// makes three calls before it gives up on one that fails as a whole.
     pub fn script(&self, reactions: impl IntoIterator<Item = Reaction>) {
         self.lock().script.extend(reactions);
+    }
+
+    /// From now on, calls that no script is left for go wrong by chance.
+    pub fn storm(&self, weather: Weather) {
+        self.lock().weather = Some(weather);
+    }
+
+    /// Ends the storm, and returns what it was like.
+    pub fn calm(&self) -> Option<Weather> {
+        self.lock().weather.take()
+    }
+
+    /// Forgets what is left of the script.
+    pub fn reset(&self) {
+        self.lock().script.clear();
     }
 
     /// Meets every call that no script is left for with this reaction.
@@ -189,15 +212,40 @@ struct PutEvents {
     entries: Vec<Entry>,
 }
 
+async fn put_events(state: &Mutex<State>, request: &Request) -> Result<Response, Cut> {
+    let lock = || state.lock().expect("the state of the bus");
+    let (entries, reaction) = lock().enter(request);
+    if let Reaction::HoldRequest(gate) = &reaction {
+        gate.pass().await;
+    }
+    let answer = lock().react(entries, &reaction);
+    if let Reaction::HoldAnswer(gate) = &reaction {
+        gate.pass().await;
+    }
+    answer
+}
+
 impl State {
-    fn put_events(&mut self, request: &Request) -> Result<Response, Cut> {
+    /// Takes down a call, and tells how it is met.
+    fn enter(&mut self, request: &Request) -> (Vec<Entry>, Reaction) {
         let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
         assert_eq!(target, Some("AWSEvents.PutEvents"), "the bus knows no other operation");
         let PutEvents { entries } = serde_json::from_slice(request.body()).expect("a PutEvents in JSON");
         self.calls.push(entries.clone());
-        match self.script.pop_front().unwrap_or_else(|| self.otherwise.clone()) {
-            Reaction::Accept => Ok(self.accept(entries, &[])),
-            Reaction::Refuse(refused) => Ok(self.accept(entries, &refused)),
+        let reaction = match (self.script.pop_front(), &mut self.weather) {
+            (Some(reaction), _) => reaction,
+            (None, Some(weather)) => weather.on_bus(entries.len()),
+            (None, None) => self.otherwise.clone(),
+        };
+        (entries, reaction)
+    }
+
+    fn react(&mut self, entries: Vec<Entry>, reaction: &Reaction) -> Result<Response, Cut> {
+        match reaction {
+            Reaction::Accept | Reaction::HoldRequest(_) | Reaction::HoldAnswer(_) => {
+                Ok(self.accept(entries, &[]))
+            }
+            Reaction::Refuse(refused) => Ok(self.accept(entries, refused)),
             Reaction::Fail(error) => Ok(error.response()),
             Reaction::LoseRequest => Err(Cut),
             Reaction::LoseAnswer => {

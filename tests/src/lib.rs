@@ -22,6 +22,7 @@ mod seed;
 mod shop;
 mod stream;
 mod template;
+mod weather;
 mod wire;
 
 pub use aws_error::AwsError;
@@ -32,10 +33,11 @@ pub use deployment::{Answer, Deployment};
 pub use meter::Meter;
 pub use pattern::matches;
 pub use proxy::{Gate, On, Proxy};
-pub use pump::{DeadLetter, Pump};
+pub use pump::{DeadLetter, Poller, Pump, routed};
 pub use shop::{Shop, Snapshot, TableNames};
 pub use stream::StreamReader;
 pub use template::{
-    api, api_routes, dead_letter_queue_senders, order_event_pattern, secured_operations, stream_filters,
-    unhandled_event_pattern,
+    api, api_routes, consumer_tries, dead_letter_queue_senders, order_event_pattern, secured_operations,
+    stream_filters, stream_tries, unhandled_event_pattern,
 };
+pub use weather::Weather;

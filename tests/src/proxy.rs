@@ -15,6 +15,7 @@ use crate::aws_error::{AwsError, json_response};
 use crate::clients::dynamodb_client;
 use crate::engine;
 use crate::http::{Client, Cut, Request, Response, Server};
+use crate::weather::Weather;
 
 /// How long a test waits for a call that it expects.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,19 +30,22 @@ pub struct Proxy {
 #[derive(Debug, Default)]
 struct State {
     rules: Vec<Rule>,
+    weather: Option<Weather>,
     requests: Vec<(String, Bytes)>,
 }
 
 #[derive(Debug)]
 struct Rule {
-    operation: String,
+    /// The operation whose calls it acts on; none for every one.
+    operation: Option<String>,
     skip: usize,
     times: usize,
     fault: Fault,
 }
 
+/// What goes wrong with a call.
 #[derive(Debug, Clone)]
-enum Fault {
+pub(crate) enum Fault {
     Error(AwsError),
     LoseRequest,
     LoseAnswer,
@@ -69,7 +73,23 @@ impl Proxy {
     /// acts on a call is the only one that does.
     #[must_use]
     pub fn on(&self, operation: &str) -> On<'_> {
-        On { proxy: self, operation: operation.to_owned(), skip: 0, times: 1 }
+        On { proxy: self, operation: Some(operation.to_owned()), skip: 0, times: 1 }
+    }
+
+    /// Begins a rule like [`Proxy::on`] for the calls of whatever operation.
+    #[must_use]
+    pub fn on_any_call(&self) -> On<'_> {
+        On { proxy: self, operation: None, skip: 0, times: 1 }
+    }
+
+    /// From now on, calls that no rule acts on go wrong by chance.
+    pub fn storm(&self, weather: Weather) {
+        self.lock().weather = Some(weather);
+    }
+
+    /// Ends the storm, and returns what it was like.
+    pub fn calm(&self) -> Option<Weather> {
+        self.lock().weather.take()
     }
 
     /// How many calls of an operation there were, retries of the SDK included.
@@ -96,7 +116,7 @@ impl Proxy {
         of_operation.map(|(_, body)| serde_json::from_slice(body).expect("a request in JSON")).collect()
     }
 
-    /// Forgets the calls so far, and the rules that have not acted yet.
+    /// Forgets the calls so far, the rules that have not acted yet, and the storm.
     pub fn reset(&self) {
         *self.lock() = State::default();
     }
@@ -110,14 +130,16 @@ impl State {
     /// Takes down a call, and tells what goes wrong with it.
     fn enter(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
         self.requests.push((operation.to_owned(), body.clone()));
-        for rule in self.rules.iter_mut().filter(|rule| rule.operation == operation && rule.times > 0) {
+        let concerned =
+            |rule: &&mut Rule| rule.times > 0 && rule.operation.as_ref().is_none_or(|name| name == operation);
+        for rule in self.rules.iter_mut().filter(concerned) {
             if rule.skip == 0 {
                 rule.times -= 1;
                 return Some(rule.fault.clone());
             }
             rule.skip -= 1;
         }
-        None
+        self.weather.as_mut()?.on_dynamodb(operation, body)
     }
 }
 
@@ -125,7 +147,7 @@ impl State {
 #[derive(Debug)]
 pub struct On<'a> {
     proxy: &'a Proxy,
-    operation: String,
+    operation: Option<String>,
     skip: usize,
     times: usize,
 }
@@ -218,7 +240,7 @@ impl Gate {
         self.open.close();
     }
 
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         self.arrivals.add_permits(1);
         // Nobody ever gets a permit: the wait ends with an error once the gate is open.
         let _ = self.open.acquire().await;

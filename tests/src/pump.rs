@@ -8,7 +8,7 @@ use lambda_support::Failure;
 use order_service::OrderService;
 use serde_json::Value;
 
-use crate::bus::{BUS_NAME, Published};
+use crate::bus::{BUS_NAME, Bus, Published};
 use crate::call::{self, Function as _};
 use crate::pattern::matches;
 use crate::shop::Shop;
@@ -37,6 +37,60 @@ struct Delivery {
     failed: usize,
 }
 
+/// Lambda's poller of the Orders table's stream.
+#[derive(Debug)]
+pub struct Poller {
+    stream: StreamReader,
+    records: Vec<Value>,
+}
+
+impl Poller {
+    /// A poller that begins with the stream's oldest record.
+    pub async fn new(shop: &Shop) -> Self {
+        Self { stream: shop.order_stream().await, records: Vec::new() }
+    }
+
+    /// Takes in what is new in the stream, but for what its filters hold back.
+    pub async fn read(&mut self) {
+        let filters = stream_filters();
+        let new = self.stream.read().await;
+        self.records.extend(new.into_iter().filter(|record| filters.iter().any(|one| matches(one, record))));
+    }
+
+    /// Hands over one batch; tells whether all of it is done. Records from the
+    /// first failed one on are handed over again by the next call, as are all
+    /// of them if this one is cut off.
+    pub async fn hand_over(&mut self, orders: &OrderService) -> bool {
+        let size = stream_batch_size().min(self.records.len());
+        let answer = orders.invoke(call::stream(&self.records[..size])).await.unwrap();
+        let failed = call::failed_records(&answer);
+        let first = self.records[..size]
+            .iter()
+            .position(|record| failed.iter().any(|failed| failed == sequence_number(record)));
+        assert_eq!(first.is_some(), !failed.is_empty(), "{failed:?} are no records of the batch");
+        self.records.drain(..first.unwrap_or(size));
+        first.is_none()
+    }
+
+    /// How many records are not done yet.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        self.records.len()
+    }
+}
+
+/// The events that came over the bus since the last time and match the rule
+/// for InventoryServiceFunction.
+pub fn routed(bus: &Bus) -> impl Iterator<Item = Published> {
+    bus.take().into_iter().filter(|event| is_routed(event, order_event_pattern()))
+}
+
+/// Whether a rule of our bus, with this pattern, lets an event through.
+fn is_routed(event: &Published, pattern: &Value) -> bool {
+    let envelope = serde_json::from_str(event.envelope().get()).expect("an event in JSON");
+    event.entry.event_bus_name.as_deref() == Some(BUS_NAME) && matches(pattern, &envelope)
+}
+
 /// Poller, bus rule and asynchronous invocation of one shop. Nothing moves by
 /// itself: each step is taken when a test asks for it.
 #[derive(Debug)]
@@ -44,8 +98,7 @@ pub struct Pump<'a> {
     shop: &'a Shop,
     orders: OrderService,
     inventory: InventoryService,
-    stream: StreamReader,
-    records: Vec<Value>,
+    poller: Poller,
     deliveries: Vec<Delivery>,
     dead_letters: Vec<DeadLetter>,
     unhandled: Vec<Value>,
@@ -60,8 +113,7 @@ impl<'a> Pump<'a> {
             shop,
             orders: shop.order_service(),
             inventory: shop.inventory_service(),
-            stream: shop.order_stream().await,
-            records: Vec::new(),
+            poller: Poller::new(shop).await,
             deliveries: Vec::new(),
             dead_letters: Vec::new(),
             unhandled: Vec::new(),
@@ -86,14 +138,14 @@ impl<'a> Pump<'a> {
     pub async fn run(&mut self) {
         for _ in 0..ROUNDS {
             self.relay().await;
-            if self.records.is_empty() && self.deliveries.is_empty() {
+            if self.poller.left() == 0 && self.deliveries.is_empty() {
                 return;
             }
             self.consume().await;
         }
         panic!(
             "after {ROUNDS} rounds there are still {} records and {:?}",
-            self.records.len(),
+            self.poller.left(),
             self.deliveries
         );
     }
@@ -102,36 +154,18 @@ impl<'a> Pump<'a> {
     /// after the other, and takes in what comes over the bus. Records from the
     /// first failed one on are handed over again by the next call.
     pub async fn relay(&mut self) {
-        let filters = stream_filters();
-        let new = self.stream.read().await;
-        self.records.extend(new.into_iter().filter(|record| filters.iter().any(|one| matches(one, record))));
-        while !self.records.is_empty() && self.relay_batch().await {}
+        self.poller.read().await;
+        while self.poller.left() > 0 && self.poller.hand_over(&self.orders).await {}
         self.receive();
-    }
-
-    /// Hands over one batch; tells whether all of it is done.
-    async fn relay_batch(&mut self) -> bool {
-        let size = stream_batch_size().min(self.records.len());
-        let answer = self.orders.invoke(call::stream(&self.records[..size])).await.unwrap();
-        let failed = call::failed_records(&answer);
-        let first = self.records[..size]
-            .iter()
-            .position(|record| failed.iter().any(|failed| failed == sequence_number(record)));
-        assert_eq!(first.is_some(), !failed.is_empty(), "{failed:?} are no records of the batch");
-        self.records.drain(..first.unwrap_or(size));
-        first.is_none()
     }
 
     /// Takes the events off the bus that match a rule.
     fn receive(&mut self) {
-        let on_bus = |event: &Published| event.entry.event_bus_name.as_deref() == Some(BUS_NAME);
-        for event in self.shop.bus.take().into_iter().filter(on_bus) {
-            let text = event.envelope();
-            let envelope = serde_json::from_str(text.get()).expect("an event in JSON");
-            if matches(unhandled_event_pattern(), &envelope) {
-                self.unhandled.push(unhandled_event_message(text.get()));
+        for event in self.shop.bus.take() {
+            if is_routed(&event, unhandled_event_pattern()) {
+                self.unhandled.push(unhandled_event_message(event.envelope().get()));
             }
-            if matches(order_event_pattern(), &envelope) {
+            if is_routed(&event, order_event_pattern()) {
                 let delivery = Delivery { event, failed: 0 };
                 self.deliveries.extend(std::iter::repeat_n(delivery, self.copies));
             }
@@ -171,7 +205,7 @@ impl<'a> Pump<'a> {
     /// How many records of the stream are not relayed yet.
     #[must_use]
     pub const fn records_left(&self) -> usize {
-        self.records.len()
+        self.poller.left()
     }
 
     /// The events that wait for InventoryServiceFunction.

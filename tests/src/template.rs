@@ -136,8 +136,15 @@ pub(crate) fn stream_batch_size() -> usize {
     usize::try_from(size).expect("a batch size")
 }
 
+/// How often a record is handed to OrderServiceFunction at most.
+#[must_use]
+pub fn stream_tries() -> u64 {
+    stream_mapping()["MaximumRetryAttempts"].as_u64().expect("bounded retries") + 1
+}
+
 /// How often an event is handed to InventoryServiceFunction at most.
-pub(crate) fn consumer_tries() -> usize {
+#[must_use]
+pub fn consumer_tries() -> usize {
     let function = properties("InventoryServiceFunction", "AWS::Serverless::Function");
     let retries = function["EventInvokeConfig"]["MaximumRetryAttempts"].as_u64().expect("bounded retries");
     usize::try_from(retries).expect("bounded retries") + 1

@@ -1,0 +1,121 @@
+//! Faults by chance: a share of the calls goes wrong, in the ways in which
+//! calls of DynamoDB and EventBridge do.
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use crate::aws_error::AwsError;
+use crate::bus::Reaction;
+use crate::proxy::{Fault, Gate};
+
+/// One fault in so many is an answer that comes too late. It costs a client
+/// the three seconds for which it waits, so there are few.
+const LATE: u8 = 25;
+
+/// Reasons for which DynamoDB cancels a transaction that met others.
+const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+/// Decides, from a seed, what goes wrong with which call.
+#[derive(Debug)]
+pub struct Weather {
+    rng: Rng,
+    share: f64,
+    struck: BTreeMap<&'static str, usize>,
+}
+
+impl Weather {
+    /// Weather in which the `share` of all calls, from 0 to 1, goes wrong.
+    #[must_use]
+    pub fn new(seed: u64, share: f64) -> Self {
+        Self { rng: Rng::with_seed(seed), share, struck: BTreeMap::new() }
+    }
+
+    /// How many calls went wrong, by the way in which they did.
+    #[must_use]
+    pub const fn struck(&self) -> &BTreeMap<&'static str, usize> {
+        &self.struck
+    }
+
+    fn strikes(&mut self) -> bool {
+        self.rng.f64() < self.share
+    }
+
+    fn choose<T: Copy>(&mut self, from: &[T]) -> T {
+        *self.rng.choice(from).expect("something to choose from")
+    }
+
+    /// What goes wrong with a call of DynamoDB, if anything does.
+    pub(crate) fn on_dynamodb(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
+        if !self.strikes() {
+            return None;
+        }
+        let throttled =
+            self.choose(&[AwsError::throttled, AwsError::throughput_exceeded, AwsError::request_limit]);
+        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+        let mut faults = vec![
+            ("throttled", Fault::Error(throttled())),
+            ("internal error", Fault::Error(broken())),
+            ("request lost", Fault::LoseRequest),
+            ("answer lost", Fault::LoseAnswer),
+        ];
+        match operation {
+            "TransactWriteItems" => {
+                faults.extend((0..3).map(|_| ("transaction canceled", Fault::Error(self.canceled(body)))));
+                faults.push(("transaction in progress", Fault::Error(AwsError::transaction_in_progress())));
+            }
+            "PutItem" | "UpdateItem" => {
+                faults.push(("held by a transaction", Fault::Error(AwsError::transaction_conflict())));
+            }
+            "BatchGetItem" => faults.push(("keys left out", Fault::LeaveOutKeys(self.rng.usize(1..4)))),
+            _ => {}
+        }
+        if self.rng.u8(..LATE) == 0 {
+            faults = vec![("answer too late", Fault::HoldAnswer(Gate::default()))];
+        }
+        Some(self.one_of(faults))
+    }
+
+    fn one_of<T>(&mut self, mut faults: Vec<(&'static str, T)>) -> T {
+        let (kind, fault) = faults.swap_remove(self.rng.usize(..faults.len()));
+        *self.struck.entry(kind).or_default() += 1;
+        fault
+    }
+
+    /// A transaction that met others at some of its items.
+    fn canceled(&mut self, body: &Bytes) -> AwsError {
+        let request: Value = serde_json::from_slice(body).expect("a request in JSON");
+        let items = request["TransactItems"].as_array().expect("items of a transaction").len();
+        let mut reasons = vec!["None"; items];
+        for _ in 0..self.rng.usize(1..=items) {
+            let item = self.rng.usize(..items);
+            reasons[item] = self.choose(&CONTENTION);
+        }
+        AwsError::transaction_canceled(&reasons)
+    }
+
+    /// How EventBridge meets a call with so many entries.
+    pub(crate) fn on_bus(&mut self, entries: usize) -> Reaction {
+        if !self.strikes() {
+            return Reaction::Accept;
+        }
+        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+        let faults = vec![
+            ("throttled", Reaction::Fail(AwsError::throttled())),
+            ("internal error", Reaction::Fail(broken())),
+            ("request lost", Reaction::LoseRequest),
+            ("answer lost", Reaction::LoseAnswer),
+            ("entries refused", Reaction::Refuse(self.refused(entries))),
+        ];
+        self.one_of(faults)
+    }
+
+    fn refused(&mut self, entries: usize) -> Vec<(usize, &'static str)> {
+        let count = self.rng.usize(1..=entries);
+        let positions = self.rng.choose_multiple(0..entries, count);
+        let code = |at| (at, self.choose(&["ThrottlingException", "InternalFailure"]));
+        positions.into_iter().map(code).collect()
+    }
+}
