@@ -85,7 +85,7 @@ FAULTS ?= 10
 .PHONY: storm
 storm: ## Place orders while calls go wrong (ORDERS=2000 SEED=1 FAULTS=10), check that all comes right, and show the figures
 	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
-		cargo test --quiet --locked --package tests --test integration storm:: -- --nocapture
+		cargo test --quiet --locked --package tests --test storm -- --nocapture
 
 .PHONY: invoke
 invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to its function, on Lambda's runtime interface emulator

@@ -1,6 +1,7 @@
 //! SDK clients, configured as in the functions, but for endpoint, region,
 //! credentials and TLS.
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
@@ -16,6 +17,13 @@ pub(crate) const ACCESS_KEY: &str = "test";
 #[must_use]
 pub fn dynamodb_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(&config(endpoint))
+}
+
+/// A DynamoDB client for what the tests themselves read and write, which waits
+/// for its answer however busy the machine is.
+pub(crate) fn patient_dynamodb_client(endpoint: &str) -> aws_sdk_dynamodb::Client {
+    let config = config(endpoint).to_builder().timeout_config(TimeoutConfig::disabled()).build();
+    aws_sdk_dynamodb::Client::new(&config)
 }
 
 /// An EventBridge client for an endpoint.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::bus::{BUS_NAME, Bus};
-use crate::clients::dynamodb_client;
+use crate::clients::patient_dynamodb_client;
 use crate::engine;
 use crate::meter::Meter;
 use crate::proxy::Proxy;
@@ -112,7 +112,7 @@ impl Shop {
         for (logical_id, name) in tables.all() {
             create_table(&wire, logical_id, name).await;
         }
-        let direct = dynamodb_client(engine::endpoint());
+        let direct = patient_dynamodb_client(engine::endpoint());
         Self { tables, bus: Bus::start(), proxy: Proxy::start(), meter: Meter::default(), direct }
     }
 

@@ -15,5 +15,4 @@ mod progress;
 mod relay;
 mod republishing;
 mod reserving;
-mod storm;
 mod story;

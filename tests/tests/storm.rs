@@ -5,6 +5,8 @@
 //! `make storm ORDERS=10000 SEED=7 FAULTS=25` makes a larger one and shows its
 //! figures. The seed decides what is ordered and what befalls the nth call;
 //! which call comes nth is up to the machine, so that figures vary a little.
+//!
+//! A program of its own, so that no other test has to share the engine with it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
