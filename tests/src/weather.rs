@@ -119,3 +119,58 @@ impl Weather {
         positions.into_iter().map(code).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLS: usize = 3000;
+    const TRANSACTION: &[u8] = br#"{"TransactItems":[{},{},{}]}"#;
+
+    /// How often each kind of fault strikes calls of an operation.
+    fn struck(operation: &str, seed: u64, share: f64) -> BTreeMap<&'static str, usize> {
+        let mut weather = Weather::new(seed, share);
+        let body = Bytes::from_static(TRANSACTION);
+        let faults = (0..CALLS).filter(|_| weather.on_dynamodb(operation, &body).is_some()).count();
+        assert_eq!(weather.struck().values().sum::<usize>(), faults);
+        weather.struck
+    }
+
+    #[test]
+    fn a_share_of_the_calls_goes_wrong_as_the_seed_has_it() {
+        assert!(struck("GetItem", 1, 0.0).is_empty());
+        assert_eq!(struck("GetItem", 1, 1.0).values().sum::<usize>(), CALLS);
+        let tenth = struck("GetItem", 1, 0.1);
+        assert!((200..400).contains(&tenth.values().sum::<usize>()), "{tenth:?}");
+        assert_eq!(struck("GetItem", 1, 0.1), tenth);
+        assert_ne!(struck("GetItem", 2, 0.1), tenth);
+    }
+
+    #[test]
+    fn each_operation_goes_wrong_in_every_way_in_which_it_can() {
+        let common = ["answer lost", "answer too late", "internal error", "request lost", "throttled"];
+        for (operation, special) in [
+            ("GetItem", &[][..]),
+            ("BatchGetItem", &["keys left out"]),
+            ("PutItem", &["held by a transaction"]),
+            ("UpdateItem", &["held by a transaction"]),
+            ("TransactWriteItems", &["transaction canceled", "transaction in progress"]),
+        ] {
+            let mut kinds = [&common, special].concat();
+            kinds.sort_unstable();
+            assert_eq!(struck(operation, 1, 0.5).into_keys().collect::<Vec<_>>(), kinds, "{operation}");
+        }
+    }
+
+    #[test]
+    fn eventbridge_goes_wrong_in_every_way_and_refuses_entries_that_there_are() {
+        let mut weather = Weather::new(1, 0.5);
+        for entries in (1..=10).cycle().take(CALLS) {
+            if let Reaction::Refuse(refused) = weather.on_bus(entries) {
+                assert!(!refused.is_empty() && refused.iter().all(|(position, _)| *position < entries));
+            }
+        }
+        let kinds = ["answer lost", "entries refused", "internal error", "request lost", "throttled"];
+        assert_eq!(weather.struck().keys().copied().collect::<Vec<_>>(), kinds);
+    }
+}

@@ -12,7 +12,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use lambda_support::Trigger;
 use serde_json::json;
 use tables::{Item, number, text};
-use tests::{AwsError, BUS_NAME, Pump, Reaction, Shop, call, matches};
+use tests::{AwsError, BUS_NAME, Gate, Pump, Reaction, Shop, call, matches};
 
 // The engine
 
@@ -347,6 +347,21 @@ async fn a_call_can_be_held_back_before_or_after_it_takes_effect() {
     held.await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_rule_for_any_call_counts_the_calls_of_all_operations() {
+    let shop = Shop::open().await;
+    let client = shop.proxy.client();
+    let gate = shop.proxy.on_any_call().nth(2).hold_request();
+    let read = client.get_item().table_name(&shop.tables.orders).key("OrderId", text("001"));
+    assert!(read.send().await.unwrap().item.is_some());
+    let write = client.put_item().table_name(&shop.tables.orders).item("OrderId", text("o1"));
+    let held = tokio::spawn(write.send());
+    gate.reached().await;
+    held.abort();
+    assert!(held.await.unwrap_err().is_cancelled());
+    assert!(shop.order_item("o1").await.is_none());
+}
+
 // The bus
 
 fn entry(detail: &str) -> PutEventsRequestEntry {
@@ -443,6 +458,27 @@ async fn the_bus_fails_as_it_is_told() {
     shop.bus.otherwise(Reaction::Fail(AwsError::access_denied()));
     assert_eq!(publish(&shop, entries(1)).await, Err(Some("AccessDeniedException".to_owned())));
     assert_eq!(numbers(&shop), [0; 0]);
+}
+
+#[tokio::test]
+async fn a_call_to_the_bus_can_be_held_back_before_or_after_it_is_accepted() {
+    let shop = Shop::empty().await;
+    for (accepted, hold) in [(0, Reaction::HoldRequest as fn(Gate) -> Reaction), (1, Reaction::HoldAnswer)] {
+        let gate = Gate::default();
+        shop.bus.script([hold(gate.clone())]);
+        let held = shop.bus.client().put_events().entries(entry(r#"{"n":1}"#)).send();
+        let held = tokio::spawn(held);
+        gate.reached().await;
+        assert_eq!(shop.bus.take().len(), accepted);
+        assert!(!held.is_finished());
+        gate.open();
+        held.await.unwrap().unwrap();
+        assert_eq!(shop.bus.take().len(), 1 - accepted);
+    }
+    shop.bus.script([Reaction::LoseRequest]);
+    shop.bus.reset();
+    assert_eq!(publish(&shop, entries(1)).await, Ok(vec![None]));
+    assert_eq!(shop.bus.calls().len(), 3, "a script that was taken back strikes nobody");
 }
 
 // The calls
