@@ -394,10 +394,10 @@ impl Storm {
                 return dead_letters;
             }
             for dead in dead_letters {
-                count(&self.tally.redriven);
                 if dead.reason == ILLEGAL_TRANSITION {
                     self.dead_letters.borrow_mut().push(dead);
                 } else {
+                    count(&self.tally.redriven);
                     self.spawn(Rc::clone(self).consume(dead.delivery.clone()));
                     self.spawn(Rc::clone(self).consume(dead.delivery));
                 }
