@@ -1,5 +1,5 @@
 //! Faults by chance: a share of the calls goes wrong, in the ways in which
-//! calls of DynamoDB and EventBridge do.
+//! calls of DynamoDB and EventBridge do, alone or in gusts.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,10 @@ use crate::proxy::{Fault, Gate};
 /// the three seconds for which it waits, so there are few.
 const LATE: u8 = 25;
 
+/// Half of the faults come alone, half in gusts of so many calls: more than the
+/// SDK and the relay try between them.
+const GUST: u32 = 12;
+
 /// Reasons for which DynamoDB cancels a transaction that met others.
 const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
@@ -23,6 +27,8 @@ const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "Provis
 pub struct Weather {
     rng: Rng,
     share: f64,
+    /// How many calls the gust goes on for.
+    gust: u32,
     struck: BTreeMap<&'static str, usize>,
 }
 
@@ -30,7 +36,7 @@ impl Weather {
     /// Weather in which the `share` of all calls, from 0 to 1, goes wrong.
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
-        Self { rng: Rng::with_seed(seed), share, struck: BTreeMap::new() }
+        Self { rng: Rng::with_seed(seed), share, gust: 0, struck: BTreeMap::new() }
     }
 
     /// How many calls went wrong, by the way in which they did.
@@ -40,7 +46,17 @@ impl Weather {
     }
 
     fn strikes(&mut self) -> bool {
-        self.rng.f64() < self.share
+        if self.gust > 0 {
+            self.gust -= 1;
+            return true;
+        }
+        // One strike in GUST goes on for a whole gust: this many calls on average.
+        let calls = 2.0 - f64::from(GUST).recip();
+        let strikes = self.rng.f64() < self.share / (calls - self.share * (calls - 1.0));
+        if strikes && self.rng.u32(..GUST) == 0 {
+            self.gust = GUST - 1;
+        }
+        strikes
     }
 
     fn choose<T: Copy>(&mut self, from: &[T]) -> T {
@@ -144,6 +160,15 @@ mod tests {
         assert!((200..400).contains(&tenth.values().sum::<usize>()), "{tenth:?}");
         assert_eq!(struck("GetItem", 1, 0.1), tenth);
         assert_ne!(struck("GetItem", 2, 0.1), tenth);
+    }
+
+    #[test]
+    fn some_faults_come_alone_and_some_in_gusts() {
+        let mut weather = Weather::new(1, 0.1);
+        let calls: Vec<bool> = (0..CALLS).map(|_| weather.strikes()).collect();
+        let runs: Vec<usize> = calls.split(|strikes| !strikes).map(<[bool]>::len).collect();
+        assert!(runs.iter().filter(|run| **run == 1).count() > 50, "{runs:?}");
+        assert!(runs.iter().any(|run| *run >= GUST as usize), "{runs:?}");
     }
 
     #[test]

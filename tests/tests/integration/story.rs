@@ -1,6 +1,6 @@
 //! Random stories of the shop, each command of them checked against a model:
 //! events that are lost, late, doubled or out of order, functions that end
-//! between any two of their calls, invocations at the same time.
+//! between any two of their calls, invocations at the same time or amid another.
 //!
 //! What a command does is not always for the model to say: an invocation that
 //! is cut off has done its work or not, and of several at the same time any may
@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
+use std::pin::pin;
 
 use domain::{Change, EventKind, Order, OrderStatus};
 use inventory_service::{ILLEGAL_TRANSITION, InventoryService, TOO_EARLY};
@@ -50,6 +51,8 @@ enum Command {
     Invoke(Act),
     /// Functions are invoked at the same time.
     AtOnce(Vec<Act>),
+    /// The second function is invoked while the first is in the middle.
+    Amid(Act, Cut, Act),
     /// An invocation ends in the middle.
     CutOff(Act, Cut),
     /// The stream is relayed.
@@ -77,8 +80,8 @@ enum Act {
     Deliver { waiting: usize, again: bool },
 }
 
-/// Where an invocation ends: at one of its calls, counted from 1, once that
-/// has taken effect or before.
+/// Where an invocation is in the middle: at one of its calls, counted from 1,
+/// once that has taken effect or before.
 #[derive(Debug, Clone)]
 struct Cut {
     call: usize,
@@ -95,8 +98,11 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+fn cut() -> impl Strategy<Value = Cut> {
+    (1_usize..5, any::<bool>()).prop_map(|(call, taken)| Cut { call, taken })
+}
+
 fn command() -> impl Strategy<Value = Command> {
-    let cut = (1_usize..5, any::<bool>()).prop_map(|(call, taken)| Cut { call, taken });
     let kind = prop::sample::select(&[
         EventKind::Placed,
         EventKind::Shipped,
@@ -105,8 +111,9 @@ fn command() -> impl Strategy<Value = Command> {
     ]);
     prop_oneof![
         10 => act().prop_map(Command::Invoke),
-        3 => prop::collection::vec(act(), 2..5).prop_map(Command::AtOnce),
-        4 => (act(), cut).prop_map(|(act, cut)| Command::CutOff(act, cut)),
+        2 => prop::collection::vec(act(), 2..5).prop_map(Command::AtOnce),
+        4 => (act(), cut(), act()).prop_map(|(first, cut, second)| Command::Amid(first, cut, second)),
+        4 => (act(), cut()).prop_map(|(act, cut)| Command::CutOff(act, cut)),
         4 => Just(Command::Relay),
         1 => any::<bool>().prop_map(|answered| Command::RelayCutOff { answered }),
         2 => (kind, any::<usize>()).prop_map(|(kind, order)| Command::Foreign(kind, order)),
@@ -188,8 +195,11 @@ impl Story {
 
     async fn happens(&mut self, command: &Command) {
         match command {
-            Command::Invoke(act) => self.invoke(std::slice::from_ref(act)).await,
-            Command::AtOnce(acts) => self.invoke(acts).await,
+            Command::Invoke(act) => self.invoke(std::slice::from_ref(act), None).await,
+            Command::AtOnce(acts) => self.invoke(acts, None).await,
+            Command::Amid(first, cut, second) => {
+                self.invoke(&[first.clone(), second.clone()], Some(cut)).await;
+            }
             Command::CutOff(act, cut) => self.cut_off(act, cut).await,
             Command::Relay => self.relay().await,
             Command::RelayCutOff { answered } => self.relay_cut_off(*answered).await,
@@ -213,10 +223,13 @@ impl Story {
         &self.orders[n % self.orders.len()]
     }
 
-    /// Invokes functions at the same time.
-    async fn invoke(&mut self, acts: &[Act]) {
+    /// Invokes functions at the same time, or the second while the first is in the middle.
+    async fn invoke(&mut self, acts: &[Act], amid: Option<&Cut>) {
         let acts: Vec<_> = acts.iter().filter(|act| self.can_be(act)).collect();
-        let answers = at_once(acts.iter().map(|act| self.perform(act))).await;
+        let answers = match (acts.as_slice(), amid) {
+            ([first, second], Some(cut)) => self.perform_amid(first, cut, second).await,
+            _ => at_once(acts.iter().map(|act| self.perform(act))).await,
+        };
         let deeds: Vec<_> =
             acts.iter().zip(&answers).map(|(act, answer)| self.deed(act, created(answer))).collect();
         self.settle(&deeds, &answers).await;
@@ -238,8 +251,7 @@ impl Story {
         if !self.can_be(act) {
             return;
         }
-        let rule = self.shop.proxy.on_any_call().nth(cut.call);
-        let gate = if cut.taken { rule.hold_answer() } else { rule.hold_request() };
+        let gate = self.gate_at(cut);
         let answer = until(&gate, self.perform(act)).await;
         self.shop.proxy.reset();
         let deed = match &answer {
@@ -251,6 +263,25 @@ impl Story {
             None => self.settle_cut_off(&deed).await,
         }
         self.note(&deed);
+    }
+
+    fn gate_at(&self, cut: &Cut) -> Gate {
+        let rule = self.shop.proxy.on_any_call().nth(cut.call);
+        if cut.taken { rule.hold_answer() } else { rule.hold_request() }
+    }
+
+    async fn perform_amid(&self, first: &Act, cut: &Cut, second: &Act) -> Vec<Answer> {
+        let gate = self.gate_at(cut);
+        let mut invocation = pin!(self.perform(first));
+        let early = until(&gate, &mut invocation).await;
+        self.shop.proxy.reset();
+        let second = self.perform(second).await;
+        gate.open();
+        let first = match early {
+            Some(answer) => answer,
+            None => invocation.await,
+        };
+        vec![first, second]
     }
 
     /// Whether there is what the act is about.
@@ -440,7 +471,7 @@ impl Story {
         loop {
             let before = self.waiting.len();
             for n in (0..before).rev() {
-                self.invoke(&[Act::Deliver { waiting: n, again: false }]).await;
+                self.invoke(&[Act::Deliver { waiting: n, again: false }], None).await;
             }
             // Rejections made on the way call for events of their own.
             self.relay().await;
@@ -451,7 +482,7 @@ impl Story {
     }
 }
 
-/// Runs an invocation until a call of it stands at the gate, and drops it then.
+/// Runs an invocation until it is done, or until a call of it stands at the gate: none then.
 async fn until<T>(gate: &Gate, invocation: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
