@@ -76,7 +76,7 @@ deny: ## Check licences, duplicates, sources and known vulnerabilities of the de
 # A story that fails needs not be made short: that it fails is all that counts.
 MUTANTS := PATH="$(CURDIR)/.local/cargo/bin:$$PATH" \
 	PROPTEST_DISABLE_FAILURE_PERSISTENCE=true PROPTEST_MAX_SHRINK_ITERS=0 \
-	cargo mutants --jobs 1 --exclude 'crates/*/src/main.rs' --cargo-arg=--locked
+	cargo mutants --jobs 1 --gitignore true --exclude 'crates/*/src/main.rs' --cargo-arg=--locked
 
 # Give FILE to change one file only, such as crates/order-service/src/relay.rs.
 .PHONY: mutants
