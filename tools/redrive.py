@@ -42,6 +42,10 @@ COLUMNS = ("queue", "event", "order", "reason", "done")
 WIDEST = 60
 
 
+class FunctionError(Exception):
+    """OrderServiceFunction did not answer what it was asked."""
+
+
 @dataclass(frozen=True)
 class Row:
     """What was found, and what was done about it."""
@@ -57,11 +61,14 @@ class Row:
 def main(arguments: list[str]) -> int:
     """Redrives both queues; returns 1 if something was to be put back and was not accepted."""
     chosen = options(arguments)
+    rows: list[Row] = []
     try:
         client, stack = seed.target(chosen.stack, chosen.local_stack)
         redrive = Redrive(client, seed.outputs(client("cloudformation"), stack), chosen)
-        rows = list(redrive.run())
-    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        rows.extend(redrive.run())
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, FunctionError) as error:
+        # What was done before is done.
+        _show(rows)
         sys.exit(f"redrive: {error}")
     _show(rows)
     return int(any(row.failed for row in rows))
@@ -289,7 +296,7 @@ class Redrive:
             )
             report = json.load(answer["Payload"])
             if "FunctionError" in answer:
-                sys.exit(f"redrive: OrderServiceFunction failed: {report}")
+                raise FunctionError(f"OrderServiceFunction failed: {report}")
             outcomes |= {order["orderId"]: order for order in report["orders"]}
         return outcomes
 

@@ -38,6 +38,7 @@ class Cloud:
         self.hidden: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.refuses = False
+        self.fails = False
         self.asked: list[list[str]] = []
         self.outcomes: dict[str, dict[str, str]] = {}
         self.records: list[dict[str, Any]] | None = []
@@ -84,6 +85,8 @@ class Cloud:
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:
         assert FunctionName == "order-service"
+        if self.fails:
+            return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType":"Busy"}')}
         orders = json.loads(Payload)["republish"]["orderIds"]
         self.asked.append(orders)
         done = [{"orderId": one} | self.outcomes.get(one, {"outcome": "Published"}) for one in orders]
@@ -300,6 +303,14 @@ class Redriving(unittest.TestCase):
         self.cloud.found = ["a", "b"]
         self.cloud.send(STRETCHES, stretch())
         self.assertEqual([row.order for row in self.redrive()], ["a", "b"])
+
+    def test_a_stretch_is_kept_when_the_function_fails(self) -> None:
+        self.cloud.records = [record(12, "a")]
+        self.cloud.fails = True
+        self.cloud.send(STRETCHES, stretch())
+        with self.assertRaises(redrive.FunctionError):
+            self.redrive()
+        self.assertEqual(self.left(STRETCHES), 1)
 
     def test_a_stretch_ends_where_it_ends(self) -> None:
         self.cloud.records = [record(10, "a"), record(13, "behind")]

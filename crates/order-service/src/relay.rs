@@ -22,7 +22,7 @@ use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, Timest
 use lambda_support::clock::now;
 use lambda_support::{Metric, Metrics};
 use tables::Item;
-use tables::attribute::ORDER_ID;
+use tables::attribute::{EVENT, ORDER_ID};
 
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 const MAX_ENTRIES: usize = 10;
@@ -216,6 +216,10 @@ impl Relay {
     fn called_for(&self, position: usize, change: StreamRecord) -> Result<Option<Outgoing>, Unpublishable> {
         let old: Item = change.old_image.into();
         let new: Item = change.new_image.into();
+        // Whatever else changed: of an outbox that cannot be read, too, it is told once.
+        if old.get(EVENT) == new.get(EVENT) {
+            return Ok(None);
+        }
         match tables::pending_event_from_item(&new)? {
             Some(pending) if !carries(&old, &pending.id) => self.outgoing(position, &new, pending).map(Some),
             _ => Ok(None),

@@ -1,6 +1,7 @@
 //! What can never be handled: it lands in the dead-letter queue once, with its
 //! reason, and what comes behind it goes on.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{EventKind, Order, OrderStatus, PendingEvent, Quantity, Shortage, UnpublishableEvent};
 use serde_json::{Value, json};
 use tables::{Item, text};
@@ -60,10 +61,13 @@ async fn an_unpublishable_record_is_told_of_once_and_holds_up_nobody() {
     store(&shop, "lost", lose_status).await;
     store(&shop, "no-total", |item| drop(item.remove("TotalAmount"))).await;
     store(&shop, "no-time", |item| {
-        item.insert(
-            "Event".into(),
-            aws_sdk_dynamodb::types::AttributeValue::M([("Id".to_owned(), text("e-1"))].into()),
-        );
+        item.insert("Event".into(), AttributeValue::M([("Id".to_owned(), text("e-1"))].into()));
+    })
+    .await;
+    // Something else about an order changes: nothing new is to be told of it.
+    store(&shop, "no-time", |item| {
+        let event = AttributeValue::M([("Id".to_owned(), text("e-1"))].into());
+        item.extend([("Event".to_owned(), event), ("Note".to_owned(), text("seen"))]);
     })
     .await;
     let behind = place(&shop).await;
@@ -237,4 +241,24 @@ async fn each_poisoned_event_is_kept_once_with_its_reason_and_the_rest_is_handle
     expected.sort_unstable();
     assert_eq!(kept, expected);
     assert!(pump.dead_letters().iter().all(|letter| !letter.failure.message.is_empty()));
+}
+
+#[test]
+fn the_tool_that_redrives_knows_what_would_come_straight_back() {
+    let tool = include_str!("../../../tools/dead_letter.py");
+    let constant = |name: &str| {
+        let line = tool.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));
+        line.unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    let quoted = |text: &str| format!("\"{text}\"");
+    assert_eq!(constant("SOURCE"), quoted(domain::event::SOURCE));
+    assert_eq!(constant("UNPUBLISHABLE"), quoted(UnpublishableEvent::DETAIL_TYPE));
+    let permanent = [
+        inventory_service::ILLEGAL_TRANSITION,
+        inventory_service::MALFORMED_EVENT,
+        "UnhandledDetailType",
+        inventory_service::UNKNOWN_VERSION,
+        lambda_support::trigger::UNSUPPORTED_TRIGGER,
+    ];
+    assert_eq!(constant("PERMANENT"), format!("{{{}}}", permanent.map(quoted).join(", ")));
 }
