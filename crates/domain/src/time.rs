@@ -56,6 +56,10 @@ impl FromStr for Timestamp {
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
         let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
         let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(InvalidTimestamp)?;
+        // RFC 3339 knows no year before 0000, but an offset may lead there.
+        if utc.year() < 0 {
+            return Err(InvalidTimestamp);
+        }
         utc.replace_millisecond(utc.millisecond()).map(Self).map_err(|_| InvalidTimestamp)
     }
 }
@@ -106,6 +110,14 @@ mod tests {
         assert_eq!(parse("2025-01-01T01:00:00+01:00"), "2025-01-01T00:00:00.000Z");
         assert_eq!(parse("2025-01-01T00:00:00.1239Z"), "2025-01-01T00:00:00.123Z");
         for bad in ["", "2025-01-01", "yesterday", "2025-13-01T00:00:00Z"] {
+            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_whose_text_could_not_be_read_again_is_refused() {
+        assert!("0000-01-01T00:00:00Z".parse::<Timestamp>().is_ok());
+        for bad in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
             assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
         }
     }
