@@ -302,6 +302,11 @@ impl Reply {
         errors.iter().map(|error| (text(error, "pointer"), text(error, "rule"))).collect()
     }
 
+    /// The names of all headers, in lower case.
+    pub fn header_names(&self) -> impl Iterator<Item = &str> {
+        self.headers.keys().map(String::as_str)
+    }
+
     /// A header, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

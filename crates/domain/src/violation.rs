@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// The rule that a field breaks; a stable code that clients may act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// The field is missing.
@@ -40,6 +41,29 @@ pub enum Rule {
     UnknownProduct,
     /// The token was not made by this API for this list.
     InvalidToken,
+}
+
+impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 17] = [
+        Self::Required,
+        Self::Type,
+        Self::UnknownField,
+        Self::DuplicateField,
+        Self::PriceNotAccepted,
+        Self::Format,
+        Self::NotWhole,
+        Self::BelowMinimum,
+        Self::AboveMaximum,
+        Self::Range,
+        Self::TooPrecise,
+        Self::TotalDiffers,
+        Self::Empty,
+        Self::TooMany,
+        Self::UnknownCustomer,
+        Self::UnknownProduct,
+        Self::InvalidToken,
+    ];
 }
 
 /// One broken rule, and where.
@@ -88,6 +112,16 @@ mod tests {
         assert_eq!(child("#/items", "0"), "#/items/0");
         assert_eq!(child("#", "a/b~c"), "#/a~1b~0c");
         assert_eq!(child("#", "a b%é\""), "#/a%20b%25%C3%A9%22");
+    }
+
+    #[test]
+    fn no_rule_is_left_out_of_the_list() {
+        // What serde says of a name that is none lists those that are.
+        let error = serde_json::from_str::<Rule>(r#""none""#).unwrap_err().to_string();
+        let (_, names) = error.split_once("expected one of ").unwrap();
+        let listed = Rule::ALL.map(|rule| serde_json::to_string(&rule).unwrap().replace('"', "`"));
+        assert!(names.starts_with(&listed.join(", ")), "{names}");
+        assert_eq!(names.matches('`').count(), 2 * listed.len(), "{names}");
     }
 
     #[test]

@@ -3,8 +3,12 @@
 
 mod access;
 mod conservation;
+mod contract;
+mod document;
+mod event_contract;
 mod events;
 mod harness;
+mod hostile;
 mod logs;
 mod metrics;
 mod model;
