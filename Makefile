@@ -106,7 +106,7 @@ invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to
 	@$(SAM)/python tools/invoke.py
 
 .PHONY: e2e
-e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed ## Deploy to a local AWS that enforces policies, and run the end-to-end tests
+e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS that enforces policies, and run the end-to-end tests and schemathesis
 	@$(SAM)/python tools/e2e.py
 
 .PHONY: kill-test
@@ -116,6 +116,25 @@ kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the fun
 .PHONY: test-tools
 test-tools: $(SAM)/.installed ## Test the scripts in tools
 	@cd tools && ../$(SAM)/python -m unittest --quiet
+
+.PHONY: schemathesis
+schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS, and look for an answer that docs/openapi.yaml does not announce
+	@$(SAM)/python tools/contract.py
+
+# How long each fuzz target runs.
+SECONDS ?= 20
+FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
+
+# Without a sanitizer, whose flags no stable compiler takes: what safe code can
+# do wrong is to panic. Inputs that lead to new paths go into .local/fuzz.
+.PHONY: fuzz
+fuzz: ## Look for outside data that breaks a property of tests/properties (SECONDS=20 each; needs a C++ compiler)
+	@cargo install --quiet --debug --locked --root .local/cargo cargo-fuzz@0.13.2
+	@export PATH="$(CURDIR)/.local/cargo/bin:$$PATH"; for target in $(FUZZ_TARGETS); do \
+		mkdir -p .local/fuzz/$$target; \
+		cargo fuzz run --sanitizer none $$target .local/fuzz/$$target fuzz/corpus/$$target -- \
+			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; \
+	done
 
 .PHONY: sam-local
 sam-local: $(SAM)/.installed ## Hand every file in events to its function with sam local invoke (needs a container engine)
@@ -130,7 +149,7 @@ ci: ## Check everything
 
 .PHONY: lock
 lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
-	@for tools in aws emulator lint sam; do \
+	@for tools in aws emulator lint sam schemathesis; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command 'make lock' \
 			--output-file tools/requirements/$$tools.txt tools/requirements/$$tools.in; \

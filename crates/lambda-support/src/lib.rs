@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod clock;
+pub mod cursor;
 pub mod failure;
 pub mod metrics;
 pub mod problem;

@@ -7,11 +7,11 @@ use domain::{
     PendingEvent, PlaceOrder, ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Violation,
 };
 use lambda_support::clock::{now, unix_millis};
+use lambda_support::cursor;
 use lambda_support::rest::{record_event_id, record_order_id};
 use lambda_support::{Access, Metric, Metrics, Problem, ProblemKind, Reach, Request, Response};
 use serde::Serialize;
 
-use crate::cursor;
 use crate::store::{Changed, Inserted, Store};
 
 /// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>

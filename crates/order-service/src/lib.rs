@@ -3,7 +3,6 @@
 //! and again from the orders themselves when an operator asks for it (`republish`).
 
 mod api;
-mod cursor;
 mod relay;
 mod republish;
 mod settings;

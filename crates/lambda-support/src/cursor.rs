@@ -1,4 +1,4 @@
-//! Pagination tokens.
+//! Pagination tokens of lists.
 
 use std::str::FromStr;
 
@@ -9,12 +9,14 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 ///
 /// It only names that entry. Whoever reads it looks the entry up and checks
 /// that it is on the list, so a token that was tampered with opens nothing.
-pub(crate) fn token(id: &str) -> String {
+#[must_use]
+pub fn token(id: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(id)
 }
 
 /// The entry that a token names, if it has the shape of a token at all.
-pub(crate) fn entry<T: FromStr>(token: &str) -> Option<T> {
+#[must_use]
+pub fn entry<T: FromStr>(token: &str) -> Option<T> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;
     String::from_utf8(bytes).ok()?.parse().ok()
 }
