@@ -268,7 +268,7 @@ fn every_parameter_of_a_path_is_described() {
 fn the_problems_are_those_of_the_code_and_of_the_gateway() {
     let document = Document::read();
     let of_gateway =
-        ["failed", "refused", "too-many-requests"].map(|kind| format!("urn:problem-type:ecommerce:{kind}"));
+        ["failed", "refused", "throttled"].map(|kind| format!("urn:problem-type:ecommerce:{kind}"));
     let mut known: BTreeSet<_> = ProblemKind::ALL.map(ProblemKind::uri).into();
     known.extend(of_gateway);
     assert_eq!(problems(&document).map(|(kind, _)| kind.to_owned()).collect::<BTreeSet<_>>(), known);
