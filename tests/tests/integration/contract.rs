@@ -7,8 +7,8 @@ use domain::{
     CorrelationId, CustomerId, IdempotencyKey, Lines, Money, OrderId, OrderStatus, PlaceOrder, ProductId,
     Quantity, Rule, Violation,
 };
-use lambda_support::ProblemKind;
 use lambda_support::rest::MAX_BODY_BYTES;
+use lambda_support::{Access, ProblemKind};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tests::{AwsError, Reply, Shop, call};
@@ -35,22 +35,21 @@ const STOCK: &str = "/inventory/{productId}";
 struct Exchanges(Vec<(Route, Reply)>);
 
 impl Exchanges {
-    async fn send(&mut self, shop: &Shop, request: call::Rest) -> Reply {
-        let invocation = request.invocation();
-        let event: Value = serde_json::from_str(invocation.payload.get()).unwrap();
+    async fn send(&mut self, shop: &Shop, access: Access, request: call::Rest) -> Reply {
+        let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let route = (text("httpMethod").to_lowercase(), text("resource"));
         let reply = match route.1.as_str() {
-            HELLO => Reply::of(&hello_world::handle(invocation).await.unwrap()),
-            STOCK => request.send(&shop.inventory_service()).await,
-            _ => request.send(&shop.order_service()).await,
+            HELLO => request.send(&call::HelloWorld(access)).await,
+            STOCK => request.send(&shop.inventory_service_for(access)).await,
+            _ => request.send(&shop.order_service_for(access)).await,
         };
         self.0.push((route, reply.clone()));
         reply
     }
 
     async fn expect(&mut self, shop: &Shop, request: call::Rest, status: u16) -> Reply {
-        let reply = self.send(shop, request).await;
+        let reply = self.send(shop, Access::Open, request).await;
         assert_eq!(reply.status, status, "{reply:?}");
         reply
     }
@@ -89,6 +88,7 @@ async fn ask_everything() -> Vec<(Route, Reply)> {
     ask_for_orders(&mut all, &shop).await;
     ask_for_changes(&mut all, &shop).await;
     ask_for_the_catalogue(&mut all, &shop).await;
+    ask_a_closed_api(&mut all, &shop).await;
     ask_while_busy(&mut all).await;
     ask_in_disorder(&mut all, &shop).await;
     all.0
@@ -152,6 +152,28 @@ async fn ask_for_the_catalogue(all: &mut Exchanges, shop: &Shop) {
     for route in [PRODUCT, STOCK] {
         all.expect(shop, get(route, "001"), 200).await;
         all.expect(shop, get(route, "404"), 404).await;
+    }
+}
+
+/// Asks each route as nobody, and those of orders with a token that allows nothing.
+async fn ask_a_closed_api(all: &mut Exchanges, shop: &Shop) {
+    let open = [call::get(HELLO), call::get(PRODUCTS), get(PRODUCT, "001"), get(STOCK, "001")];
+    let guarded = [
+        place(ORDER),
+        get(SHOW, "001"),
+        post(CANCEL, "001"),
+        post(SHIP, "001"),
+        post(DELIVER, "001"),
+        get(ORDERS, "001"),
+    ];
+    for request in open.iter().chain(&guarded) {
+        let reply = all.send(shop, Access::Cognito, request.clone()).await;
+        assert_eq!(reply.problem(), (401, "unauthorized".into()));
+    }
+    for request in guarded {
+        let request = request.claims([("token_use", "access"), ("scope", "openid")]);
+        let reply = all.send(shop, Access::Cognito, request).await;
+        assert_eq!(reply.problem(), (403, "forbidden".into()));
     }
 }
 
