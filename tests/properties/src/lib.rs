@@ -11,6 +11,7 @@ use domain::{
     CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, Money, Order, OrderEvent, OrderId,
     PlaceOrder, ProductId, Quantity, QuoteError, RequestError, Timestamp,
 };
+use lambda_support::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
 use lambda_support::{Trigger, cursor};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -148,8 +149,13 @@ pub fn trigger(data: &[u8]) -> bool {
             event_holds(event.detail.get());
             true
         }
+        Ok(Trigger::Republish(wanted)) => {
+            let most = domain::RepublishRequest::MAX_ORDERS;
+            assert!((1..=most).contains(&wanted.order_ids.len()));
+            true
+        }
         Err(failure) => {
-            assert_eq!(failure.error_type, lambda_support::trigger::UNSUPPORTED_TRIGGER);
+            assert!([UNSUPPORTED_TRIGGER, INVALID_REQUEST].contains(&failure.error_type), "{failure}");
             false
         }
     }
