@@ -67,6 +67,21 @@ lint-tools: $(LINT)/.installed ## Check the scripts in Python
 	@$(LINT)/ruff format --check tools tests/template
 	@$(LINT)/ruff check tools tests/template
 
+.PHONY: cost
+cost: ## Print what a million orders cost, and which limits a rate meets
+	@python3 tools/cost.py
+	@python3 tools/scale.py
+
+.PHONY: cost-write
+cost-write: ## Put these figures into docs/cost.md and docs/scale.md
+	@python3 tools/cost.py --write
+	@python3 tools/scale.py --write
+
+.PHONY: cost-check
+cost-check: ## Check that docs/cost.md and docs/scale.md have these figures
+	@python3 tools/cost.py --check
+	@python3 tools/scale.py --check
+
 # A debug build of cargo-deny is fast enough, and made in half the time.
 .PHONY: deny
 deny: ## Check licences, duplicates, sources and known vulnerabilities of the dependencies

@@ -63,6 +63,16 @@ pub struct Entry {
     pub time: Option<f64>,
 }
 
+impl Entry {
+    /// The size in bytes, as EventBridge counts it.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let texts = [&self.source, &self.detail_type, &self.detail].into_iter().flatten();
+        let texts = texts.chain(&self.resources).map(String::len).sum::<usize>();
+        texts + self.time.map_or(0, |_| TIME_BYTES)
+    }
+}
+
 /// An event that the bus accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Published {
@@ -289,7 +299,7 @@ fn fault_of_call(entries: &[Entry]) -> Option<AwsError> {
             "1 validation error detected: 'entries' must have 1 to 10 members, not {count}"
         ));
     }
-    if entries.iter().map(size_of).sum::<usize>() > MAX_BYTES {
+    if entries.iter().map(Entry::size).sum::<usize>() > MAX_BYTES {
         return invalid("Total size of the entries in the request is over the limit.");
     }
     None
@@ -302,11 +312,4 @@ fn fault_of_entry(entry: &Entry) -> Option<&'static str> {
     }
     let detail: Option<Value> = entry.detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok());
     (!detail.is_some_and(|detail| detail.is_object())).then_some("MalformedDetail")
-}
-
-/// The size of an entry as EventBridge counts it.
-fn size_of(entry: &Entry) -> usize {
-    let texts = [&entry.source, &entry.detail_type, &entry.detail].into_iter().flatten();
-    let texts = texts.chain(&entry.resources).map(String::len).sum::<usize>();
-    texts + entry.time.map_or(0, |_| TIME_BYTES)
 }

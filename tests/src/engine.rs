@@ -9,15 +9,26 @@ use tokio::net::TcpListener;
 use crate::background;
 use crate::http;
 
-static ENDPOINT: LazyLock<String> = LazyLock::new(|| match env::var("DYNAMODB_ENDPOINT") {
-    Ok(endpoint) if !endpoint.is_empty() => endpoint.trim_end_matches('/').to_owned(),
-    _ => start_embedded(),
+static ENDPOINT: LazyLock<String> = LazyLock::new(|| match named() {
+    Some(endpoint) => endpoint.trim_end_matches('/').to_owned(),
+    None => start_embedded(),
 });
 
 /// The URL of the engine: the one that `DYNAMODB_ENDPOINT` names, or one
 /// inside this process, which lives as long as the process does.
 pub(crate) fn endpoint() -> &'static str {
     &ENDPOINT
+}
+
+/// Whether the engine is the one inside this process. Others count the units
+/// of transactions wrong.
+#[must_use]
+pub fn is_embedded() -> bool {
+    named().is_none()
+}
+
+fn named() -> Option<String> {
+    env::var("DYNAMODB_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty())
 }
 
 fn start_embedded() -> String {

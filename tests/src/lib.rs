@@ -22,6 +22,7 @@ mod seed;
 mod shop;
 mod stream;
 mod template;
+mod units;
 mod weather;
 mod wire;
 
@@ -30,6 +31,7 @@ pub use bus::{BUS_NAME, Bus, Entry, Published, Reaction};
 pub use call::{Function, HelloWorld, Reply, at_once};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
 pub use deployment::{Answer, Deployment};
+pub use engine::is_embedded;
 pub use meter::Meter;
 pub use pattern::matches;
 pub use proxy::{Gate, On, Proxy};
@@ -40,4 +42,5 @@ pub use template::{
     api, api_routes, consumer_tries, dead_letter_queue_senders, order_event_pattern, secured_operations,
     stream_filters, stream_tries, unhandled_event_pattern,
 };
+pub use units::Units;
 pub use weather::Weather;

@@ -15,6 +15,7 @@ use crate::aws_error::{AwsError, json_response};
 use crate::clients::dynamodb_client;
 use crate::engine;
 use crate::http::{Client, Cut, Request, Response, Server};
+use crate::units::{self, Units};
 use crate::weather::Weather;
 
 /// How long a test waits for a call that it expects.
@@ -32,6 +33,8 @@ struct State {
     rules: Vec<Rule>,
     weather: Option<Weather>,
     requests: Vec<(String, Bytes)>,
+    /// What the calls consumed that no rule acted on, where that is counted.
+    units: Option<Units>,
 }
 
 #[derive(Debug)]
@@ -119,6 +122,17 @@ impl Proxy {
     /// Forgets the calls so far, the rules that have not acted yet, and the storm.
     pub fn reset(&self) {
         *self.lock() = State::default();
+    }
+
+    /// As [`Proxy::reset`], and counts from now on what calls consume.
+    pub fn meter(&self) {
+        *self.lock() = State { units: Some(Units::default()), ..State::default() };
+    }
+
+    /// What the calls consumed since [`Proxy::meter`].
+    #[must_use]
+    pub fn units(&self) -> Units {
+        self.lock().units.clone().expect("a proxy that counts units")
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -249,8 +263,12 @@ impl Gate {
 
 async fn handle(state: Arc<Mutex<State>>, client: Client, request: Request) -> Result<Response, Cut> {
     let operation = operation_of(&request);
-    let fault = state.lock().expect("the state of the proxy").enter(&operation, request.body());
+    let (fault, metered) = {
+        let mut state = state.lock().expect("the state of the proxy");
+        (state.enter(&operation, request.body()), state.units.is_some())
+    };
     match fault {
+        None if metered => Ok(forward_metered(&state, &client, &operation, request).await),
         None => Ok(forward(&client, request).await),
         Some(Fault::Error(error)) => Ok(error.response()),
         Some(Fault::LoseRequest) => Err(Cut),
@@ -285,6 +303,21 @@ async fn forward(client: &Client, mut request: Request) -> Response {
     // How the body came is the engine's affair, how it goes on is the server's.
     for header in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         answer.headers_mut().remove(header);
+    }
+    answer
+}
+
+async fn forward_metered(
+    state: &Mutex<State>,
+    client: &Client,
+    operation: &str,
+    mut request: Request,
+) -> Response {
+    let asked = request.body().clone();
+    units::ask(&mut request);
+    let answer = forward(client, request).await;
+    if let Some(units) = &mut state.lock().expect("the state of the proxy").units {
+        units::add(units, operation, &asked, &answer);
     }
     answer
 }

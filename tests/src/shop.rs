@@ -10,7 +10,7 @@ use inventory_service::InventoryService;
 use lambda_support::{Access, Metrics};
 use order_service::OrderService;
 use serde_json::json;
-use tables::attribute::{ORDER_ID, PRODUCT_ID, QUANTITY};
+use tables::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY};
 use tables::{Item, number, text};
 use uuid::Uuid;
 
@@ -188,6 +188,19 @@ impl Shop {
     /// An order's item, as it is stored.
     pub async fn order_item(&self, id: &str) -> Option<Item> {
         self.item(&self.tables.orders, ORDER_ID, id).await
+    }
+
+    /// The sizes of an order's item and of its entry in the index of customers'
+    /// orders, in bytes, as DynamoDB counts them:
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+    pub async fn order_sizes(&self, id: &str) -> (usize, usize) {
+        let key = json!({ORDER_ID: {"S": id}});
+        let request = json!({"TableName": self.tables.orders, "Key": key, "ConsistentRead": true});
+        let answer = Wire::new().call(TABLES, "GetItem", &request).await;
+        let mut item: dynoxide::Item = serde_json::from_value(answer["Item"].clone()).expect("an item");
+        let size = dynoxide::types::item_size(&item);
+        item.retain(|name, _| [ORDER_ID, CUSTOMER_ID, CREATED_AT].contains(&name.as_str()));
+        (size, dynoxide::types::item_size(&item))
     }
 
     /// An order.

@@ -4,6 +4,7 @@
 mod access;
 mod conservation;
 mod contract;
+mod cost;
 mod document;
 mod event_contract;
 mod events;

@@ -1,0 +1,159 @@
+//! What tools/cost.py and tools/scale.py reckon with: the calls, request units
+//! and bytes of each step of an order's life. They stand in a file that both
+//! read, so that neither can drift from the code.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use serde_json::{Map, Value, json};
+use tests::{Pump, Shop, call};
+
+const COUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/counted.json");
+
+const ORDERS: [(&str, &str); 2] = [
+    ("oneLine", r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#),
+    (
+        "twoLines",
+        r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#,
+    ),
+];
+
+/// An order that is taken through its life step by step, each of them counted.
+struct Life<'a> {
+    shop: &'a Shop,
+    pump: Pump<'a>,
+    order_id: String,
+    calls_of_bus: usize,
+    steps: Map<String, Value>,
+}
+
+impl<'a> Life<'a> {
+    /// Places an order, which is the first step.
+    async fn begin(shop: &'a Shop, body: &str) -> Self {
+        let pump = Pump::new(shop).await;
+        let mut life = Self { shop, pump, order_id: String::new(), calls_of_bus: 0, steps: Map::new() };
+        let request = call::post("/order").json(body).header("Idempotency-Key", "k");
+        life.order_id = life.request("place", &request, 201).await;
+        life
+    }
+
+    /// A request to the API, which answers with this status; the id of its order.
+    async fn request(&mut self, step: &str, request: &call::Rest, status: u16) -> String {
+        self.shop.proxy.meter();
+        let reply = request.send(&self.shop.order_service()).await;
+        assert_eq!(reply.status, status, "{}", reply.body);
+        self.count(step, json!({"answerBytes": reply.body.len()}));
+        reply.json()["orderId"].as_str().unwrap().to_owned()
+    }
+
+    async fn change(&mut self, step: &str) {
+        let request = call::post(&format!("/order/{{orderId}}/{step}")).path("orderId", &self.order_id);
+        self.request(step, &request, 200).await;
+    }
+
+    /// The relay, by one record of the stream.
+    async fn relay(&mut self, step: &str) {
+        self.shop.proxy.meter();
+        self.pump.relay().await;
+        let [event] = self.shop.bus.calls()[self.calls_of_bus..].concat().try_into().unwrap();
+        self.count(step, json!({"eventBytes": event.size()}));
+    }
+
+    /// The consumer, by one event; what it writes wakes no relay if it calls for no event.
+    async fn consume(&mut self, step: &str) {
+        self.shop.proxy.meter();
+        self.pump.consume().await;
+        assert!(self.pump.waiting().is_empty());
+        self.count(step, json!({}));
+    }
+
+    fn count(&mut self, step: &str, more: Value) {
+        let mut calls = self.shop.proxy.calls_by_operation();
+        let calls_of_bus = self.shop.bus.calls().len();
+        if calls_of_bus > self.calls_of_bus {
+            calls.insert("PutEvents".into(), calls_of_bus - self.calls_of_bus);
+        }
+        self.calls_of_bus = calls_of_bus;
+        let units = self.shop.proxy.units();
+        let mut counted = json!({"calls": calls, "reads": by_table(&units.reads),
+            "writes": by_table(&units.writes), "canceledActions": by_table(&units.canceled_actions)});
+        counted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.steps.insert(step.into(), counted);
+    }
+
+    /// The consumer's write calls for no event: no record of it reaches the relay.
+    async fn ends_quietly(&mut self) {
+        self.pump.relay().await;
+        assert_eq!(self.shop.bus.calls().len(), self.calls_of_bus);
+    }
+
+    async fn sizes(&self) -> (usize, usize) {
+        self.shop.order_sizes(&self.order_id).await
+    }
+}
+
+/// The tables of a shop without what tells them from those of another.
+fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
+    units.iter().map(|(name, units)| (name.split_once('-').unwrap().1, *units)).collect()
+}
+
+async fn counted(body: &str) -> Value {
+    let shop = Shop::open().await;
+    let mut life = Life::begin(&shop, body).await;
+    let (placed, index_entry) = life.sizes().await;
+    life.relay("relayPlaced").await;
+    life.consume("reserve").await;
+    let (confirmed, _) = life.sizes().await;
+    life.ends_quietly().await;
+    life.change("ship").await;
+    life.relay("relayShipped").await;
+    life.consume("shipped").await;
+    life.ends_quietly().await;
+    life.change("deliver").await;
+    life.relay("relayDelivered").await;
+    life.consume("delivered").await;
+    life.ends_quietly().await;
+    let mut steps = life.steps;
+
+    let shop = Shop::open().await;
+    let mut life = Life::begin(&shop, body).await;
+    life.relay("relayPlaced").await;
+    life.consume("reserve").await;
+    life.change("cancel").await;
+    life.relay("relayCanceled").await;
+    life.consume("canceled").await;
+    life.ends_quietly().await;
+    steps.extend(life.steps);
+
+    let shop = Shop::open().await;
+    shop.set_stock("001", 0).await;
+    let mut life = Life::begin(&shop, body).await;
+    life.relay("relayPlaced").await;
+    life.consume("reject").await;
+    life.relay("relayRejected").await;
+    steps.extend(life.steps);
+
+    let item = json!({"placed": placed, "confirmed": confirmed});
+    json!({"itemBytes": item, "indexEntryBytes": index_entry, "steps": steps})
+}
+
+#[tokio::test]
+async fn an_orders_life_takes_the_calls_units_and_bytes_that_its_cost_is_reckoned_with() {
+    if !tests::is_embedded() {
+        eprintln!("not counted: only the embedded engine counts the units of transactions right");
+        return;
+    }
+    let mut orders = Map::new();
+    for (name, body) in ORDERS {
+        orders.insert(name.into(), counted(body).await);
+    }
+    let now = Value::Object(orders);
+    let text = fs::read_to_string(COUNTED).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));
+    let reckoned_with: Value =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));
+    let should_be = serde_json::to_string_pretty(&now).unwrap();
+    assert!(
+        now == reckoned_with,
+        "tools/counted.json should be this; then `make cost-write`:\n{should_be}\n"
+    );
+}
