@@ -49,29 +49,30 @@ class Price:
 # ---- Prices -----------------------------------------------------------------
 #
 # Of us-east-1, which AWS's own examples are of. The month is that of the newest
-# copy of the page, or transcript of it, in which the figure was seen.
+# copy of the page, or account of it, in which the figure was seen. DynamoDB's
+# on-demand requests cost half of what they did before November 2024.
 
 REGION = "us-east-1"
 ONE = Decimal(1)
 PRICES = {
     "rest": Price("API Gateway", "REST API requests", "3.50", MILLION, "2026-09", "api-gateway/pricing"),
     "http": Price("API Gateway", "HTTP API requests", "1.00", MILLION, "2026-09", "api-gateway/pricing"),
-    "egress": Price("API Gateway", "bytes to the internet", "0.09", GIGABYTE, "2026-06", "api-gateway/pricing"),
+    "egress": Price("API Gateway", "bytes to the internet", "0.09", GIGABYTE, "2025-05", "api-gateway/pricing"),
     "invocation": Price("Lambda", "invocations", "0.20", MILLION, "2026-09", "lambda/pricing"),
     "x86_64": Price("Lambda", "GB-seconds, x86_64", "0.0000166667", ONE, "2026-05", "lambda/pricing"),
     "arm64": Price("Lambda", "GB-seconds, arm64", "0.0000133334", ONE, "2026-05", "lambda/pricing"),
     "read": Price("DynamoDB", "read request units", "0.125", MILLION, "2025-07", "dynamodb/pricing/on-demand"),
     "write": Price("DynamoDB", "write request units", "0.625", MILLION, "2025-07", "dynamodb/pricing/on-demand"),
-    "read hour": Price("DynamoDB", "read unit-hours", "0.00013", ONE, "2026-02", "dynamodb/pricing/provisioned"),
-    "write hour": Price("DynamoDB", "write unit-hours", "0.00065", ONE, "2026-02", "dynamodb/pricing/provisioned"),
-    "stored": Price("DynamoDB", "bytes kept a month", "0.25", GIGABYTE, "2025-07", "dynamodb/pricing/on-demand"),
+    "read hour": Price("DynamoDB", "read unit-hours", "0.00013", ONE, "2026-03", "dynamodb/pricing/provisioned"),
+    "write hour": Price("DynamoDB", "write unit-hours", "0.00065", ONE, "2026-03", "dynamodb/pricing/provisioned"),
+    "stored": Price("DynamoDB", "bytes kept a month", "0.25", GIGABYTE, "2026-03", "dynamodb/pricing/on-demand"),
     "event": Price("EventBridge", "custom events of up to 64 KB", "1.00", MILLION, "2026-06", "eventbridge/pricing"),
     "queue": Price("SQS", "requests of up to 64 KB", "0.40", MILLION, "2026-06", "sqs/pricing"),
     "log": Price("CloudWatch", "bytes of logs", "0.50", GIGABYTE, "2026-06", "cloudwatch/pricing"),
-    "log kept": Price("CloudWatch", "bytes of logs kept a month", "0.03", GIGABYTE, "2026-06", "cloudwatch/pricing"),
-    "trace": Price("X-Ray", "traces", "5.00", MILLION, "2026-02", "xray/pricing"),
-    "metric": Price("CloudWatch", "custom metrics for a month", "0.30", ONE, "2026-06", "cloudwatch/pricing"),
-    "alarm": Price("CloudWatch", "alarms for a month", "0.10", ONE, "2026-06", "cloudwatch/pricing"),
+    "log kept": Price("CloudWatch", "bytes of logs kept a month", "0.03", GIGABYTE, "2026", "cloudwatch/pricing"),
+    "trace": Price("X-Ray", "traces", "5.00", MILLION, "undated", "xray/pricing"),
+    "metric": Price("CloudWatch", "custom metrics for a month", "0.30", ONE, "2026-02", "cloudwatch/pricing"),
+    "alarm": Price("CloudWatch", "alarms for a month", "0.10", ONE, "undated", "cloudwatch/pricing"),
     "dashboard": Price("CloudWatch", "dashboards for a month", "3.00", ONE, "2026-06", "cloudwatch/pricing"),
 }
 
