@@ -152,9 +152,8 @@ fuzz: ## Look for outside data that breaks a property of tests/properties (SECON
 	done
 
 .PHONY: sam-local
-sam-local: $(SAM)/.installed ## Hand every file in events to its function with sam local invoke (needs a container engine)
-	@$(SAM)/python tools/stack.py build
-	@tools/sam-local.sh $(SAM)/python .local/build
+sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
+	@tools/sam-local.sh $(SAM)/python .aws-sam/build
 
 .PHONY: ci
 ci: ## Check everything

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, client
+from samcli.yamlhelper import yaml_parse
 
 LOCAL = ROOT / ".local"
 CONFIG = "local"
@@ -93,14 +94,10 @@ def build() -> None:
     """Builds the functions for this machine, with `sam build`."""
     environment = os.environ | QUICK_BUILD | {"PATH": f"{SAM}{os.pathsep}{os.environ['PATH']}"}
     # SAM keeps to itself what cargo says, so have cargo do its work beforehand.
-    for function in sorted(ROOT.glob("crates/*/src/main.rs")):
-        crate = function.parent.parent
+    for crate in _functions():
         _say(f"Compiling {crate.name}")
-        _check(
-            subprocess.run(
-                ["cargo", "lambda", "build", "--release", "--locked"], cwd=crate, env=environment, check=False
-            )
-        )
+        command = ["cargo", "lambda", "build", "--release", "--locked"]
+        _check(subprocess.run(command, cwd=crate, env=environment, check=False))
     _say("sam build")
     _sam(["build", *_overrides()], environment, LOCAL / "build.log")
 
@@ -148,6 +145,13 @@ def _overrides(**parameters: str) -> list[str]:
     chosen = {"Architecture": ARCHITECTURES[platform.machine()]} | parameters
     kept = [pair for pair in configured if pair.partition("=")[0] not in chosen]
     return ["--parameter-overrides", *kept, *(f"{name}={value}" for name, value in chosen.items())]
+
+
+def _functions() -> list[Path]:
+    """The crates of the functions that the template deploys."""
+    resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
+    functions = [resource for resource in resources if resource["Type"] == "AWS::Serverless::Function"]
+    return [ROOT / function["Properties"]["CodeUri"] for function in functions]
 
 
 def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
