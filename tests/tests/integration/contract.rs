@@ -202,7 +202,6 @@ async fn ask_in_disorder(all: &mut Exchanges, shop: &Shop) {
     all.expect(shop, get(SHOW, "001"), 500).await;
 }
 
-/// Everything that an answer may come to, for the tests that go through it all.
 #[tokio::test]
 async fn every_answer_is_as_announced_and_every_announced_answer_is_given() {
     let document = Document::read().strict();
