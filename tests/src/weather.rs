@@ -1,7 +1,8 @@
 //! Faults by chance: a share of the calls goes wrong, in the ways in which
-//! calls of DynamoDB and EventBridge do, alone or in gusts.
+//! calls of DynamoDB and EventBridge do.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use fastrand::Rng;
 use hyper::body::Bytes;
@@ -15,10 +16,6 @@ use crate::proxy::{Fault, Gate};
 /// the three seconds for which it waits, so there are few.
 const LATE: u8 = 25;
 
-/// Half of the faults come alone, half in gusts of so many calls: more than the
-/// SDK and the relay try between them.
-const GUST: u32 = 12;
-
 /// Reasons for which DynamoDB cancels a transaction that met others.
 const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
@@ -27,8 +24,9 @@ const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "Provis
 pub struct Weather {
     rng: Rng,
     share: f64,
-    /// How many calls the gust goes on for.
-    gust: u32,
+    /// How many calls there were.
+    calls: usize,
+    outage: Range<usize>,
     struck: BTreeMap<&'static str, usize>,
 }
 
@@ -36,7 +34,7 @@ impl Weather {
     /// Weather in which the `share` of all calls, from 0 to 1, goes wrong.
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
-        Self { rng: Rng::with_seed(seed), share, gust: 0, struck: BTreeMap::new() }
+        Self { rng: Rng::with_seed(seed), share, calls: 0, outage: 0..0, struck: BTreeMap::new() }
     }
 
     /// How many calls went wrong, by the way in which they did.
@@ -45,18 +43,24 @@ impl Weather {
         &self.struck
     }
 
+    /// Has the service away for these calls, counted from 0: all of them fail.
+    #[must_use]
+    pub fn with_outage(self, outage: Range<usize>) -> Self {
+        Self { outage, ..self }
+    }
+
     fn strikes(&mut self) -> bool {
-        if self.gust > 0 {
-            self.gust -= 1;
-            return true;
+        self.calls += 1;
+        self.rng.f64() < self.share
+    }
+
+    fn is_away(&mut self) -> bool {
+        let away = self.outage.contains(&self.calls);
+        if away {
+            self.calls += 1;
+            *self.struck.entry("service away").or_default() += 1;
         }
-        // One strike in GUST goes on for a whole gust: this many calls on average.
-        let calls = 2.0 - f64::from(GUST).recip();
-        let strikes = self.rng.f64() < self.share / (calls - self.share * (calls - 1.0));
-        if strikes && self.rng.u32(..GUST) == 0 {
-            self.gust = GUST - 1;
-        }
-        strikes
+        away
     }
 
     fn choose<T: Copy>(&mut self, from: &[T]) -> T {
@@ -65,6 +69,9 @@ impl Weather {
 
     /// What goes wrong with a call of DynamoDB, if anything does.
     pub(crate) fn on_dynamodb(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
+        if self.is_away() {
+            return Some(Fault::Error(AwsError::unavailable()));
+        }
         if !self.strikes() {
             return None;
         }
@@ -114,6 +121,9 @@ impl Weather {
 
     /// How EventBridge meets a call with so many entries.
     pub(crate) fn on_bus(&mut self, entries: usize) -> Reaction {
+        if self.is_away() {
+            return Reaction::Fail(AwsError::unavailable());
+        }
         if !self.strikes() {
             return Reaction::Accept;
         }
@@ -163,12 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn some_faults_come_alone_and_some_in_gusts() {
-        let mut weather = Weather::new(1, 0.1);
-        let calls: Vec<bool> = (0..CALLS).map(|_| weather.strikes()).collect();
-        let runs: Vec<usize> = calls.split(|strikes| !strikes).map(<[bool]>::len).collect();
-        assert!(runs.iter().filter(|run| **run == 1).count() > 50, "{runs:?}");
-        assert!(runs.iter().any(|run| *run >= GUST as usize), "{runs:?}");
+    fn in_an_outage_every_call_fails() {
+        let mut weather = Weather::new(1, 0.0).with_outage(2..5);
+        let mut fails = || weather.on_dynamodb("GetItem", &Bytes::new()).is_some();
+        assert_eq!([(); 7].map(|()| fails()), [false, false, true, true, true, false, false]);
+        let mut weather = Weather::new(1, 0.0).with_outage(1..2);
+        let mut accepts = || matches!(weather.on_bus(1), Reaction::Accept);
+        assert_eq!([(); 3].map(|()| accepts()), [true, false, true]);
+        assert_eq!(weather.struck()["service away"], 1);
     }
 
     #[test]

@@ -9,10 +9,11 @@
 //! A program of its own, so that no other test has to share the engine with it.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::env;
 use std::fmt::{Display, Write as _};
 use std::future::Future;
+use std::ops::Range;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -52,8 +53,15 @@ const BEFORE_REPEAT: Duration = Duration::from_millis(100);
 /// When an invocation is cut off, if it is.
 const CUT_OFF: Duration = Duration::from_millis(40);
 
+/// The calls for which DynamoDB is away altogether. Many are made at a time, so
+/// that each of those who make them is turned away a few times.
+const DYNAMODB_OUTAGE: Range<usize> = 500..800;
+
+/// The calls for which EventBridge is away: enough for the relay to give up, twice.
+const EVENTBRIDGE_OUTAGE: Range<usize> = 5..30;
+
 /// How often it may take to redrive dead letters.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 10;
 
 /// A storm that takes longer goes in circles.
 const PATIENCE: Duration = Duration::from_secs(1800);
@@ -389,17 +397,20 @@ impl Storm {
     /// helps; returns those that can never be applied.
     async fn redrive(self: &Rc<Self>, poller: &mut Poller) -> Vec<DeadLetter> {
         for _ in 0..ROUNDS {
-            let dead_letters = self.dead_letters.take();
-            if dead_letters.iter().all(|dead| dead.reason == ILLEGAL_TRANSITION) {
-                return dead_letters;
+            let dead_letters = self.dead_letters.take().into_iter();
+            let (impossible, again): (Vec<_>, Vec<_>) =
+                dead_letters.partition(|dead| dead.reason == ILLEGAL_TRANSITION);
+            if again.is_empty() {
+                return impossible;
             }
-            for dead in dead_letters {
-                if dead.reason == ILLEGAL_TRANSITION {
-                    self.dead_letters.borrow_mut().push(dead);
-                } else {
+            self.dead_letters.replace(impossible);
+            // One of each is enough: what fails again comes back twice.
+            let mut redriven = HashSet::new();
+            for DeadLetter { delivery, .. } in again {
+                if redriven.insert((delivery.order.clone(), delivery.kind)) {
                     count(&self.tally.redriven);
-                    self.spawn(Rc::clone(self).consume(dead.delivery.clone()));
-                    self.spawn(Rc::clone(self).consume(dead.delivery));
+                    self.spawn(Rc::clone(self).consume(delivery.clone()));
+                    self.spawn(Rc::clone(self).consume(delivery));
                 }
             }
             self.relay(poller).await;
@@ -595,8 +606,9 @@ async fn rage(scale: Scale) -> String {
     let began = Instant::now();
     let storm = Storm::brew(scale).await;
     let mut poller = Poller::new(&storm.shop).await;
-    storm.shop.proxy.storm(Weather::new(scale.seed, scale.share()));
-    storm.shop.bus.storm(Weather::new(scale.seed + 1, scale.share()));
+    let weather = |seed| Weather::new(seed, scale.share());
+    storm.shop.proxy.storm(weather(scale.seed).with_outage(DYNAMODB_OUTAGE));
+    storm.shop.bus.storm(weather(scale.seed + 1).with_outage(EVENTBRIDGE_OUTAGE));
     for n in 0..scale.orders {
         storm.spawn(Rc::clone(&storm).shop_for(n));
     }

@@ -171,6 +171,7 @@ mod tests {
     fn a_status_is_read_by_its_name() {
         for status in OrderStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
+            assert_eq!(status.to_string(), status.as_str());
         }
         assert!("placed".parse::<OrderStatus>().is_err());
     }
