@@ -41,7 +41,10 @@ impl Log {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = telemetry::subscriber(Some("TRACE"), move || writer.clone());
-        (log, tracing::subscriber::set_default(subscriber))
+        let guard = tracing::subscriber::set_default(subscriber);
+        // What another thread was about to log for the first time may have missed it.
+        tracing::callsite::rebuild_interest_cache();
+        (log, guard)
     }
 
     fn lines(&self) -> Vec<String> {
@@ -152,7 +155,6 @@ async fn no_request_leaves_a_secret_in_the_log() {
 async fn no_fault_of_a_service_leaves_a_secret_in_the_log() {
     let faults: [fn() -> AwsError; 3] =
         [AwsError::throttled, AwsError::access_denied, AwsError::transaction_conflict];
-    let (log, _guard) = Log::capture();
     for fault in faults {
         let shop = Shop::open().await;
         for operation in ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query", "Scan"] {
@@ -166,12 +168,14 @@ async fn no_fault_of_a_service_leaves_a_secret_in_the_log() {
             call::get("/customers/{customerId}/orders").path("customerId", "001"),
             call::get("/products"),
         ];
+        let (log, _guard) = Log::capture();
+        let lines = 2 * requests.len();
         for request in requests {
             let reply = marked(request, "001").send(&shop.order_service_for(Access::Cognito)).await;
             assert!(reply.status >= 500, "{reply:?}");
         }
+        assert!(log.checked() >= lines, "a fault and an answer for each");
     }
-    assert!(log.checked() >= 30, "a fault and an answer for each");
 }
 
 #[tokio::test]
