@@ -2,12 +2,12 @@
 
 use domain::discreet::shown;
 use domain::event::SOURCE;
-use domain::{Change, EventKind, Order, OrderEvent};
+use domain::{Change, CustomerId, EventKind, EventMetadata, Lines, Money, Order, OrderEvent, OrderId};
 use lambda_support::clock::now;
 use lambda_support::trigger::BusEvent;
 use lambda_support::{Failure, Metrics};
-use tracing::Instrument as _;
 use tracing::field::{Empty, display};
+use tracing::{Instrument as _, Span};
 
 use crate::failure::Unapplied;
 use crate::outcome::Outcome;
@@ -23,6 +23,13 @@ use crate::{progress, release, reservation};
 /// # Errors
 /// A [`Failure`] if the event is not applied.
 pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEvent) -> Result<(), Failure> {
+    let (span, event) = open(envelope);
+    let outcome = async { apply(store, event?).await }.instrument(span.clone()).await;
+    span.in_scope(|| conclude(outcome, metrics))
+}
+
+/// Reads an event, and makes the span of what is logged about it.
+pub(crate) fn open(envelope: &BusEvent) -> (Span, Result<OrderEvent, Unapplied>) {
     let kind = envelope.detail_type.parse::<EventKind>().ok();
     let span = tracing::info_span!(
         "event",
@@ -31,8 +38,16 @@ pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEven
         eventId = Empty,
         correlationId = Empty,
     );
-    let outcome = handle(store, envelope).instrument(span.clone()).await;
-    let _inside = span.entered();
+    let event = read(envelope);
+    record_ids(&span, event.as_ref().ok(), envelope);
+    (span, event)
+}
+
+/// Logs and counts what has come of an event.
+///
+/// # Errors
+/// A [`Failure`] if it was not applied.
+pub(crate) fn conclude(outcome: Result<Outcome, Unapplied>, metrics: &Metrics) -> Result<(), Failure> {
     match outcome {
         Ok(outcome) => {
             tracing::info!(%outcome, "applied");
@@ -41,12 +56,6 @@ pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEven
         }
         Err(unapplied) => Err(refuse(unapplied, metrics)),
     }
-}
-
-async fn handle(store: &Store, envelope: &BusEvent) -> Result<Outcome, Unapplied> {
-    let event = read(envelope);
-    record_ids(event.as_ref().ok(), envelope);
-    apply(store, event?).await
 }
 
 /// Checks the envelope against what it carries: whoever routed the event by
@@ -64,8 +73,7 @@ fn read(envelope: &BusEvent) -> Result<OrderEvent, Unapplied> {
 }
 
 /// Tells the log which event this is.
-fn record_ids(event: Option<&OrderEvent>, envelope: &BusEvent) {
-    let span = tracing::Span::current();
+fn record_ids(span: &Span, event: Option<&OrderEvent>, envelope: &BusEvent) {
     let metadata = event.and_then(OrderEvent::metadata);
     let event_id = metadata.map(|metadata| metadata.event_id.as_str()).or(envelope.id.as_deref());
     span.record("eventId", event_id);
@@ -75,15 +83,15 @@ fn record_ids(event: Option<&OrderEvent>, envelope: &BusEvent) {
     }
 }
 
-async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, Unapplied> {
-    let occurred_at = event.metadata().map_or_else(now, |metadata| metadata.occurred_at);
+/// Applies an event that was read.
+pub(crate) async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, Unapplied> {
     match event {
         OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } => {
-            let claimed = Order::from_event(order_id, customer_id, items, Some(total_amount), occurred_at);
+            let claimed = claimed(order_id, customer_id, items, Some(total_amount), metadata.as_ref());
             reservation::reserve(store, &claimed, metadata.as_ref()).await
         }
         OrderEvent::Canceled { order_id, customer_id, items, metadata } => {
-            let claimed = Order::from_event(order_id, customer_id, items, None, occurred_at);
+            let claimed = claimed(order_id, customer_id, items, None, metadata.as_ref());
             release::cancel(store, &claimed, metadata.as_ref()).await
         }
         OrderEvent::Shipped { order_id, metadata } => {
@@ -95,6 +103,18 @@ async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, Unapplied> {
         // Said by this function, for others to hear.
         OrderEvent::Rejected { .. } => Ok(Outcome::Stale),
     }
+}
+
+/// The order as an event claims it to be.
+pub(crate) fn claimed(
+    id: OrderId,
+    customer_id: CustomerId,
+    items: Lines,
+    total_amount: Option<Money>,
+    metadata: Option<&EventMetadata>,
+) -> Order {
+    let occurred_at = metadata.map_or_else(now, |metadata| metadata.occurred_at);
+    Order::from_event(id, customer_id, items, total_amount, occurred_at)
 }
 
 fn refuse(unapplied: Unapplied, metrics: &Metrics) -> Failure {

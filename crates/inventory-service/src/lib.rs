@@ -1,9 +1,12 @@
 //! InventoryServiceFunction: keeps the stock. It applies the events of orders
-//! (`consumer`, and a module for each kind of event) and shows what is on hand (`api`).
+//! (`consumer`, and a module for each kind of event; `batch` for many at a time)
+//! and shows what is on hand (`api`).
 
 mod api;
+mod batch;
 mod consumer;
 mod failure;
+mod joint;
 mod outcome;
 mod progress;
 mod release;
@@ -41,7 +44,9 @@ impl InventoryService {
         Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics, access }
     }
 
-    /// Serves one invocation: a REST request, or an event of an order from the bus.
+    /// Serves one invocation: a REST request, an event of an order from the bus,
+    /// or a queue's batch of such events, of which the answer names those that
+    /// could not be applied.
     ///
     /// # Errors
     /// A [`Failure`] for an event that could not be applied, by its `error_type`:
@@ -57,6 +62,10 @@ impl InventoryService {
             Trigger::Bus(event) => {
                 Box::pin(consumer::consume(&self.store, &self.metrics, &event)).await?;
                 Ok(Answer::Done)
+            }
+            Trigger::Queue(messages) => {
+                let batch = batch::consume(&self.store, &self.metrics, messages);
+                Ok(Answer::Queue(Box::pin(batch).await))
             }
             other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),
         }

@@ -1,7 +1,9 @@
 //! OrderPlaced: takes the stock of all lines, or rejects the order.
 
 use aws_support::Fault;
-use domain::{Change, EventKind, EventMetadata, Order, OrderId, PendingEvent, Transition, transition};
+use domain::{
+    Change, EventKind, EventMetadata, Order, OrderId, PendingEvent, Shortage, Transition, transition,
+};
 use lambda_support::clock::now;
 
 use crate::failure::Unapplied;
@@ -36,9 +38,7 @@ pub(crate) async fn reserve(
                 _ => return Ok(Outcome::Stale),
             },
             Verdict::Short(shortages) => {
-                let rejection = Rejection { shortages, event: rejected_event(&claimed.id, metadata) };
-                if store.while_contended(async || store.reject(&plan, &rejection).await).await? {
-                    tracing::info!(shortages = ?rejection.shortages, "rejected");
+                if reject(store, &plan, shortages, metadata).await? {
                     return Ok(Outcome::Became(Change::Reject.target()));
                 }
                 // Somebody decided the order's fate first: the next verdict tells how.
@@ -47,6 +47,24 @@ pub(crate) async fn reserve(
         };
     }
     Err(Fault::Contended(format!("order {} keeps changing", claimed.id)).into())
+}
+
+/// Stores that an order gets no reservation; `false` if somebody else decided its fate first.
+///
+/// # Errors
+/// [`Unapplied`] if that could not be stored.
+pub(crate) async fn reject(
+    store: &Store,
+    plan: &Plan,
+    shortages: Vec<Shortage>,
+    metadata: Option<&EventMetadata>,
+) -> Result<bool, Unapplied> {
+    let rejection = Rejection { shortages, event: rejected_event(&plan.order().id, metadata) };
+    let rejected = store.while_contended(async || store.reject(plan, &rejection).await).await?;
+    if rejected {
+        tracing::info!(shortages = ?rejection.shortages, "rejected");
+    }
+    Ok(rejected)
 }
 
 fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> PendingEvent {

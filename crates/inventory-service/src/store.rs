@@ -1,6 +1,7 @@
 //! What the events read and write in the tables. Every write is conditional:
 //! one that finds the order in another state changes nothing and says so.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use tables::attribute::{
 use tables::{BadItem, Item, number, text};
 
 use crate::settings::Settings;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Finding, Verdict};
 
 /// For items that others are at. What outlasts this is left to Lambda's retry.
 const CONTENTION: Backoff =
@@ -48,6 +49,20 @@ impl Plan {
             Self::Confirm(order) | Self::Create(order) => order,
         }
     }
+}
+
+/// What became of a transaction over several orders and the stock of their lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Joint {
+    /// It was made.
+    Done,
+    /// It was not, for at least one of these reasons.
+    Canceled {
+        /// What was found about each order, in the order given.
+        orders: Vec<Finding<Order>>,
+        /// What was found about the stock of each product: a refusal says how much there is.
+        stock: BTreeMap<ProductId, Finding<u64>>,
+    },
 }
 
 /// Why an order gets no reservation, and the event that says so.
@@ -128,11 +143,38 @@ impl Store {
 
     /// Takes the stock of all lines and confirms the order, or does neither.
     pub(crate) async fn reserve(&self, plan: &Plan) -> Result<Verdict, Fault> {
-        let confirmed = match plan {
-            Plan::Confirm(order) => self.confirm(order)?,
-            Plan::Create(order) => self.create_confirmed(order)?,
+        self.transact(self.carry_out(plan)?, plan.order(), |line| self.take(line)).await
+    }
+
+    /// Takes the stock of all lines of all orders and confirms the orders, or
+    /// does nothing of it. The orders differ, and with their products they are
+    /// no more than a transaction has actions.
+    pub(crate) async fn reserve_together(&self, plans: &[&Plan]) -> Result<Joint, Fault> {
+        let mut pieces = BTreeMap::<ProductId, u64>::new();
+        for line in plans.iter().flat_map(|plan| plan.order().lines()) {
+            *pieces.entry(line.product_id.clone()).or_default() += u64::from(line.quantity.get());
+        }
+        let mut actions = plans.iter().map(|plan| self.carry_out(plan)).collect::<Result<Vec<_>, _>>()?;
+        for (product, pieces) in &pieces {
+            actions.push(self.take_pieces(product, *pieces)?);
+        }
+        let Err(error) = self.client.transact_write_items().set_transact_items(Some(actions)).send().await
+        else {
+            return Ok(Joint::Done);
         };
-        self.transact(confirmed, plan.order(), |line| self.take(line)).await
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                verdict::of_all(canceled.cancellation_reasons(), plans.len(), pieces.into_keys())
+            }
+            _ => Err(Fault::of(error)),
+        }
+    }
+
+    fn carry_out(&self, plan: &Plan) -> Result<TransactWriteItem, Fault> {
+        match plan {
+            Plan::Confirm(order) => self.confirm(order),
+            Plan::Create(order) => self.create_confirmed(order),
+        }
     }
 
     /// Stores the rejection of an order whose reservation fell short; `false`
@@ -335,8 +377,12 @@ impl Store {
     }
 
     fn take(&self, line: &Line) -> Result<TransactWriteItem, Fault> {
+        self.take_pieces(&line.product_id, line.quantity.get().into())
+    }
+
+    fn take_pieces(&self, product: &ProductId, pieces: u64) -> Result<TransactWriteItem, Fault> {
         let update = self
-            .update_stock(line)
+            .update_stock(product, pieces)
             .update_expression(format!("SET {QUANTITY} = {QUANTITY} - :quantity"))
             .condition_expression(format!("{QUANTITY} >= :quantity"))
             .return_values_on_condition_check_failure(ALL_OLD);
@@ -344,15 +390,16 @@ impl Store {
     }
 
     fn put_back(&self, line: &Line) -> Result<TransactWriteItem, Fault> {
-        let update = self.update_stock(line).update_expression(format!("ADD {QUANTITY} :quantity"));
+        let update = self.update_stock(&line.product_id, line.quantity.get().into());
+        let update = update.update_expression(format!("ADD {QUANTITY} :quantity"));
         Ok(TransactWriteItem::builder().update(update.build().map_err(unbuilt)?).build())
     }
 
-    fn update_stock(&self, line: &Line) -> UpdateBuilder {
+    fn update_stock(&self, product: &ProductId, pieces: u64) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.settings.inventory_table)
-            .key(PRODUCT_ID, text(&line.product_id))
-            .expression_attribute_values(":quantity", number(line.quantity))
+            .key(PRODUCT_ID, text(product))
+            .expression_attribute_values(":quantity", number(pieces))
     }
 }
 

@@ -3,8 +3,10 @@
 
 use aws_sdk_dynamodb::types::CancellationReason;
 use aws_support::Fault;
-use domain::{Line, Order, Shortage};
-use tables::Item;
+use domain::{Line, Order, ProductId, Shortage};
+use tables::{BadItem, Item};
+
+use crate::store::Joint;
 
 /// What became of a transaction over an order and the stock of its lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +17,19 @@ pub(crate) enum Verdict {
     Order(Option<Box<Order>>),
     /// The order is, but some lines find less in stock than they take.
     Short(Vec<Shortage>),
+}
+
+/// What a canceled transaction says of one of its actions.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Finding<T> {
+    /// Nothing is against it.
+    Fine,
+    /// Its condition does not hold: the item is this, or there is none.
+    Refused(Option<T>),
+    /// Others are at its item.
+    Contended,
+    /// It is at fault, or what is stored; this is what is known of it.
+    Odd(String),
 }
 
 const CONDITION: &str = "ConditionalCheckFailed";
@@ -49,6 +64,40 @@ pub(crate) fn of<'a>(
         return Ok(Verdict::Short(shortages));
     }
     Err(fault(reasons))
+}
+
+/// Reads the reasons of a canceled transaction whose first actions are on so
+/// many `orders` and whose others are on the stock of `products`.
+///
+/// # Errors
+/// [`Fault::Broken`] if they are not the reasons of such a transaction.
+pub(crate) fn of_all(
+    reasons: &[CancellationReason],
+    orders: usize,
+    products: impl ExactSizeIterator<Item = ProductId>,
+) -> Result<Joint, Fault> {
+    let said = reasons.iter().any(|reason| code(reason) != "None");
+    if !said || reasons.len() != orders + products.len() {
+        return Err(Fault::Broken(format!("a transaction was canceled for {} reasons", reasons.len())));
+    }
+    let (of_orders, of_stock) = reasons.split_at(orders);
+    let orders = of_orders.iter().map(|reason| finding(reason, tables::order_from_item)).collect();
+    let quantity = |item: &Item| tables::stock_from_item(item).map(|level| level.quantity);
+    let stock = of_stock.iter().map(|reason| finding(reason, quantity));
+    Ok(Joint::Canceled { orders, stock: products.zip(stock).collect() })
+}
+
+/// Reads the reason for one action of a canceled transaction, and its item with `read`.
+fn finding<T>(reason: &CancellationReason, read: impl Fn(&Item) -> Result<T, BadItem>) -> Finding<T> {
+    match code(reason) {
+        "None" => Finding::Fine,
+        CONDITION => match reason.item().map(read).transpose() {
+            Ok(item) => Finding::Refused(item),
+            Err(error) => Finding::Odd(error.to_string()),
+        },
+        code if CONTENTION.contains(&code) => Finding::Contended,
+        code => Finding::Odd(code.to_owned()),
+    }
 }
 
 fn fault(reasons: &[CancellationReason]) -> Fault {
@@ -146,6 +195,41 @@ mod tests {
         for broken in ["ValidationError", "ItemCollectionSizeLimitExceeded", "SomethingNew"] {
             assert!(matches!(fault(["TransactionConflict", broken, "None"]), Fault::Broken(_)), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_single_action_is_told_by_its_reason() {
+        let quantity = |reason: &CancellationReason| {
+            finding(reason, |item| tables::stock_from_item(item).map(|level| level.quantity))
+        };
+        assert_eq!(quantity(&reason("None")), Finding::Fine);
+        assert_eq!(quantity(&reason(CONDITION)), Finding::Refused(None));
+        assert_eq!(quantity(&refused(stock("p1", 4))), Finding::Refused(Some(4)));
+        for code in CONTENTION {
+            assert_eq!(quantity(&reason(code)), Finding::Contended);
+        }
+        assert_eq!(quantity(&reason("ValidationError")), Finding::Odd("ValidationError".into()));
+        let bad = refused([(PRODUCT_ID.to_owned(), text("p1"))].into());
+        assert_eq!(quantity(&bad), Finding::Odd("attribute Quantity: is missing".into()));
+    }
+
+    #[test]
+    fn the_reasons_of_a_joint_transaction_are_those_of_its_orders_and_then_its_products() {
+        let products = || ["p1", "p2"].map(|id| id.parse().unwrap()).into_iter();
+        let order = refused(tables::order_to_item(&canceled_order()));
+        let reasons = [reason("None"), order, reason("TransactionConflict"), refused(stock("p2", 3))];
+        let Ok(Joint::Canceled { orders, stock }) = of_all(&reasons, 2, products()) else {
+            panic!("no verdict");
+        };
+        assert_eq!(orders, [Finding::Fine, Finding::Refused(Some(canceled_order()))]);
+        let found: Vec<_> = stock.into_values().collect();
+        assert_eq!(found, [Finding::Contended, Finding::Refused(Some(3))]);
+
+        for (reasons, orders) in [(&reasons[..3], 2), (&reasons[..], 1), (&[][..], 2)] {
+            assert!(matches!(of_all(reasons, orders, products()), Err(Fault::Broken(_))));
+        }
+        let none = [reason("None"), reason("None"), reason("None")];
+        assert!(matches!(of_all(&none, 1, products()), Err(Fault::Broken(_))));
     }
 
     #[test]

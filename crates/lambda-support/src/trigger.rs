@@ -3,6 +3,7 @@
 use aws_lambda_events::apigw::{ApiGatewayProxyRequest, ApiGatewayProxyResponse};
 use aws_lambda_events::dynamodb::Event as StreamEvent;
 use aws_lambda_events::eventbridge::EventBridgeEvent;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use domain::discreet::reason;
 use domain::{RepublishReport, RepublishRequest, RequestError};
@@ -30,6 +31,8 @@ pub enum Trigger {
     Stream(StreamEvent),
     /// A rule of an EventBridge bus.
     Bus(Box<BusEvent>),
+    /// A queue.
+    Queue(SqsEvent),
     /// An operator, who wants the events of some orders published again.
     Republish(RepublishRequest),
 }
@@ -70,8 +73,11 @@ impl Trigger {
                 let event: ApiGatewayProxyRequest = read(text, "a REST request")?;
                 Ok(Self::Rest(Box::new(event.into())))
             }
-            Probe { records: Some(records), .. } if all_from_dynamodb(&records) => {
+            Probe { records: Some(records), .. } if all_from(&records, "aws:dynamodb") => {
                 read(text, "a stream batch").map(Self::Stream)
+            }
+            Probe { records: Some(records), .. } if all_from(&records, "aws:sqs") => {
+                read(text, "a queue's batch").map(Self::Queue)
             }
             Probe { detail_type: Some(_), .. } => {
                 read(text, "an EventBridge event").map(|event| Self::Bus(Box::new(event)))
@@ -79,7 +85,7 @@ impl Trigger {
             Probe { republish: Some(_), .. } => {
                 RepublishRequest::parse(text).map(Self::Republish).map_err(|error| invalid(&error))
             }
-            _ => Err(unsupported("neither a REST request, nor a DynamoDB stream, nor an EventBridge event")),
+            _ => Err(unsupported("no REST request, DynamoDB stream, EventBridge event or queue")),
         }
     }
 
@@ -90,13 +96,14 @@ impl Trigger {
             Self::Rest(_) => "this function serves no REST requests",
             Self::Stream(_) => "this function serves no DynamoDB stream",
             Self::Bus(_) => "this function serves no EventBridge events",
+            Self::Queue(_) => "this function serves no queue",
             Self::Republish(_) => "this function publishes no events again",
         })
     }
 }
 
-fn all_from_dynamodb(records: &[RecordProbe<'_>]) -> bool {
-    records.iter().all(|record| record.event_source.as_deref() == Some("aws:dynamodb"))
+fn all_from(records: &[RecordProbe<'_>], source: &str) -> bool {
+    records.iter().all(|record| record.event_source.as_deref() == Some(source))
 }
 
 fn read<'a, T: Deserialize<'a>>(text: &'a str, what: &str) -> Result<T, Failure> {
@@ -125,6 +132,8 @@ pub enum Answer {
     Rest(Box<ApiGatewayProxyResponse>),
     /// To the poller of a stream: the records from which on to try again.
     Stream(DynamoDbEventResponse),
+    /// To the poller of a queue: the messages to hand out again.
+    Queue(SqsBatchResponse),
     /// To an operator.
     Republish(RepublishReport),
     /// To EventBridge, which wants none.
@@ -153,6 +162,10 @@ mod tests {
             "dynamodb":{"ApproximateCreationDateTime":1.5,"Keys":{},"NewImage":{"OrderId":{"S":"1"}},"SizeBytes":1,"SequenceNumber":"7"}}]}"#;
         assert!(matches!(parse(stream), Ok(Trigger::Stream(event)) if event.records.len() == 1));
         assert!(matches!(parse(r#"{"Records":[]}"#), Ok(Trigger::Stream(_))));
+        let queue = r#"{"Records":[{"messageId":"m1","eventSource":"aws:sqs","body":"x"}]}"#;
+        assert!(
+            matches!(parse(queue), Ok(Trigger::Queue(batch)) if batch.records[0].body.as_deref() == Some("x"))
+        );
         let bus = r#"{"source":"ecommerce.order","detail-type":"OrderPlaced","detail":{"total":279.980}}"#;
         match parse(bus) {
             Ok(Trigger::Bus(event)) => assert_eq!(event.detail.get(), r#"{"total":279.980}"#),
@@ -178,7 +191,8 @@ mod tests {
             "[]",
             "7",
             "{}",
-            r#"{"Records":[{"eventSource":"aws:sqs","body":"x"}]}"#,
+            r#"{"Records":[{"eventSource":"aws:sqs"},{"eventSource":"aws:dynamodb"}]}"#,
+            r#"{"Records":[{"eventSource":"aws:kinesis"}]}"#,
             r#"{"Records":[{"EventSource":"aws:sns"}]}"#,
             r#"{"Records":7}"#,
             r#"{"httpMethod":7}"#,

@@ -62,7 +62,7 @@ impl OrderService {
                 let report = republish::republish(self.api.store(), &self.relay, &request);
                 Ok(Answer::Republish(Box::pin(report).await?))
             }
-            other @ Trigger::Bus(_) => Err(other.unsupported()),
+            other @ (Trigger::Bus(_) | Trigger::Queue(_)) => Err(other.unsupported()),
         }
     }
 }
