@@ -69,6 +69,7 @@ CASES = [
     Case(STOCK, "order-shipped.json", None, "Confirmed", "Shipped"),
     Case(STOCK, "order-delivered.json", None, "Shipped", "Delivered"),
     Case(STOCK, "order-canceled.json", None, "Confirmed", "Canceled"),
+    Case(STOCK, "queue-order-placed.json", {"batchItemFailures": []}, "Placed", "Confirmed"),
 ]
 
 

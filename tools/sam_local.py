@@ -63,10 +63,11 @@ def _expected(case: Case) -> Any:
     event = json.loads((EVENTS / case.event).read_text())
     if "httpMethod" in event:
         return rest(503, type="urn:problem-type:ecommerce:busy")
-    if case.function == STOCK:
+    if "Records" not in event:
         return {"errorType": "Busy"}
-    first = event["Records"][0]["dynamodb"]["SequenceNumber"]
-    return {"batchItemFailures": [{"itemIdentifier": first}]}
+    first = event["Records"][0]
+    identifier = first["messageId"] if case.function == STOCK else first["dynamodb"]["SequenceNumber"]
+    return {"batchItemFailures": [{"itemIdentifier": identifier}]}
 
 
 if __name__ == "__main__":

@@ -74,6 +74,21 @@ pub fn stream(records: &[Value]) -> Invocation {
     invocation(raw(&json!({"Records": records})))
 }
 
+/// An invocation by a queue that the bus sends its events to. Each message is
+/// named by its position: `m0`, `m1` and so on.
+#[must_use]
+pub fn queue(events: &[Invocation]) -> Invocation {
+    let bodies: Vec<_> = events.iter().map(|event| event.payload.get()).collect();
+    messages(&bodies)
+}
+
+/// An invocation by a queue with messages of these bodies, named as by [`queue`].
+#[must_use]
+pub fn messages(bodies: &[&str]) -> Invocation {
+    let record = |(n, body): (usize, &&str)| json!({"messageId": format!("m{n}"), "eventSource": "aws:sqs", "body": body});
+    invocation(raw(&json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})))
+}
+
 /// An invocation by a rule of the bus, with an event of the shop as anybody may send it.
 #[must_use]
 pub fn event(detail_type: &str, detail: &str) -> Invocation {
@@ -314,12 +329,13 @@ impl Reply {
     }
 }
 
-/// The sequence numbers that a function hands back to the poller of the stream.
+/// What a function hands back to the poller of a stream, by sequence numbers,
+/// or of a queue, by message ids.
 #[must_use]
 pub fn failed_records(answer: &Answer) -> Vec<String> {
     let wire = serde_json::to_value(answer).expect("an answer in JSON");
     let failures = wire["batchItemFailures"].as_array();
-    let failures = failures.unwrap_or_else(|| panic!("{wire} is no answer to a stream"));
-    let number = |failure: &Value| failure["itemIdentifier"].as_str().expect("a sequence number").to_owned();
+    let failures = failures.unwrap_or_else(|| panic!("{wire} is no answer to a poller"));
+    let number = |failure: &Value| failure["itemIdentifier"].as_str().expect("an identifier").to_owned();
     failures.iter().map(number).collect()
 }

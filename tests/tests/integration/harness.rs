@@ -499,6 +499,13 @@ async fn a_rest_call_arrives_as_it_was_put_together() {
         }
         other => panic!("{other:?}"),
     }
+    match Trigger::parse(&call::messages(&["one", "two"]).payload) {
+        Ok(Trigger::Queue(batch)) => {
+            let named = |n: usize| (batch.records[n].message_id.as_deref(), batch.records[n].body.as_deref());
+            assert_eq!((named(0), named(1)), ((Some("m0"), Some("one")), (Some("m1"), Some("two"))));
+        }
+        other => panic!("{other:?}"),
+    }
     match Trigger::parse(&call::get("/products").invocation().payload) {
         Ok(Trigger::Rest(request)) => assert_eq!(request.json_body().unwrap(), ""),
         other => panic!("{other:?}"),
@@ -523,6 +530,13 @@ async fn every_file_of_events_is_what_its_name_says_and_comes_through_the_filter
                 let records = json["Records"].as_array().unwrap();
                 let filters = tests::stream_filters();
                 assert!(records.iter().all(|record| filters.iter().any(|filter| matches(filter, record))));
+            }
+            Ok(Trigger::Queue(batch)) => {
+                assert!(name.starts_with("queue-"), "{name}");
+                let bodies = batch.records.iter().map(|message| message.body.as_deref().unwrap());
+                let events: Vec<serde_json::Value> =
+                    bodies.map(|body| serde_json::from_str(body).unwrap()).collect();
+                assert!(events.iter().all(|event| matches(tests::order_event_pattern(), event)), "{name}");
             }
             Ok(Trigger::Bus(_)) => {
                 assert!(name.starts_with("order-"), "{name}");

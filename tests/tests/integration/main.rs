@@ -2,6 +2,7 @@
 //! SDK are linked once.
 
 mod access;
+mod batches;
 mod conservation;
 mod contract;
 mod cost;
