@@ -155,6 +155,10 @@ fuzz: ## Look for outside data that breaks a property of tests/properties (SECON
 sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
 	@tools/sam-local.sh $(SAM)/python .aws-sam/build
 
+.PHONY: bench-hot
+bench-hot: ## Measure the designs for a product that everybody wants, on virtual time (ORDERS=10000)
+	@cargo run --quiet --locked --profile measure --package bench-hot -- $(or $(ORDERS),10000)
+
 .PHONY: ci
 ci: ## Check everything
 	@.ci/run

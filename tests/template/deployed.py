@@ -40,6 +40,25 @@ def transformed() -> dict[str, Any]:
     return dict(transform(template, {}, _NoManagedPolicies()))
 
 
+def chosen(value: Any, conditions: dict[str, bool]) -> Any:
+    """What is deployed, resources or a part of one, where these conditions are met or not."""
+    match value:
+        case {"Fn::If": [name, met, unmet]} if name in conditions:
+            return chosen(met if conditions[name] else unmet, conditions)
+        case dict():
+            kept = {name: it for name, it in value.items() if not _left_out(it, conditions)}
+            return {name: chosen(it, conditions) for name, it in kept.items()}
+        case list():
+            return [it for it in (chosen(it, conditions) for it in value) if it != {"Ref": "AWS::NoValue"}]
+        case _:
+            return value
+
+
+def _left_out(resource: Any, conditions: dict[str, bool]) -> bool:
+    condition = at(resource, ("Condition",))
+    return isinstance(condition, str) and conditions.get(condition) is False
+
+
 def of_type(resources: Resources, kind: str) -> Iterator[tuple[str, Properties]]:
     """Logical id and properties of each resource of a type."""
     for name, resource in resources.items():

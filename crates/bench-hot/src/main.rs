@@ -17,13 +17,14 @@ const ORDERS: usize = 10_000;
 const CONCURRENCY: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// Orders a second, where they come one after the other.
 const RATES: [f64; 6] = [1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0];
-/// Functions at the same time, where orders come one after the other: as many
-/// as there is work for without a queue, the template's default with one.
+/// How many invocations there are at the same time at most: of what is invoked
+/// for each event, and of what polls a queue, which is the template's
+/// `BatchConcurrency`.
 const UNBOUNDED: usize = 256;
-const POLLERS: usize = 8;
+const POLLERS: usize = 2;
 
-/// A design and how events reach it.
-type Named = (&'static str, Design, Delivery);
+/// A design, how events reach it, and how many invocations there are at most.
+type Named = (&'static str, Design, Delivery, usize);
 
 fn main() {
     let orders = env::args().nth(1).map_or(ORDERS, |count| count.parse().expect("a number of orders"));
@@ -37,16 +38,19 @@ const fn batches(size: usize, seconds: u64) -> Delivery {
 }
 
 fn print_by_concurrency(orders: usize) {
-    let designs: [Named; 6] = [
-        ("transaction", Design::Transaction, Delivery::Direct),
-        ("4 stripes", Design::Stripes(4), Delivery::Direct),
-        ("16 stripes", Design::Stripes(16), Delivery::Direct),
-        ("single item", Design::SingleItem, Delivery::Direct),
-        ("batches of 10", Design::Batch, batches(10, 0)),
-        ("batches of 99", Design::Batch, batches(99, 1)),
+    let designs: [Named; 8] = [
+        ("transaction", Design::Transaction, Delivery::Direct, UNBOUNDED),
+        ("4 stripes", Design::Stripes(4), Delivery::Direct, UNBOUNDED),
+        ("16 stripes", Design::Stripes(16), Delivery::Direct, UNBOUNDED),
+        ("single item", Design::SingleItem, Delivery::Direct, UNBOUNDED),
+        ("batches of 10", Design::Batch, batches(10, 0), UNBOUNDED),
+        ("batches of 99", Design::Batch, batches(99, 1), UNBOUNDED),
+        ("10, two pollers", Design::Batch, batches(10, 0), POLLERS),
+        ("99, two pollers", Design::Batch, batches(99, 1), POLLERS),
     ];
-    let scenarios = designs.iter().flat_map(|&(_, design, delivery)| {
-        CONCURRENCY.map(|concurrency| Scenario {
+    let measured = |most: usize| CONCURRENCY.into_iter().filter(move |&concurrency| concurrency <= most);
+    let scenarios = designs.iter().flat_map(|&(_, design, delivery, most)| {
+        measured(most).map(move |concurrency| Scenario {
             design,
             delivery,
             concurrency,
@@ -55,40 +59,47 @@ fn print_by_concurrency(orders: usize) {
             rules: Rules::default(),
         })
     });
-    let outcomes = run(&scenarios.collect::<Vec<_>>());
+    let mut outcomes = run(&scenarios.collect::<Vec<_>>()).into_iter();
 
     println!("\n{orders} orders for one product, all there at once\n");
     println!(
-        "| design | concurrency | confirmed/s | last after | conflicts/order | units/order | … and refused | failures | dead letters |"
+        "| design | at a time | confirmed/s | last after | conflicts/order | units/order | … and refused | failures | dead letters |"
     );
     println!("| --- | --: | --: | --: | --: | --: | --: | --: | --: |");
-    for ((name, ..), outcomes) in designs.iter().zip(outcomes.chunks(CONCURRENCY.len())) {
-        for (concurrency, outcome) in CONCURRENCY.iter().zip(outcomes) {
+    let mut curves = Vec::new();
+    for (name, _, _, most) in designs {
+        let mut curve = Vec::new();
+        for (concurrency, outcome) in measured(most).zip(&mut outcomes) {
             let last = outcome.confirmed_at.last().map_or(0.0, Duration::as_secs_f64);
-            println!(
-                "| {name} | {concurrency} | {:.0} | {last:.1} s | {} |",
-                outcome.per_second(),
-                costs(outcome, orders)
-            );
+            let (rate, costs) = (outcome.per_second(), costs(&outcome, orders));
+            println!("| {name} | {concurrency} | {rate:.0} | {last:.1} s | {costs} |");
+            curve.push(rate);
         }
+        // More at a time than there may be is no more than there may be.
+        curve.resize(CONCURRENCY.len(), curve.last().copied().unwrap_or_default());
+        curves.push((name, curve));
     }
-    println!("\nConfirmed orders a second, by concurrency {CONCURRENCY:?}\n");
-    let fastest = outcomes.iter().map(Outcome::per_second).fold(0.0, f64::max);
-    for ((name, ..), outcomes) in designs.iter().zip(outcomes.chunks(CONCURRENCY.len())) {
-        let curve: String = outcomes.iter().map(|outcome| bar(outcome.per_second() / fastest)).collect();
-        println!("{name:>14} {curve}");
+    print_curves(&curves);
+}
+
+fn print_curves(curves: &[(&str, Vec<f64>)]) {
+    println!("\nConfirmed orders a second at {CONCURRENCY:?} at a time\n");
+    let fastest = curves.iter().flat_map(|(_, curve)| curve).copied().fold(0.0, f64::max);
+    for (name, curve) in curves {
+        let bars: String = curve.iter().map(|rate| bar(rate / fastest)).collect();
+        println!("{name:>16} {bars} {:.0} to {:.0}", curve[0], curve[curve.len() - 1]);
     }
 }
 
 fn print_by_rate(orders: usize) {
-    let designs: [(Named, usize); 3] = [
-        (("transaction", Design::Transaction, Delivery::Direct), UNBOUNDED),
-        (("batches of 10", Design::Batch, batches(10, 0)), POLLERS),
-        (("batches of 99", Design::Batch, batches(99, 1)), POLLERS),
+    let designs: [Named; 3] = [
+        ("transaction", Design::Transaction, Delivery::Direct, UNBOUNDED),
+        ("10, two pollers", Design::Batch, batches(10, 0), POLLERS),
+        ("99, two pollers", Design::Batch, batches(99, 1), POLLERS),
     ];
     // A minute of each rate is enough to see where it leads.
     let count = |rate: f64| orders.min((rate * 60.0) as usize);
-    let scenarios = designs.iter().flat_map(|&((_, design, delivery), concurrency)| {
+    let scenarios = designs.iter().flat_map(|&(_, design, delivery, concurrency)| {
         RATES.map(|rate| Scenario {
             design,
             delivery,
@@ -105,7 +116,7 @@ fn print_by_rate(orders: usize) {
         "| design | orders/s | median | 99th percentile | conflicts/order | units/order | … and refused | failures | dead letters |"
     );
     println!("| --- | --: | --: | --: | --: | --: | --: | --: | --: |");
-    for (((name, ..), _), outcomes) in designs.iter().zip(outcomes.chunks(RATES.len())) {
+    for ((name, ..), outcomes) in designs.iter().zip(outcomes.chunks(RATES.len())) {
         for (rate, outcome) in RATES.iter().zip(outcomes) {
             println!(
                 "| {name} | {rate} | {} ms | {} ms | {} |",

@@ -16,7 +16,7 @@ use crate::batch::AT_ONCE;
 use crate::failure::Unapplied;
 use crate::outcome::Outcome;
 use crate::reservation;
-use crate::store::{Joint, Plan, Store};
+use crate::store::{JOINT_CONTENTION, Joint, Plan, Store};
 use crate::verdict::Finding;
 
 /// The most actions of one transaction:
@@ -108,7 +108,7 @@ fn pack(mut candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
 /// else's, it is tried again with full jitter.
 async fn attempt(store: &Store, placements: &[Placement], group: Vec<Candidate>) -> Round {
     let plans: Vec<_> = group.iter().map(|candidate| &candidate.plan).collect();
-    let outcome = store.while_contended(async || {
+    let outcome = store.while_contended_for(JOINT_CONTENTION, async || {
         let joint = store.reserve_together(&plans).await?;
         if all_contended(&joint, &plans) {
             return Err(Fault::Contended("all orders of a transaction met others".into()));

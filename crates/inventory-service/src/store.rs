@@ -32,6 +32,14 @@ use crate::verdict::{self, Finding, Verdict};
 const CONTENTION: Backoff =
     Backoff { tries: 10, first: Duration::from_millis(20), longest: Duration::from_millis(800) };
 
+/// For a transaction over many orders, which meets the like of it where many
+/// want one product. It takes longer than one order's, and if it gives up, all
+/// of them wait until the queue hands them out again: so it tries for longer,
+/// up to about ten seconds, and waits for less between two tries.
+/// docs/hot-products.md has what comes of that.
+pub(crate) const JOINT_CONTENTION: Backoff =
+    Backoff { tries: 30, first: Duration::from_millis(20), longest: Duration::from_millis(400) };
+
 const ALL_OLD: ReturnValuesOnConditionCheckFailure = ReturnValuesOnConditionCheckFailure::AllOld;
 
 /// How an order gets its reservation.
@@ -114,6 +122,15 @@ impl Store {
         &self,
         attempt: impl AsyncFn() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.while_contended_for(CONTENTION, attempt).await
+    }
+
+    /// Like [`Store::while_contended`], with waits of one's own.
+    pub(crate) async fn while_contended_for<T>(
+        &self,
+        backoff: Backoff,
+        attempt: impl AsyncFn() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let conflicts = AtomicU64::new(0);
         let counted = async || {
             let outcome = attempt().await;
@@ -122,7 +139,7 @@ impl Store {
             }
             outcome
         };
-        let outcome = CONTENTION.while_contended(counted).await;
+        let outcome = backoff.while_contended(counted).await;
         self.metrics.add(Metric::ReservationConflicts, conflicts.into_inner());
         outcome
     }

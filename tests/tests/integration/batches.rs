@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::{EventKind, Order, OrderStatus, Quantity};
-use inventory_service::{InventoryService, SERVICE, Settings};
-use lambda_support::{Access, Metrics};
 use proptest::prelude::*;
 use serde_json::json;
-use tests::{AwsError, Shop, WriteUnits, at_once, call};
+use tests::{AwsError, Shop, at_once, call};
 
 use OrderStatus::{Canceled, Confirmed, Rejected, Shipped};
 
@@ -313,6 +311,26 @@ async fn an_order_that_is_canceled_while_it_is_found_short_is_not_rejected() {
     assert_eq!(tokio::join!(apply(&shop, &events), cancel).0, [""; 0]);
     let order = shop.order("order-000").await.unwrap();
     assert_eq!((order.status, order.event), (Canceled, None));
+    assert_eq!((shop.meter.orders(), shop.meter.sum("EventsStale")), (BTreeMap::new(), 1));
+}
+
+#[tokio::test]
+async fn what_a_batch_brings_about_is_counted_as_if_its_events_had_come_alone() {
+    let shop = Shop::open().await;
+    shop.set_stock("001", 2).await;
+    let mut events = store_singles(&shop, 3).await;
+    events.push(placed("order-000", &[("001", 1)]));
+    events.push(event(EventKind::Canceled, "order-001", &[("001", 1)]));
+    events.push(event(EventKind::Shipped, "unknown", &[]));
+    shop.proxy
+        .on("TransactWriteItems")
+        .times(2)
+        .fail(AwsError::transaction_canceled(&["None", "None", "None", CONFLICT]));
+    assert_eq!(apply(&shop, &events).await, ["m5"]);
+    let counted = [("Canceled", 1), ("Confirmed", 2), ("Rejected", 1)];
+    assert_eq!(shop.meter.orders(), counted.map(|(status, count)| (status.to_owned(), count)).into());
+    assert_eq!((shop.meter.sum("EventsStale"), shop.meter.failed(inventory_service::TOO_EARLY)), (1, 1));
+    assert_eq!(shop.meter.sum("ReservationConflicts"), 2);
 }
 
 #[tokio::test]
@@ -479,28 +497,24 @@ async fn a_batch_of_one_is_one_transaction_and_an_empty_one_nothing() {
 
 // Write units
 
-/// What it takes to apply these events, each alone or all in a batch.
-async fn units_of(shop: &Shop, events: &[call::Invocation]) -> f64 {
-    let (units, tables) = (WriteUnits::default(), shop.tables.clone());
-    let settings = Settings { orders_table: tables.orders, inventory_table: tables.inventory };
-    let metrics = Metrics::new("shop", SERVICE, shop.meter.clone());
-    let client = units.count(&shop.proxy.client());
-    let service = InventoryService::new(client, settings, metrics, Access::Open);
+/// The write units that it takes to apply these events, each alone or all in a batch.
+async fn units_of(shop: &Shop, events: &[call::Invocation]) -> u64 {
     let invocation = match events {
         [alone] => call::invocation(alone.payload.clone()),
         batch => call::queue(batch),
     };
-    service.handle(invocation).await.unwrap();
-    units.taken()
+    shop.proxy.meter();
+    shop.inventory_service().handle(invocation).await.unwrap();
+    shop.proxy.units().writes.values().sum()
 }
 
 #[tokio::test]
 async fn a_reservation_of_one_line_takes_four_write_units_alone_and_little_more_than_two_in_a_batch() {
-    if std::env::var("DYNAMODB_ENDPOINT").is_ok_and(|endpoint| !endpoint.is_empty()) {
+    if !tests::is_embedded() {
         // DynamoDB Local counts half of what a transaction takes.
         return;
     }
-    for (count, units) in [(1, 4.0), (2, 6.0), (10, 22.0), (99, 200.0)] {
+    for (count, units) in [(1, 4), (2, 6), (10, 22), (99, 200)] {
         let shop = Shop::open().await;
         let events = store_singles(&shop, count).await;
         assert_eq!(units_of(&shop, &events).await, units, "{count} orders");
