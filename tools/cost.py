@@ -247,7 +247,17 @@ def this_design(order: Any, life: Sequence[str] = CONFIRMED) -> Design:
 
 def template_number(setting: str) -> Decimal:
     """A number of template.yaml that stands there once."""
-    found = re.findall(rf"^ *{setting}: (\d+)$", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    return _only_number(setting, TEMPLATE.read_text(encoding="utf-8"))
+
+
+def stream_batch_size() -> Decimal:
+    """How many records of the stream the relay is handed at most."""
+    [mapping] = re.findall(r"^ *OrderStream:\n(?: {10}.*\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    return _only_number("BatchSize", mapping)
+
+
+def _only_number(setting: str, text: str) -> Decimal:
+    found = re.findall(rf"^ *{setting}: (\d+)$", text, re.MULTILINE)
     if len(found) != 1:
         sys.exit(f"template.yaml sets {setting} {len(found)} times; this reckons with one for all")
     return Decimal(found[0])
@@ -265,7 +275,7 @@ def alternatives(order: Any) -> list[Design]:
     """The design as it is, and what else one might do."""
     base = this_design(order)
     place, relay, reserve = base.steps
-    full_batch = template_number("BatchSize")
+    full_batch = stream_batch_size()
     stock = Decimal(order["steps"]["reserve"]["writes"]["inventory"])
     arm64 = {"x86_64": PRICES["arm64"].of_one}
     http = {"rest": PRICES["http"].of_one}

@@ -84,7 +84,7 @@ class Order:
         """The order as it was counted, its event published in a full batch."""
         order = cost.counted()["oneLine"]
         place, relay, reserve = cost.this_design(order).steps
-        relay = cost.with_full_batches(relay, cost.template_number("BatchSize"))
+        relay = cost.with_full_batches(relay, cost.stream_batch_size())
         return cls(place, relay, reserve, order["steps"])
 
     def writes(self, table: str) -> Decimal:

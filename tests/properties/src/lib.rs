@@ -149,6 +149,12 @@ pub fn trigger(data: &[u8]) -> bool {
             event_holds(event.detail.get());
             true
         }
+        Ok(Trigger::Queue(batch)) => {
+            for body in batch.records.iter().filter_map(|record| record.body.as_deref()) {
+                trigger(body.as_bytes());
+            }
+            true
+        }
         Ok(Trigger::Republish(wanted)) => {
             let most = domain::RepublishRequest::MAX_ORDERS;
             assert!((1..=most).contains(&wanted.order_ids.len()));
