@@ -258,6 +258,7 @@ async fn the_stored_orders_have_the_last_word_on_their_lines() {
     for id in ["a", "b", "001"] {
         assert_eq!(status(&shop, id).await, (Confirmed, true), "{id}");
     }
+    assert_eq!(calls(&shop), json!({"TransactWriteItems": 2}));
     assert_eq!((shop.stock_of("001").await, shop.stock_of("002").await), (146, 197));
 }
 
@@ -278,6 +279,7 @@ async fn orders_that_have_moved_on_are_left_as_they_are_and_do_not_hold_up_the_o
     let mut after = shop.snapshot().await;
     after.orders.remove("fresh");
     assert_eq!((after.orders, shop.stock_of("001").await), (before.orders, 149));
+    assert_eq!(calls(&shop), json!({"TransactWriteItems": 2}));
 }
 
 #[tokio::test]
