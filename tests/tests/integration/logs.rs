@@ -2,13 +2,14 @@
 //! client or a producer can write to holds something that no log may hold.
 
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use domain::OrderStatus;
 use lambda_support::{Access, telemetry};
 use serde_json::{Value, json};
 use tests::{AwsError, Function, HelloWorld, Shop, call};
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 const EMAIL: &str = "mallory@secret.example";
 /// As long as tokens are, whose signature alone has 342 characters: no identifier can hold one.
@@ -20,6 +21,10 @@ const TOKEN: &str = concat!(
     "XJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJl",
 );
 const NOTE: &str = "a note in a body";
+
+/// As long as there is a single subscriber, tracing takes every thread to have it: what
+/// another test logs first, on a thread that has none, would be logged on no thread.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
 /// What was logged on this thread since it was made.
 #[derive(Debug, Clone, Default)]
@@ -41,10 +46,8 @@ impl Log {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = telemetry::subscriber(Some("TRACE"), move || writer.clone());
-        let guard = tracing::subscriber::set_default(subscriber);
-        // What another thread was about to log for the first time may have missed it.
-        tracing::callsite::rebuild_interest_cache();
-        (log, guard)
+        LazyLock::force(&ANOTHER);
+        (log, tracing::subscriber::set_default(subscriber))
     }
 
     fn lines(&self) -> Vec<String> {
