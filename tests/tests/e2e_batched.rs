@@ -1,5 +1,6 @@
-//! The deployed system with a queue before the consumer, from outside:
-//! `make e2e` deploys it with EventDelivery=batched and runs this.
+//! The deployed system with a queue before the consumer, from outside: for a stack
+//! with EventDelivery=batched. `make e2e` leaves it out: the local AWS does not poll a
+//! queue whose mapping takes its concurrency from a parameter.
 
 use std::time::Duration;
 
