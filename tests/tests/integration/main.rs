@@ -2,6 +2,7 @@
 //! SDK are linked once.
 
 mod access;
+mod capacity;
 mod conservation;
 mod contract;
 mod cost;
@@ -14,6 +15,7 @@ mod logs;
 mod metrics;
 mod model;
 mod orders_api;
+mod overlap;
 mod placing;
 mod poison;
 mod progress;
