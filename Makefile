@@ -13,6 +13,8 @@ VENV := .local/venv
 SAM := $(VENV)/sam/bin
 EMULATOR := $(VENV)/emulator/bin
 LINT := $(VENV)/lint/bin
+NODE_PEER := .local/bench/node/dist/handler.cjs
+FUNCTIONS := hello-world order-service inventory-service
 # `sam build` looks for cargo-lambda on the PATH.
 WITH_SAM := PATH="$(CURDIR)/$(SAM):$$PATH" SAM_CLI_TELEMETRY=0
 
@@ -63,9 +65,9 @@ test-template: $(SAM)/.installed ## Check what template.yaml deploys: policies, 
 	@$(SAM)/python -m unittest discover --start-directory tests/template
 
 .PHONY: lint-tools
-lint-tools: $(LINT)/.installed ## Check the scripts in Python
-	@$(LINT)/ruff format --check tools tests/template
-	@$(LINT)/ruff check tools tests/template
+lint-tools: $(LINT)/.installed ## Check what is written in Python
+	@$(LINT)/ruff format --check tools tests/template bench
+	@$(LINT)/ruff check tools tests/template bench
 
 .PHONY: cost
 cost: ## Print what a million orders cost, and which limits a rate meets
@@ -155,6 +157,28 @@ fuzz: ## Look for outside data that breaks a property of tests/properties (SECON
 sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
 	@tools/sam-local.sh $(SAM)/python .aws-sam/build
 
+##@ Measure it
+
+# The engine runs in the driver, so that has to be fast as well.
+.PHONY: bench
+bench: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and their peers; writes docs/performance.md (needs Node.js 20 and valgrind)
+	@cargo build --locked --release $(FUNCTIONS:%=--package %)
+	@cargo run --quiet --locked --profile measure --package bench -- measure target/release
+
+.PHONY: bench-instructions
+bench-instructions: ## Count the functions' instructions, and fail above the limits (needs valgrind)
+	@cargo build --locked --release $(FUNCTIONS:%=--package %)
+	@cargo run --quiet --locked --package bench -- instructions target/release
+
+.PHONY: bench-agreement
+bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the peers answer as the function does (needs Node.js 20)
+	@cargo build --quiet --locked --package order-service --package bench
+	@target/debug/bench agreement target/debug
+
+.PHONY: bench-pure
+bench-pure: ## Measure reading, pricing and writing without AWS
+	@cargo bench --quiet --locked --package bench
+
 .PHONY: bench-hot
 bench-hot: ## Measure the designs for a product that everybody wants, on virtual time (ORDERS=10000)
 	@cargo run --quiet --locked --profile measure --package bench-hot -- $(or $(ORDERS),10000)
@@ -167,7 +191,7 @@ ci: ## Check everything
 
 .PHONY: lock
 lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
-	@for tools in aws emulator lint sam schemathesis; do \
+	@for tools in aws bench emulator lint sam schemathesis; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command 'make lock' \
 			--output-file tools/requirements/$$tools.txt tools/requirements/$$tools.in; \
@@ -182,6 +206,12 @@ help: ## Show this
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
 		/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# esbuild works without the script that npm would run after installing it.
+$(NODE_PEER): $(wildcard bench/peers/node/*)
+	@echo "==> Bundling the peer in Node.js"
+	@mkdir -p .local/bench/node && cp $^ .local/bench/node
+	@cd .local/bench/node && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent build
 
 # The locks are whole, so pip has nothing to resolve (--no-deps).
 $(VENV)/%/bin/.installed: tools/requirements/%.txt

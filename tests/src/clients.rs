@@ -1,11 +1,11 @@
 //! SDK clients, configured as in the functions, but for endpoint, region,
 //! credentials and TLS.
 
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, Region, SharedCredentialsProvider};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use aws_support::client::{retries, timeouts};
+use aws_types::SdkConfig;
 
 /// The region that everything claims to be in.
 pub const REGION: &str = "us-east-1";

@@ -16,23 +16,27 @@ use tokio::task::JoinSet;
 
 use crate::background::Task;
 
-pub(crate) type Request = hyper::Request<Bytes>;
-pub(crate) type Response = hyper::Response<Bytes>;
+/// A request with its whole body.
+pub type Request = hyper::Request<Bytes>;
+/// An answer with its whole body.
+pub type Response = hyper::Response<Bytes>;
 
 /// Instead of an answer: the connection is closed without one.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was cut on purpose")]
-pub(crate) struct Cut;
+pub struct Cut;
 
 /// A server that stops, with all its connections, when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) url: String,
+pub struct Server {
+    /// Where it listens.
+    pub url: String,
     _task: Task,
 }
 
 impl Server {
-    pub(crate) fn start<H, F>(handler: H) -> Self
+    /// Starts one on a free port. The handler answers a request, or has the connection cut.
+    pub fn start<H, F>(handler: H) -> Self
     where
         H: Fn(Request) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Response, Cut>> + Send + 'static,

@@ -13,7 +13,7 @@ pub mod call;
 mod clients;
 mod deployment;
 mod engine;
-mod http;
+pub mod http;
 mod meter;
 mod pattern;
 mod proxy;

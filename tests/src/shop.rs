@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_eventbridge::Client as EventBridge;
 use domain::Order;
 use inventory_service::InventoryService;
 use lambda_support::{Access, Metrics};
@@ -16,7 +17,7 @@ use uuid::Uuid;
 
 use crate::background;
 use crate::bus::{BUS_NAME, Bus};
-use crate::clients::patient_dynamodb_client;
+use crate::clients::{ACCESS_KEY, REGION, patient_dynamodb_client};
 use crate::engine;
 use crate::meter::Meter;
 use crate::proxy::Proxy;
@@ -122,6 +123,37 @@ impl Shop {
         &self.direct
     }
 
+    /// The URL of the engine itself.
+    #[must_use]
+    pub fn endpoint(&self) -> &'static str {
+        engine::endpoint()
+    }
+
+    /// The environment in which a function in a process of its own finds this
+    /// shop, past the proxy; without events to publish, so without the bus.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let TableNames { orders, customers, products, inventory } = &self.tables;
+        // Part of every request that a role signs, and as long as they come.
+        let session_token = "t".repeat(900);
+        let variables = [
+            ("ORDERS_TABLE", orders.as_str()),
+            ("CUSTOMERS_TABLE", customers),
+            ("PRODUCTS_TABLE", products),
+            ("INVENTORY_TABLE", inventory),
+            ("EVENT_BUS_NAME", BUS_NAME),
+            ("METRICS_NAMESPACE", NAMESPACE),
+            ("API_ACCESS", "open"),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+            ("AWS_SESSION_TOKEN", &session_token),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
     /// OrderServiceFunction on this shop, whose API is open to everybody.
     #[must_use]
     pub fn order_service(&self) -> OrderService {
@@ -131,6 +163,16 @@ impl Shop {
     /// OrderServiceFunction on this shop, with an API that serves whom `access` says.
     #[must_use]
     pub fn order_service_for(&self, access: Access) -> OrderService {
+        self.order_service_with(self.bus.client(), access)
+    }
+
+    /// OrderServiceFunction on this shop, with an open API, that publishes elsewhere.
+    #[must_use]
+    pub fn order_service_on(&self, eventbridge: EventBridge) -> OrderService {
+        self.order_service_with(eventbridge, Access::Open)
+    }
+
+    fn order_service_with(&self, eventbridge: EventBridge, access: Access) -> OrderService {
         let names = self.tables.clone();
         let settings = order_service::Settings {
             orders_table: names.orders,
@@ -139,7 +181,7 @@ impl Shop {
             event_bus: BUS_NAME.to_owned(),
         };
         let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.meter.clone());
-        OrderService::new(self.proxy.client(), self.bus.client(), settings, metrics, access)
+        OrderService::new(self.proxy.client(), || eventbridge, settings, metrics, access)
     }
 
     /// InventoryServiceFunction on this shop, whose API is open to everybody.

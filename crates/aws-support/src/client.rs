@@ -3,15 +3,17 @@
 use std::env;
 use std::time::Duration;
 
-use aws_config::environment::EnvironmentVariableCredentialsProvider;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
+
+use crate::environment::{MissingVariable, required};
 
 /// The roots that certificates of AWS endpoints chain up to:
 /// <https://www.amazontrust.com/repository/>. Loading these five instead of
@@ -26,22 +28,33 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Reads region, endpoint and credentials from the environment that Lambda
 /// sets: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-/// Nothing else is asked for credentials, so that none is waited for.
+/// There is no chain of providers and no profile to look into, so neither is
+/// linked, searched or waited for.
 ///
 /// `TLS_ROOTS=system` trusts the system's root certificates instead of the
 /// Amazon Trust Services roots, for an endpoint with a certificate from
 /// somebody else.
 ///
 /// # Errors
-/// If the TLS settings cannot be put together.
-pub async fn config() -> Result<SdkConfig, BoxError> {
+/// If region or credentials are missing, or the TLS settings cannot be put together.
+pub fn config() -> Result<SdkConfig, BoxError> {
     let system_roots = env::var("TLS_ROOTS").is_ok_and(|roots| roots == "system");
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .http_client(http_client(system_roots)?)
-        .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+        .region(Region::new(required("AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials()?))
         .retry_config(retries())
         .timeout_config(timeouts());
-    Ok(config.load().await)
+    config.set_endpoint_url(env::var("AWS_ENDPOINT_URL").ok());
+    Ok(config.build())
+}
+
+/// Those of the function's role. They last as long as the process: Lambda starts
+/// another one before they expire.
+fn credentials() -> Result<Credentials, MissingVariable> {
+    let (key_id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+    Ok(Credentials::new(key_id, secret, env::var("AWS_SESSION_TOKEN").ok(), None, "environment"))
 }
 
 fn http_client(system_roots: bool) -> Result<SharedHttpClient, BoxError> {

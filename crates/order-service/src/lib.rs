@@ -32,11 +32,11 @@ pub struct OrderService {
 
 impl OrderService {
     /// Puts the function together from its clients and what it counts with; the
-    /// API serves whom `access` says.
-    #[must_use]
+    /// API serves whom `access` says. The client of EventBridge is made once
+    /// there is something to publish.
     pub fn new(
         dynamodb: DynamoDb,
-        eventbridge: EventBridge,
+        eventbridge: impl FnOnce() -> EventBridge + Send + 'static,
         settings: Settings,
         metrics: Metrics,
         access: Access,

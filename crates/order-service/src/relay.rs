@@ -8,6 +8,8 @@
 //! up. Such a record is done once a notice that says so is on the bus, which
 //! hands it to the dead-letter queue.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
@@ -19,6 +21,7 @@ use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
 use aws_support::{Backoff, Fault};
 use domain::event::SOURCE;
 use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, Timestamp, UnpublishableEvent};
+use futures_util::stream::{self, StreamExt as _};
 use lambda_support::clock::now;
 use lambda_support::{Metric, Metrics};
 use tables::Item;
@@ -29,6 +32,8 @@ const MAX_ENTRIES: usize = 10;
 /// Bytes of one call to PutEvents, as EventBridge counts them:
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
 const MAX_BYTES: usize = 256 * 1024;
+/// Calls to PutEvents at a time: a full batch of the stream takes ten.
+const CALLS_AT_ONCE: usize = 5;
 /// EventBridge counts 14 bytes for an entry that states its time.
 const TIME_BYTES: usize = 14;
 
@@ -47,10 +52,14 @@ const NOT_ACCEPTED: &str = "NotAccepted";
 
 #[derive(Debug)]
 pub(crate) struct Relay {
-    client: Client,
+    /// Made when there is something to publish: a process that only serves the
+    /// API starts without it.
+    client: LazyLock<Client, MakeClient>,
     event_bus: String,
     metrics: Metrics,
 }
+
+type MakeClient = Box<dyn FnOnce() -> Client + Send>;
 
 /// An event that is to be published, and where it comes from.
 #[derive(Debug, Clone)]
@@ -76,6 +85,15 @@ struct Refused {
     event: Outgoing,
     /// The error code of its entry, if the call itself was answered.
     code: Option<String>,
+}
+
+impl Refused {
+    /// Whether another event has to wait for this one: it is of the same order,
+    /// and this one will be tried again.
+    fn comes_before(&self, event: &Outgoing) -> bool {
+        let comes_again = !self.code.as_deref().is_some_and(is_for_good);
+        comes_again && self.event.order_id.is_some() && self.event.order_id == event.order_id
+    }
 }
 
 /// Why an event can never be published.
@@ -121,8 +139,13 @@ struct Hopeless {
 }
 
 impl Relay {
-    pub(crate) const fn new(client: Client, event_bus: String, metrics: Metrics) -> Self {
-        Self { client, event_bus, metrics }
+    pub(crate) fn new(
+        client: impl FnOnce() -> Client + Send + 'static,
+        event_bus: String,
+        metrics: Metrics,
+    ) -> Self {
+        let make: MakeClient = Box::new(client);
+        Self { client: LazyLock::new(make), event_bus, metrics }
     }
 
     /// Publishes the events of a batch, and tells from which record on to try again.
@@ -258,10 +281,17 @@ impl Relay {
     }
 
     /// Publishes events, in as many calls as that takes; tells which are not published.
+    ///
+    /// The calls are made at the same time, but no two with events of one order:
+    /// an order's next event waits until the one before is on the bus.
     async fn put_all(&self, events: Vec<Outgoing>) -> Vec<Refused> {
-        let mut refused = Vec::new();
-        for chunk in chunks(events) {
-            refused.extend(self.put(chunk).await);
+        let mut refused: Vec<Refused> = Vec::new();
+        for turn in turns(events) {
+            let (waiting, ready): (Vec<_>, Vec<_>) =
+                turn.into_iter().partition(|event| refused.iter().any(|one| one.comes_before(event)));
+            refused.extend(waiting.into_iter().map(|event| Refused { event, code: None }));
+            let calls = stream::iter(chunks(ready)).map(|chunk| self.put(chunk)).buffered(CALLS_AT_ONCE);
+            refused.extend(calls.concat().await);
         }
         refused
     }
@@ -347,6 +377,24 @@ fn carries(item: &Item, id: &EventId) -> bool {
     matches!(tables::pending_event_from_item(item), Ok(Some(pending)) if pending.id == *id)
 }
 
+/// Sorts events into turns: each order's first event, then its second, and so on.
+fn turns(events: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
+    let mut turns: Vec<Vec<Outgoing>> = Vec::new();
+    let mut taken: HashMap<OrderId, usize> = HashMap::new();
+    for event in events {
+        let turn = match &event.order_id {
+            Some(order_id) => taken.entry(order_id.clone()).or_default(),
+            None => &mut 0,
+        };
+        if turns.len() <= *turn {
+            turns.push(Vec::new());
+        }
+        turns[*turn].push(event);
+        *turn += 1;
+    }
+    turns
+}
+
 /// Cuts events into groups of which each fits into one call.
 fn chunks(events: Vec<Outgoing>) -> Vec<Vec<Outgoing>> {
     let mut chunks: Vec<Vec<Outgoing>> = Vec::new();
@@ -417,6 +465,20 @@ mod tests {
         assert_eq!(cut(&[half, half]), [vec![0, 1]]);
         assert_eq!(cut(&[half, half + 1]), [vec![0], vec![1]]);
         assert_eq!(cut(&[half, half, 1]), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn an_orders_events_take_one_turn_after_the_other() {
+        let events = [0, 1, 0, 2, 1, 0].map(|order| event(order, 1));
+        let orders = |turn: Vec<Outgoing>| turn.iter().map(|event| event.position).collect::<Vec<_>>();
+        let turns: Vec<_> = turns(events.into()).into_iter().map(orders).collect();
+        assert_eq!(turns, [vec![0, 1, 2], vec![0, 1], vec![0]]);
+    }
+
+    #[test]
+    fn events_of_no_order_wait_for_nobody() {
+        let notices = (0..3).map(|position| Outgoing { order_id: None, ..event(position, 1) });
+        assert_eq!(turns(notices.collect()).len(), 1);
     }
 
     #[test]

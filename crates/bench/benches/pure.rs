@@ -1,0 +1,56 @@
+//! What an order costs without AWS: reading, pricing, writing.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "the names of the benchmarks say what they measure")]
+
+use std::collections::BTreeMap;
+
+use divan::{Bencher, black_box};
+use domain::{Money, OrderEvent, PlaceOrder, ProductId};
+use lambda_support::Trigger;
+use serde_json::value::RawValue;
+
+const REST: &str = include_str!("../../../events/api-post-order.json");
+const STREAM: &str = include_str!("../../../events/stream-order-placed.json");
+const EVENT: &str = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
+
+fn main() {
+    divan::main();
+}
+
+fn body(lines: u32) -> String {
+    let lines: Vec<_> = (0..lines).map(|n| format!(r#"{{"productId":"p{n}","quantity":2}}"#)).collect();
+    format!(r#"{{"customerId":"001","items":[{}]}}"#, lines.join(","))
+}
+
+fn prices(lines: u32) -> BTreeMap<ProductId, Money> {
+    (0..lines).map(|n| (format!("p{n}").parse().unwrap(), "79.99".parse().unwrap())).collect()
+}
+
+#[divan::bench(args = [1, 2, 50])]
+fn read_and_price_an_order(bencher: Bencher<'_, '_>, lines: u32) {
+    let (body, prices) = (body(lines), prices(lines));
+    bencher.bench(|| PlaceOrder::parse(black_box(&body)).unwrap().quote(true, &prices).unwrap());
+}
+
+#[divan::bench(args = [1, 2, 50])]
+fn hash_a_request(bencher: Bencher<'_, '_>, lines: u32) {
+    let request = PlaceOrder::parse(&body(lines)).unwrap();
+    bencher.bench(|| black_box(&request).hash());
+}
+
+#[divan::bench]
+fn read_an_event() -> OrderEvent {
+    OrderEvent::from_json(black_box(EVENT)).unwrap()
+}
+
+#[divan::bench]
+fn write_an_event(bencher: Bencher<'_, '_>) {
+    let event = OrderEvent::from_json(EVENT).unwrap();
+    bencher.bench(|| black_box(&event).to_json().unwrap());
+}
+
+#[divan::bench(args = [REST, STREAM])]
+fn tell_the_trigger(bencher: Bencher<'_, '_>, payload: &str) {
+    let payload: Box<RawValue> = serde_json::from_str(payload).unwrap();
+    bencher.bench(|| Trigger::parse(black_box(&payload)).unwrap());
+}

@@ -1,0 +1,101 @@
+//! The physical floor: the requests to DynamoDB that placing an order makes, put
+//! together and signed beforehand, one after the other on one connection that
+//! is kept open, with no Lambda around them. Nothing that makes these requests
+//! is faster, unless it makes them at the same time.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::{Shop, call};
+use uuid::Uuid;
+
+const OPERATIONS: [&str; 3] = ["GetItem", "BatchGetItem", "PutItem"];
+
+/// The three requests, and the order that they place.
+#[derive(Debug)]
+pub(crate) struct Floor {
+    authority: String,
+    requests: [(&'static str, String); 3],
+    order_id: String,
+}
+
+impl Floor {
+    /// Places an order in `shop`, and takes down what is asked of DynamoDB.
+    pub(crate) async fn record(event: &str, shop: &Shop) -> io::Result<Self> {
+        shop.proxy.reset();
+        let answer = shop.order_service().handle(call::fixture(event)).await.map_err(io::Error::other)?;
+        let order_id = call::Reply::of(&answer).json()["orderId"].as_str().unwrap_or_default().to_owned();
+        let body = |operation| {
+            let mut bodies = shop.proxy.requests(operation);
+            bodies.pop().as_ref().map(Value::to_string).unwrap_or_default()
+        };
+        Ok(Self {
+            authority: shop.endpoint().trim_start_matches("http://").to_owned(),
+            requests: OPERATIONS.map(|operation| (operation, body(operation))),
+            order_id,
+        })
+    }
+
+    /// How long it takes to place an order, a first time with the connection
+    /// yet to be opened, and then `times` more.
+    pub(crate) fn measure(&self, times: usize) -> io::Result<(Duration, Vec<Duration>)> {
+        let begun = Instant::now();
+        let stream = TcpStream::connect(&self.authority)?;
+        stream.set_nodelay(true)?;
+        let mut stream = BufReader::new(stream);
+        self.place(&mut stream)?;
+        let first = begun.elapsed();
+        let warm = (0..times).map(|_| self.place(&mut stream)).collect::<Result<_, _>>()?;
+        Ok((first, warm))
+    }
+
+    fn place(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Duration> {
+        let id = Uuid::now_v7().to_string();
+        let requests: Vec<_> = self.requests.iter().map(|request| self.request(request, &id)).collect();
+        let begun = Instant::now();
+        for request in requests {
+            stream.get_mut().write_all(request.as_bytes())?;
+            read_answer(stream)?;
+        }
+        Ok(begun.elapsed())
+    }
+
+    fn request(&self, (operation, body): &(&str, String), id: &str) -> String {
+        let body = body.replace(&self.order_id, id);
+        format!(
+            "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-amz-json-1.0\r\n\
+             x-amz-target: DynamoDB_20120810.{operation}\r\nx-amz-date: 20250101T000000Z\r\n\
+             authorization: AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/dynamodb/aws4_request, \
+             SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={:064}\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.authority,
+            0,
+            body.len()
+        )
+    }
+}
+
+/// Reads an answer to its end; anything but success is an error.
+fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let status = line.trim_end().to_owned();
+    let mut length = 0;
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line)?;
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().map_err(io::Error::other)?;
+        }
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    if status.contains(" 200 ") {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("{status}: {}", String::from_utf8_lossy(&body))))
+}
