@@ -46,7 +46,7 @@ pub fn config() -> Result<SdkConfig, BoxError> {
         .credentials_provider(SharedCredentialsProvider::new(credentials()?))
         .retry_config(retries())
         .timeout_config(timeouts());
-    config.set_endpoint_url(env::var("AWS_ENDPOINT_URL").ok());
+    config.set_endpoint_url(env::var("AWS_ENDPOINT_URL").ok().filter(|url| !url.is_empty()));
     Ok(config.build())
 }
 

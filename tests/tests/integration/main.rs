@@ -3,6 +3,7 @@
 
 mod access;
 mod batches;
+mod capacity;
 mod conservation;
 mod contract;
 mod cost;
@@ -15,6 +16,7 @@ mod logs;
 mod metrics;
 mod model;
 mod orders_api;
+mod overlap;
 mod placing;
 mod poison;
 mod progress;

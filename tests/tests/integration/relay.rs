@@ -80,13 +80,14 @@ async fn an_event_goes_out_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_batch_goes_out_in_order_and_ten_at_a_time() {
+async fn a_batch_goes_out_ten_at_a_time() {
     let shop = Shop::open().await;
     let records = placed(&shop, 25).await;
     assert!(relay(&shop, &records).await.is_empty());
-    let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
-    assert_eq!(sizes, [10, 10, 5]);
-    assert_eq!(published(&shop), names(25).into_iter().collect::<Vec<_>>());
+    let mut sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 10, 10]);
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(25));
 }
 
 #[tokio::test]
@@ -107,14 +108,14 @@ async fn only_what_was_refused_is_tried_again() {
 #[tokio::test]
 async fn what_stays_refused_is_handed_back_from_the_first_on() {
     let shop = Shop::open().await;
-    let records = placed(&shop, 15).await;
+    let records = placed(&shop, 10).await;
     shop.bus.script([Reaction::Refuse(vec![(3, "InternalFailure"), (6, "InternalFailure")])]);
     shop.bus
         .script((1..ROUNDS).map(|_| Reaction::Refuse(vec![(0, "InternalFailure"), (1, "InternalFailure")])));
     assert_eq!(relay(&shop, &records).await, [number(&records[3])]);
-    assert_eq!(published(&shop).len(), 13, "the others went out");
+    assert_eq!(published(&shop).len(), 8, "the others went out");
     relay_until_done(&shop, &records[3..]).await;
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(10));
 }
 
 #[tokio::test]
@@ -134,15 +135,19 @@ async fn a_call_that_fails_as_a_whole_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_second_call_that_fails_hands_back_its_own_records_only() {
+async fn one_call_of_two_that_fails_hands_back_its_own_records_only() {
     let shop = Shop::open().await;
     let records = placed(&shop, 15).await;
+    // Both are made at the same time: either may be the one that comes first.
     shop.bus.script([Reaction::Accept]);
     shop.bus.otherwise(Reaction::Fail(AwsError::access_denied()));
-    assert_eq!(relay(&shop, &records).await, [number(&records[10])]);
+    let failed = relay(&shop, &records).await;
+    let first = if published(&shop).len() == 10 { 10 } else { 0 };
+    assert_eq!(failed, [number(&records[first])]);
+    assert_eq!(published(&shop).len(), if first == 10 { 10 } else { 5 });
     shop.bus.otherwise(Reaction::Accept);
-    relay_until_done(&shop, &records[10..]).await;
-    assert_eq!(published(&shop), names(15).into_iter().collect::<Vec<_>>());
+    relay_until_done(&shop, &records[first..]).await;
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
 }
 
 #[tokio::test]
