@@ -147,12 +147,7 @@ class Step:
     @property
     def seconds(self) -> Decimal:
         """How long the invocation runs, whoever shares it."""
-        calls = dict(self.calls)
-        # The two reads of `POST /order` are made at the same time, which a test
-        # in tests/tests/integration/placing.rs holds.
-        if "BatchGetItem" in calls:
-            calls.pop("GetItem", None)
-        waiting = sum((LATENCIES[call] * count for call, count in calls.items()), Decimal(0))
+        waiting = sum((LATENCIES[call] * count for call, count in self.calls.items()), Decimal(0))
         return (OWN_WORK + waiting / self.invocations) / 1000
 
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
 use crate::aws_error::{AwsError, json_response};
@@ -200,8 +200,8 @@ impl On<'_> {
         self.add(Fault::LoseAnswer);
     }
 
-    /// For `BatchGetItem`: answers without the last `keys` keys of the first
-    /// table, and lists them as unprocessed.
+    /// For `BatchGetItem`: answers without the last `keys` keys, whatever their
+    /// tables, and lists them as unprocessed.
     pub fn leave_out_keys(self, keys: usize) {
         self.add(Fault::LeaveOutKeys(keys));
     }
@@ -324,14 +324,9 @@ async fn forward_metered(
 
 async fn forward_in_part(client: &Client, mut request: Request, keys: usize) -> Response {
     let mut asked: Value = serde_json::from_slice(request.body()).expect("a request in JSON");
-    let tables = asked["RequestItems"].as_object_mut().expect("a BatchGetItem");
-    let (table, wanted) = tables.iter_mut().next().expect("a table");
-    let (table, mut left_out) = (table.clone(), wanted.clone());
-    let all = wanted["Keys"].as_array_mut().expect("keys");
-    left_out["Keys"] = all.split_off(all.len().saturating_sub(keys)).into();
-
-    let mut answer = if all.is_empty() {
-        json!({"Responses": {&table: []}})
+    let left_out = leave_out(asked["RequestItems"].as_object_mut().expect("a BatchGetItem"), keys);
+    let mut answer = if asked["RequestItems"] == json!({}) {
+        json!({"Responses": {}})
     } else {
         *request.body_mut() = Bytes::from(asked.to_string());
         request.headers_mut().remove(CONTENT_LENGTH);
@@ -339,6 +334,26 @@ async fn forward_in_part(client: &Client, mut request: Request, keys: usize) -> 
         assert!(answer.status().is_success(), "BatchGetItem answered {:?}", answer.body());
         serde_json::from_slice(answer.body()).expect("an answer in JSON")
     };
-    answer["UnprocessedKeys"] = json!({table: left_out});
+    for table in left_out.keys() {
+        answer["Responses"].as_object_mut().expect("responses").entry(table).or_insert_with(|| json!([]));
+    }
+    answer["UnprocessedKeys"] = left_out.into();
     json_response(200, &answer)
+}
+
+/// Takes the last `keys` keys out of what is asked for; what was taken.
+fn leave_out(tables: &mut Map<String, Value>, mut keys: usize) -> Map<String, Value> {
+    let mut left_out = Map::new();
+    for (table, wanted) in tables.iter_mut().rev() {
+        let all = wanted["Keys"].as_array_mut().expect("keys");
+        let taken = all.split_off(all.len().saturating_sub(keys));
+        keys -= taken.len();
+        if !taken.is_empty() {
+            let mut rest = wanted.clone();
+            rest["Keys"] = taken.into();
+            left_out.insert(table.clone(), rest);
+        }
+    }
+    tables.retain(|_, wanted| wanted["Keys"] != json!([]));
+    left_out
 }

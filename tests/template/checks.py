@@ -125,7 +125,7 @@ USES: dict[str, dict[str, set[str]]] = {
             "dynamodb:UpdateItem",
         },
         "${OrdersTable.Arn}/index/CustomerOrders": {"dynamodb:Query"},
-        "CustomersTable.Arn": {"dynamodb:GetItem"},
+        "CustomersTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
         "ProductsTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan"},
         "OrdersTable.StreamArn": {
             "dynamodb:DescribeStream",

@@ -65,7 +65,7 @@ async function place(event, headers, correlationId, log) {
   log.orderId = orderId;
   const hash = hashOf(customerId, lines, statedTotal);
 
-  const [customer, prices] = await Promise.all([customerExists(customerId), readPrices(lines)]);
+  const { customer, prices } = await readCustomerAndPrices(customerId, lines);
   const faults = [];
   if (!customer) faults.push(fault('#/customerId', 'unknown-customer', `there is no customer ${customerId}`));
   for (const [productId] of lines) {
@@ -141,21 +141,15 @@ const show = (order) => ({
   updatedAt: order.UpdatedAt,
 });
 
-async function customerExists(customerId) {
-  const { Item } = await client.send(
-    new GetCommand({
-      TableName: CUSTOMERS_TABLE,
-      Key: { CustomerId: customerId },
+async function readCustomerAndPrices(customerId, lines) {
+  const prices = new Map();
+  let customer = false;
+  let wanted = {
+    [CUSTOMERS_TABLE]: {
+      Keys: [{ CustomerId: customerId }],
       ProjectionExpression: 'CustomerId',
       ConsistentRead: true,
-    }),
-  );
-  return Item !== undefined;
-}
-
-async function readPrices(lines) {
-  const prices = new Map();
-  let wanted = {
+    },
     [PRODUCTS_TABLE]: {
       Keys: [...lines.keys()].map((ProductId) => ({ ProductId })),
       ProjectionExpression: 'ProductId, Price',
@@ -165,9 +159,10 @@ async function readPrices(lines) {
   while (wanted && Object.keys(wanted).length > 0) {
     const { Responses, UnprocessedKeys } = await client.send(new BatchGetCommand({ RequestItems: wanted }));
     for (const product of Responses[PRODUCTS_TABLE] ?? []) prices.set(product.ProductId, product.Price);
+    customer ||= (Responses[CUSTOMERS_TABLE] ?? []).length > 0;
     wanted = UnprocessedKeys;
   }
-  return prices;
+  return { customer, prices };
 }
 
 // Reading the request: all faults are told at once.

@@ -7,7 +7,6 @@ import logging
 import os
 import re
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -29,7 +28,6 @@ CENT = Decimal("0.01")
 logger = logging.getLogger()
 logger.setLevel(logging.INFO)
 dynamodb = boto3.client("dynamodb")
-pool = ThreadPoolExecutor(max_workers=2)
 
 Fault = dict[str, str]
 
@@ -87,8 +85,8 @@ def _place(event: dict[str, Any], headers: dict[str, str], correlation_id: str, 
     log["orderId"] = order_id
     request_hash = _hash_of(customer_id, lines, stated_total)
 
-    known, prices = pool.submit(_customer_exists, customer_id), pool.submit(_read_prices, lines)
-    items, total = _priced(customer_id, lines, known.result(), prices.result())
+    known, prices = _read_customer_and_prices(customer_id, lines)
+    items, total = _priced(customer_id, lines, known, prices)
     if stated_total is not None and stated_total != total:
         detail = f"is {stated_total}, but the catalogue's prices come to {total}"
         faults = [_fault("#/totalAmount", "total-differs", detail)]
@@ -175,31 +173,27 @@ def _show(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _customer_exists(customer_id: str) -> bool:
-    answer = dynamodb.get_item(
-        TableName=CUSTOMERS_TABLE,
-        Key={"CustomerId": {"S": customer_id}},
-        ProjectionExpression="CustomerId",
-        ConsistentRead=True,
-    )
-    return "Item" in answer
-
-
-def _read_prices(lines: dict[str, int]) -> dict[str, Decimal]:
-    prices = {}
+def _read_customer_and_prices(customer_id: str, lines: dict[str, int]) -> tuple[bool, dict[str, Decimal]]:
+    known, prices = False, {}
     wanted: dict[str, Any] = {
+        CUSTOMERS_TABLE: {
+            "Keys": [{"CustomerId": {"S": customer_id}}],
+            "ProjectionExpression": "CustomerId",
+            "ConsistentRead": True,
+        },
         PRODUCTS_TABLE: {
             "Keys": [{"ProductId": {"S": product_id}} for product_id in lines],
             "ProjectionExpression": "ProductId, Price",
             "ConsistentRead": True,
-        }
+        },
     }
     while wanted:
         answer = dynamodb.batch_get_item(RequestItems=wanted)
         for product in answer["Responses"].get(PRODUCTS_TABLE, []):
             prices[product["ProductId"]["S"]] = Decimal(product["Price"]["N"])
+        known = known or bool(answer["Responses"].get(CUSTOMERS_TABLE))
         wanted = answer.get("UnprocessedKeys", {})
-    return prices
+    return known, prices
 
 
 # Reading the request: all faults are told at once.

@@ -82,7 +82,7 @@ impl Api {
         }
     }
 
-    /// `POST /order`: two reads at a time, then one conditional write.
+    /// `POST /order`: one read of customer and prices, then one conditional write.
     async fn place(&self, request: &Request, reach: &Reach) -> Result<Response, Problem> {
         let (wanted, key) = read_place_request(request)?;
         reach.check(&wanted.customer_id)?;
@@ -115,8 +115,7 @@ impl Api {
     }
 
     async fn quote(&self, wanted: &PlaceOrder) -> Result<Result<Quote, Problem>, Problem> {
-        let customer = self.store.customer_exists(&wanted.customer_id);
-        let (known, prices) = tokio::try_join!(customer, self.store.prices(&wanted.lines))?;
+        let (known, prices) = self.store.customer_and_prices(&wanted.customer_id, &wanted.lines).await?;
         Ok(wanted.quote(known, &prices).map_err(unquotable))
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use aws_support::{Backoff, Fault};
 use domain::{Change, CustomerId, Lines, Money, Order, OrderId, PendingEvent, Product, ProductId};
@@ -94,13 +95,22 @@ impl Store {
         Ok(output.item.is_some())
     }
 
-    /// The prices of those products that exist.
-    pub(crate) async fn prices(&self, lines: &Lines) -> Result<BTreeMap<ProductId, Money>, Fault> {
-        let keys = lines.iter().map(|line| key(PRODUCT_ID, text(&line.product_id))).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-        let wanted = wanted.projection_expression(format!("{PRODUCT_ID}, {PRICE}"));
-        let items = self.batch_get(&self.settings.products_table, wanted.build()).await?;
-        items.iter().map(|item| tables::price_from_item(item).map_err(bad_item)).collect()
+    /// Whether the customer exists, and the prices of those products that do, by
+    /// one request for both.
+    pub(crate) async fn customer_and_prices(
+        &self,
+        customer: &CustomerId,
+        lines: &Lines,
+    ) -> Result<(bool, BTreeMap<ProductId, Money>), Fault> {
+        let customers = keys_of(CUSTOMER_ID, [customer]).projection_expression(CUSTOMER_ID);
+        let products = keys_of(PRODUCT_ID, lines.iter().map(|line| &line.product_id))
+            .projection_expression(format!("{PRODUCT_ID}, {PRICE}"));
+        let Settings { customers_table, products_table, .. } = &self.settings;
+        let mut found = self.batch_get([(customers_table, customers), (products_table, products)]).await?;
+        let mut take = |table| found.remove(table).unwrap_or_default();
+        let (customers, products) = (take(customers_table), take(products_table));
+        let prices = products.iter().map(|item| tables::price_from_item(item).map_err(bad_item));
+        Ok((!customers.is_empty(), prices.collect::<Result<_, _>>()?))
     }
 
     /// Stores a new order. An id that is taken changes nothing.
@@ -216,9 +226,9 @@ impl Store {
 
     /// The items of those of these orders that exist: no more than 100, none twice.
     pub(crate) async fn order_items(&self, ids: &[impl Display]) -> Result<Vec<Item>, Fault> {
-        let keys = ids.iter().map(|id| key(ORDER_ID, text(id))).collect();
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-        self.batch_get(&self.settings.orders_table, wanted.build()).await
+        let table = &self.settings.orders_table;
+        let mut found = self.batch_get([(table, keys_of(ORDER_ID, ids))]).await?;
+        Ok(found.remove(table).unwrap_or_default())
     }
 
     pub(crate) async fn product(&self, id: &ProductId) -> Result<Option<Product>, Fault> {
@@ -245,30 +255,40 @@ impl Store {
         Ok(Page { entries, last })
     }
 
-    /// Reads items of one table, at most 100. DynamoDB may leave some out:
+    /// Reads items, at most 100 in all; those that were found, by their table.
+    /// DynamoDB may leave some out:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>
-    async fn batch_get(
+    async fn batch_get<const N: usize>(
         &self,
-        table: &str,
-        wanted: Result<KeysAndAttributes, aws_sdk_dynamodb::error::BuildError>,
-    ) -> Result<Vec<Item>, Fault> {
-        let mut wanted = wanted.map_err(|error| Fault::Broken(error.to_string()))?;
-        let mut found = Vec::new();
+        wanted: [(&String, KeysAndAttributesBuilder); N],
+    ) -> Result<HashMap<String, Vec<Item>>, Fault> {
+        let built = wanted.map(|(table, keys)| keys.build().map(|keys| (table.clone(), keys)));
+        let built: Result<HashMap<_, _>, _> = built.into_iter().collect();
+        let mut wanted = built.map_err(|error| Fault::Broken(error.to_string()))?;
+        let mut found: HashMap<String, Vec<Item>> = HashMap::with_capacity(N);
         let mut tried = 0;
         loop {
-            let request = self.client.batch_get_item().request_items(table, wanted);
+            let request = self.client.batch_get_item().set_request_items(Some(wanted));
             let output = request.send().await.map_err(Fault::of)?;
-            found.extend(output.responses.unwrap_or_default().remove(table).unwrap_or_default());
-            match output.unprocessed_keys.unwrap_or_default().remove(table) {
-                None => return Ok(found),
-                Some(left_out) => wanted = left_out,
+            for (table, items) in output.responses.unwrap_or_default() {
+                found.entry(table).or_default().extend(items);
+            }
+            wanted = output.unprocessed_keys.unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
             }
             tried += 1;
             if !BACKOFF.wait(tried).await {
-                return Err(Fault::Unavailable(format!("{table} keeps leaving out keys of a batch")));
+                return Err(Fault::Unavailable("DynamoDB keeps leaving out keys of a batch".to_owned()));
             }
         }
     }
+}
+
+/// Keys of one table that are to be read consistently.
+fn keys_of(name: &str, ids: impl IntoIterator<Item = impl Display>) -> KeysAndAttributesBuilder {
+    let keys = ids.into_iter().map(|id| key(name, text(id))).collect();
+    KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true)
 }
 
 /// That a change is legal for an order as it stands, and the order within reach.

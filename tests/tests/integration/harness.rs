@@ -317,9 +317,29 @@ async fn a_batch_can_be_made_to_leave_keys_out() {
         let answer =
             request.request_items(&shop.tables.products, wanted.build().unwrap()).send().await.unwrap();
         assert_eq!(answer.responses().unwrap()[&shop.tables.products].len(), found);
-        let unprocessed = &answer.unprocessed_keys().unwrap()[&shop.tables.products];
-        assert_eq!(unprocessed.keys().len(), 2 - found);
-        assert_eq!(unprocessed.consistent_read(), Some(true));
+        let unprocessed = answer.unprocessed_keys().unwrap().get(&shop.tables.products);
+        assert_eq!(unprocessed.map_or(0, |left_out| left_out.keys().len()), 2 - found);
+        assert!(unprocessed.is_none_or(|left_out| left_out.consistent_read() == Some(true)));
+    }
+}
+
+#[tokio::test]
+async fn a_batch_over_two_tables_leaves_out_whole_tables_too() {
+    let shop = Shop::open().await;
+    let tables = [(&shop.tables.customers, "CustomerId"), (&shop.tables.products, "ProductId")];
+    for (left_out, found) in [(1, [1, 1]), (2, [1, 0]), (3, [0, 0])] {
+        shop.proxy.on("BatchGetItem").leave_out_keys(left_out);
+        let wanted = tables.map(|(table, name)| {
+            let ids = if name == "CustomerId" { &["001"][..] } else { &["001", "002"] };
+            let keys = ids.iter().map(|id| Item::from([(name.to_owned(), text(id))])).collect();
+            (table.clone(), KeysAndAttributes::builder().set_keys(Some(keys)).build().unwrap())
+        });
+        let request = shop.proxy.client().batch_get_item().set_request_items(Some(wanted.into()));
+        let answer = request.send().await.unwrap();
+        let responses = answer.responses().unwrap();
+        assert_eq!(tables.map(|(table, _)| responses[table].len()), found);
+        let unprocessed = answer.unprocessed_keys().unwrap().values().map(|left_out| left_out.keys().len());
+        assert_eq!(unprocessed.sum::<usize>(), left_out);
     }
 }
 

@@ -195,6 +195,9 @@ async fn only_a_change_that_calls_for_an_event_publishes_one() {
     // Something else about the order changes: its event is out already.
     order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
     shop.put_order(&order).await;
+    // The outbox is written again, as the same event at another time.
+    order.event.as_mut().unwrap().time = order.updated_at;
+    shop.put_order(&order).await;
     // The order is confirmed, and its outbox cleared.
     (order.status, order.event) = (OrderStatus::Confirmed, None);
     shop.put_order(&order).await;
@@ -212,7 +215,7 @@ async fn only_a_change_that_calls_for_an_event_publishes_one() {
         .unwrap();
 
     let records = stream.read().await;
-    assert_eq!(records.len(), 5);
+    assert_eq!(records.len(), 6);
     assert!(relay(&shop, &records).await.is_empty());
     let kinds: Vec<_> = shop.bus.published().iter().map(|event| event.detail_type().to_owned()).collect();
     assert_eq!(kinds, ["OrderPlaced", "OrderCanceled"]);
