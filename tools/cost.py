@@ -222,7 +222,8 @@ def counted() -> Any:
 def step_of(order: Any, name: str) -> Step:
     """A step as it was counted."""
     step = order["steps"][name]
-    canceled = sum(step["canceledActions"].values()) * UNITS_OF_TRANSACTION
+    # Such a transaction was prepared, and never committed.
+    canceled = sum(step["canceledActions"].values())
     relay = name.startswith("relay")
     return Step(
         trigger="api" if name in API_STEPS else "stream" if relay else "bus",
@@ -535,7 +536,11 @@ def assumptions_table() -> str:
         ["headers of an answer, bytes", str(HEADER_BYTES), "what API Gateway adds"],
         ["traced", percent(TRACED, ONE), "X-Ray's default, past the first request of each second"],
         ["custom metrics", str(CUSTOM_METRICS), "placed, confirmed, rejected, canceled, outbox lag, conflicts"],
-        ["a write of a transaction, units", str(UNITS_OF_TRANSACTION), "DynamoDB; also where it is canceled"],
+        [
+            "a write of a transaction, units",
+            str(UNITS_OF_TRANSACTION),
+            "DynamoDB: to prepare and to commit; half where it is canceled",
+        ],
     ]
     return table(["what", "assumed", "from"], rows)
 

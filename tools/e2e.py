@@ -1,6 +1,7 @@
 """Deploys everything to a local AWS of its own and runs the end-to-end tests there.
 
-First with an API that is open, then the same stack closed, with other tests; open again for schemathesis.
+First with an API that is open, then the same stack with a queue before the consumer, then
+without it and closed, with other tests each time; open again for schemathesis.
 
 That AWS enforces the policies of the functions' roles, which the one of `make run`
 does not, so that an action that a role does not allow is noticed.
@@ -16,9 +17,16 @@ from stack import LOCAL, StackError, build, deploy, load_seed_data, stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
 WHILE_OPEN = ["e2e", "e2e_poison", "e2e_operations"]
+WHILE_BATCHED = ["e2e_batched"]
 WHILE_CLOSED = ["e2e_access"]
 # A client's share of the rate is small, for a test to use it up; the log is at its most talkative.
-CLOSED = {"ApiAccess": "cognito", "ClientRate": "2", "ClientBurst": "300", "LogLevel": "TRACE"}
+CLOSED = {
+    "ApiAccess": "cognito",
+    "ClientRate": "2",
+    "ClientBurst": "300",
+    "LogLevel": "TRACE",
+    "EventDelivery": "direct",
+}
 
 
 def main() -> int:
@@ -29,6 +37,9 @@ def main() -> int:
             deploy(emulator)
             load_seed_data(emulator)
             if code := _test(WHILE_OPEN, emulator):
+                return code
+            deploy(emulator, EventDelivery="batched")
+            if code := _test(WHILE_BATCHED, emulator):
                 return code
             deploy(emulator, **CLOSED)
             if code := _test(WHILE_CLOSED, emulator):

@@ -90,9 +90,11 @@ def batches(resources: Resources) -> Iterator[str]:
         "BatchSize": MAX_ACTIONS - 1,
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": {"Ref": "BatchConcurrency"}},
+        "ScalingConfig": {"MaximumConcurrency": {"Fn::If": ["FewestBatches", 2, {"Ref": "BatchConcurrency"}]}},
     }
     yield from differences(mapping, expected)
+    if TEMPLATE["Conditions"]["FewestBatches"] != {"Fn::Equals": [{"Ref": "BatchConcurrency"}, "2"]}:
+        yield "two batches at a time are not two"
 
 
 def permissions(resources: Resources) -> Iterator[str]:

@@ -1,6 +1,5 @@
 //! The deployed system with a queue before the consumer, from outside: for a stack
-//! with EventDelivery=batched. `make e2e` leaves it out: the local AWS does not poll a
-//! queue whose mapping takes its concurrency from a parameter.
+//! with EventDelivery=batched, as `make e2e` deploys it.
 
 use std::time::Duration;
 
@@ -48,7 +47,7 @@ async fn wait_until_empty(deployment: &Deployment, queue: &str) {
 }
 
 #[tokio::test]
-#[ignore = "needs a stack with EventDelivery=batched, whose mapping the local AWS does not poll"]
+#[ignore = "needs a deployed stack with EventDelivery=batched: make e2e"]
 async fn orders_are_confirmed_and_canceled_by_way_of_the_queue() {
     let deployment = Deployment::from_env();
     let queue = resource(&deployment, "OrderEventQueue");
