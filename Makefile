@@ -95,14 +95,16 @@ MUTANTS := PATH="$(CURDIR)/.local/cargo/bin:$$PATH" \
 	PROPTEST_DISABLE_FAILURE_PERSISTENCE=true PROPTEST_MAX_SHRINK_ITERS=0 \
 	cargo mutants --jobs 1 --gitignore true --exclude 'crates/*/src/main.rs' --cargo-arg=--locked
 
-# Give FILE to change one file only, such as crates/order-service/src/relay.rs.
+# Give FILE to change one file only, such as crates/order-service/src/relay.rs. The
+# functions are tested by another package, for which cargo-mutants takes no baseline.
 .PHONY: mutants
 mutants: ## Break the code in every small way, and show what no test notices (takes hours; FILE=...)
 	@cargo install --quiet --debug --locked --root .local/cargo cargo-mutants@27.1.0
 	@$(MUTANTS) --output .local/mutants/domain --package domain $(FILE:%=--file %)
 	@$(MUTANTS) --output .local/mutants/functions $(FILE:%=--file %) \
 		--package order-service --package inventory-service \
-		--test-package order-service,inventory-service,tests -- --lib --test integration
+		--test-package order-service,inventory-service,tests \
+		--baseline skip --timeout 300 -- --lib --test integration
 
 .PHONY: test-dynamodb-local
 test-dynamodb-local: ## Run the integration tests on DynamoDB Local (needs npm and a Java 17 JDK)
