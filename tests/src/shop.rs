@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
 use domain::Order;
 use inventory_service::InventoryService;
@@ -115,6 +115,19 @@ impl Shop {
         }
         let direct = patient_dynamodb_client(engine::endpoint());
         Self { tables, bus: Bus::start(), proxy: Proxy::start(), meter: Meter::default(), direct }
+    }
+
+    /// The same shop, with nothing that tells of changes to its orders: the
+    /// embedded engine looks through all that a stream holds with each write,
+    /// so that a shop that is measured would become slower with each order.
+    ///
+    /// # Panics
+    /// If the engine does not take the change.
+    pub async fn without_stream(self) -> Self {
+        let off = StreamSpecification::builder().stream_enabled(false).build().expect("a specification");
+        let request = self.direct.update_table().table_name(&self.tables.orders);
+        request.stream_specification(off).send().await.expect("a table without a stream");
+        self
     }
 
     /// A client of the engine itself: what it does goes past the proxy.

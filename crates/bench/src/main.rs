@@ -37,7 +37,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::contestant::{Contestant, Functions, HELLO_WORLD, INVENTORY_SERVICE, ORDER_SERVICE};
 use crate::floor::Floor;
 use crate::instructions::Counted;
-use crate::measure::Life;
+use crate::measure::{Life, Lives};
 use crate::report::Results;
 use crate::tls::Terminator;
 
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn measure(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
     let runtime = runtime()?;
-    let shop = runtime.block_on(Shop::open());
+    let shop = runtime.block_on(async { Shop::open().await.without_stream().await });
     let mut contestants = all(functions, &shop)?;
     contestants.extend(contestant::peers(PLACE_ORDER, &shop)?);
     let floor = runtime.block_on(Floor::record(PLACE_ORDER, &shop))?;
@@ -79,12 +79,13 @@ fn measure(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
     let over_tls = placing_orders(&contestants).map(|contestant| contestant.by_way_of(&terminator));
     let over_tls: Vec<_> = over_tls.collect();
 
+    let (lives, floor) = measure::measure(&contestants, &floor, ROUNDS)?;
     let results = Results {
         machine: machine::description(),
         rounds: ROUNDS,
-        lives: named(&contestants, measure::measure(&contestants, ROUNDS, measure::long_life)?),
-        lives_over_tls: named(&over_tls, measure::measure(&over_tls, ROUNDS, measure::short_life)?),
-        floor: measure::floor(&floor, ROUNDS)?,
+        lives: named(&contestants, lives),
+        lives_over_tls: named(&over_tls, measure::measure_shortly(&over_tls, ROUNDS)?),
+        floor,
         instructions: count(&[&all(functions, &shop)?[..], &over_tls[..1]].concat())?,
         packages: packages(functions)?,
     };
@@ -124,7 +125,7 @@ fn placing_orders(contestants: &[Contestant]) -> impl Iterator<Item = &Contestan
     contestants.iter().filter(|contestant| ![INVENTORY_SERVICE, HELLO_WORLD].contains(&contestant.name))
 }
 
-fn named(contestants: &[Contestant], lives: Vec<Vec<Life>>) -> Vec<(&'static str, Vec<Life>)> {
+fn named(contestants: &[Contestant], lives: Lives) -> Vec<(&'static str, Vec<Life>)> {
     contestants.iter().map(|contestant| contestant.name).zip(lives).collect()
 }
 

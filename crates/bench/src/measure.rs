@@ -1,6 +1,6 @@
 //! Wall time and memory of whole functions.
 
-use std::io;
+use std::error::Error;
 use std::time::Duration;
 
 use crate::contestant::Contestant;
@@ -26,27 +26,59 @@ pub(crate) struct Life {
     pub(crate) peak_memory: u64,
 }
 
-/// Runs every contestant once in each round, beginning with another one each
-/// time, so that what else happens on the machine meets all of them alike; for
-/// each contestant the lives of its processes.
+/// For each contestant the lives of its processes.
+pub(crate) type Lives = Vec<Vec<Life>>;
+/// What the floor came to: each first time, and all the others.
+pub(crate) type OnTheFloor = (Vec<Duration>, Vec<Duration>);
+
+/// Runs the floor and every contestant once in each round, beginning with
+/// another one each time, so that what else happens on the machine meets all of
+/// them alike.
 pub(crate) fn measure(
     contestants: &[Contestant],
+    floor: &Floor,
     rounds: usize,
-    live: impl Fn(&Contestant) -> Result<Life, Failure>,
-) -> Result<Vec<Vec<Life>>, Failure> {
-    let mut lives: Vec<Vec<Life>> = contestants.iter().map(|_| Vec::new()).collect();
+) -> Result<(Lives, OnTheFloor), Box<dyn Error>> {
+    let mut lives = unborn(contestants);
+    let (mut first, mut warm) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        for turn in 0..contestants.len() {
-            let n = (round + turn) % contestants.len();
-            lives[n].push(live(&contestants[n])?);
-        }
-        eprintln!("round {} of {rounds}", round + 1);
+        let (opening, placing) = floor.measure(WARM)?;
+        first.push(opening);
+        warm.extend(placing);
+        live_once(contestants, round, long_life, &mut lives)?;
+    }
+    Ok((lives, (first, warm)))
+}
+
+/// The same without the floor, for lives of one invocation.
+pub(crate) fn measure_shortly(contestants: &[Contestant], rounds: usize) -> Result<Lives, Failure> {
+    let mut lives = unborn(contestants);
+    for round in 0..rounds {
+        live_once(contestants, round, short_life, &mut lives)?;
     }
     Ok(lives)
 }
 
+fn unborn(contestants: &[Contestant]) -> Lives {
+    contestants.iter().map(|_| Vec::new()).collect()
+}
+
+fn live_once(
+    contestants: &[Contestant],
+    round: usize,
+    live: fn(&Contestant) -> Result<Life, Failure>,
+    lives: &mut Lives,
+) -> Result<(), Failure> {
+    for turn in 0..contestants.len() {
+        let n = (round + turn) % contestants.len();
+        lives[n].push(live(&contestants[n])?);
+    }
+    eprintln!("round {}", round + 1);
+    Ok(())
+}
+
 /// A life long enough for a just-in-time compiler to show what it can do.
-pub(crate) fn long_life(contestant: &Contestant) -> Result<Life, Failure> {
+fn long_life(contestant: &Contestant) -> Result<Life, Failure> {
     let process = Process::start(&contestant.program)?;
     let invoke = || process.invoke(&contestant.payload).map(|(time, _)| time);
     let first = invoke()?;
@@ -58,19 +90,8 @@ pub(crate) fn long_life(contestant: &Contestant) -> Result<Life, Failure> {
 }
 
 /// A life of one invocation.
-pub(crate) fn short_life(contestant: &Contestant) -> Result<Life, Failure> {
+fn short_life(contestant: &Contestant) -> Result<Life, Failure> {
     let process = Process::start(&contestant.program)?;
     let (first, _) = process.invoke(&contestant.payload)?;
     Ok(Life { init: process.init, first, warm: Vec::new(), peak_memory: process.peak_memory()? })
-}
-
-/// The floor, measured as often as a function: each first time, and all the others.
-pub(crate) fn floor(floor: &Floor, rounds: usize) -> io::Result<(Vec<Duration>, Vec<Duration>)> {
-    let (mut first, mut warm) = (Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        let (opening, placing) = floor.measure(WARM)?;
-        first.push(opening);
-        warm.extend(placing);
-    }
-    Ok((first, warm))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::contestant::{BOTO3, HELLO_WORLD, NODE, ORDER_SERVICE};
 use crate::instructions::{Counted, Goal};
-use crate::measure::Life;
+use crate::measure::{Life, OnTheFloor};
 use crate::statistics::{Distribution, ratio};
 
 /// Everything that one run came to.
@@ -17,8 +17,7 @@ pub(crate) struct Results {
     pub(crate) lives: Vec<(&'static str, Vec<Life>)>,
     /// The same over TLS, up to the first invocation.
     pub(crate) lives_over_tls: Vec<(&'static str, Vec<Life>)>,
-    /// The floor: each first time, and all the others.
-    pub(crate) floor: (Vec<Duration>, Vec<Duration>),
+    pub(crate) floor: OnTheFloor,
     pub(crate) instructions: Vec<Counted>,
     /// The size of each deployment package in bytes, by the function's name.
     pub(crate) packages: Vec<(&'static str, u64)>,

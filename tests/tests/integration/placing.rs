@@ -227,7 +227,9 @@ async fn a_total_that_was_right_once_is_no_reason_to_refuse_a_retry() {
     product.insert("Price".into(), tables::number("1.00"));
     shop.put(&shop.tables.products, product).await;
     assert_eq!(place_under("key-1", &body).send(&service).await.body, first.body);
-    assert_eq!(place_under("key-2", &body).send(&service).await.problem(), (409, "total-differs".into()));
+    let reply = place_under("key-2", &body).send(&service).await;
+    assert_eq!(reply.problem(), (409, "total-differs".into()));
+    assert_eq!(reply.faults(), [("#/totalAmount".into(), "total-differs".into())]);
 }
 
 #[tokio::test]
