@@ -221,6 +221,21 @@ async fn no_event_leaves_a_secret_in_the_log() {
 }
 
 #[tokio::test]
+async fn the_line_of_an_event_names_it_its_order_and_what_caused_it() {
+    let shop = Shop::open().await;
+    let event = json!({
+        "detailType": "OrderPlaced", "orderId": "001", "orderStatus": "OrderPlaced", "customerId": "001",
+        "items": [{"productId": "001", "quantity": 1}], "totalAmount": 79.99,
+        "metadata": {"eventId": "e-7", "occurredAt": "2025-01-01T00:00:00Z", "schemaVersion": 1, "correlationId": "c-7"},
+    });
+    let (log, _guard) = Log::capture();
+    invoke(&shop.inventory_service(), call::event("OrderPlaced", &event.to_string())).await;
+    let ids = [r#""eventId":"e-7""#, r#""orderId":"001""#, r#""correlationId":"c-7""#];
+    let lines = log.lines();
+    assert!(lines.iter().any(|line| ids.iter().all(|id| line.contains(id))), "{lines:#?}");
+}
+
+#[tokio::test]
 async fn no_record_of_the_stream_and_no_stored_item_leaves_a_secret_in_the_log() {
     let shop = Shop::open().await;
     let mut order = shop.order("001").await.unwrap();
