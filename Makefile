@@ -179,7 +179,7 @@ bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the pee
 
 .PHONY: bench-pure
 bench-pure: ## Measure reading, pricing and writing without AWS
-	@cargo bench --quiet --locked --package bench
+	@cargo bench --quiet --locked --profile measure --package bench --bench pure
 
 .PHONY: bench-hot
 bench-hot: ## Measure the designs for a product that everybody wants, on virtual time (ORDERS=10000)
