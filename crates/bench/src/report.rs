@@ -45,18 +45,17 @@ impl Results {
         let mut text =
             table(&["", "init", "first invocation", "cold: both", "warm p50", "warm p99", "peak memory"]);
         for (name, lives) in &self.lives {
-            let memory = lives.iter().map(|life| life.peak_memory).max().unwrap_or_default();
             let warm = warm(lives);
             row(
                 &mut text,
                 &[
                     (*name).to_owned(),
-                    millis(&Distribution::of(lives.iter().map(|life| life.init))),
-                    millis(&Distribution::of(lives.iter().map(|life| life.first))),
+                    millis(&init(lives)),
+                    millis(&first(lives)),
                     millis(&cold(lives)),
                     millis(&warm),
                     format!("{} ms", in_millis(warm.percentile(99))),
-                    megabytes(memory),
+                    megabytes(peak_memory(lives)),
                 ],
             );
         }
@@ -80,9 +79,8 @@ impl Results {
     fn cold_over_tls(&self) -> String {
         let mut text = table(&["over TLS", "init", "first invocation", "cold: both"]);
         for (name, lives) in &self.lives_over_tls {
-            let init = Distribution::of(lives.iter().map(|life| life.init));
-            let first = Distribution::of(lives.iter().map(|life| life.first));
-            row(&mut text, &[(*name).to_owned(), millis(&init), millis(&first), millis(&cold(lives))]);
+            let times = [init(lives), first(lives), cold(lives)].map(|times| millis(&times));
+            row(&mut text, &[vec![(*name).to_owned()], times.into()].concat());
         }
         text + "\n"
     }
@@ -106,8 +104,8 @@ impl Results {
             let wanted = format!("{what}: at most {} million instructions", millions(limit));
             goal(wanted, millions(measured), measured <= limit);
         }
-        let init = |name| Distribution::of(self.lives_of(name).iter().map(|life| life.init)).median();
-        let times = ratio(init(ORDER_SERVICE), init(HELLO_WORLD));
+        let [ours, hello] = [ORDER_SERVICE, HELLO_WORLD].map(|name| init(self.lives_of(name)).median());
+        let times = ratio(ours, hello);
         goal(
             format!("init of {ORDER_SERVICE}: at most 2x that of {HELLO_WORLD}"),
             factor(times),
@@ -131,7 +129,7 @@ impl Results {
             goal(format!("warm p50: at least 6x faster than {peer}"), measured, times >= 6.0);
         }
         for (name, lives) in self.lives.iter().filter(|(name, _)| ![NODE, BOTO3].contains(name)) {
-            let most = lives.iter().map(|life| life.peak_memory).max().unwrap_or_default();
+            let most = peak_memory(lives);
             let what = format!("peak memory of {name}: at most {}", megabytes(MEMORY_GOAL));
             goal(what, megabytes(most), most <= MEMORY_GOAL);
         }
@@ -145,6 +143,18 @@ impl Results {
     fn lives_of(&self, wanted: &str) -> &[Life] {
         self.lives.iter().find(|(name, _)| *name == wanted).map_or(&[], |(_, lives)| lives)
     }
+}
+
+fn init(lives: &[Life]) -> Distribution {
+    Distribution::of(lives.iter().map(|life| life.init))
+}
+
+fn first(lives: &[Life]) -> Distribution {
+    Distribution::of(lives.iter().map(|life| life.first))
+}
+
+fn peak_memory(lives: &[Life]) -> u64 {
+    lives.iter().map(|life| life.peak_memory).max().unwrap_or_default()
 }
 
 fn cold(lives: &[Life]) -> Distribution {

@@ -103,6 +103,15 @@ async fn store(shop: &Shop, id: &str, kind: EventKind) {
     shop.put_order(&Order { id, event: Some(event), ..seed }).await;
 }
 
+/// Relays records to a witness, and none of them is handed back.
+async fn relay_past_witness(shop: &Shop, records: &[Value]) -> Witness {
+    let witness = Witness::of(CALLS);
+    let service = shop.order_service_on(tests::eventbridge_client(&witness.server.url));
+    let answer = service.handle(call::stream(records)).await.unwrap();
+    assert!(call::failed_records(&answer).is_empty());
+    witness
+}
+
 #[tokio::test]
 async fn the_calls_of_a_batch_are_made_at_the_same_time() {
     let shop = Shop::open().await;
@@ -112,10 +121,7 @@ async fn the_calls_of_a_batch_are_made_at_the_same_time() {
         store(&shop, &format!("order-{n:03}"), EventKind::Placed).await;
     }
     // None of the three is answered before all have come.
-    let witness = Witness::of(CALLS);
-    let service = shop.order_service_on(tests::eventbridge_client(&witness.server.url));
-    let answer = service.handle(call::stream(&stream.read().await)).await.unwrap();
-    assert!(call::failed_records(&answer).is_empty());
+    let witness = relay_past_witness(&shop, &stream.read().await).await;
     let seen = witness.seen();
     assert_eq!((seen.calls, seen.published.len()), (CALLS, 25));
 }
@@ -133,10 +139,7 @@ async fn two_events_of_one_order_are_never_under_way_at_once_and_stay_in_order()
             store(&shop, &format!("order-{part}{n:02}"), EventKind::Placed).await;
         }
     }
-    let witness = Witness::of(CALLS);
-    let service = shop.order_service_on(tests::eventbridge_client(&witness.server.url));
-    let answer = service.handle(call::stream(&stream.read().await)).await.unwrap();
-    assert!(call::failed_records(&answer).is_empty());
+    let witness = relay_past_witness(&shop, &stream.read().await).await;
     let seen = witness.seen();
     assert_eq!(seen.torn, Vec::<String>::new());
     assert_eq!(seen.events_of("order-000"), ["OrderPlaced", "OrderShipped", "OrderDelivered"]);
