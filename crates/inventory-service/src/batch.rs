@@ -80,7 +80,7 @@ fn open_message(message: &SqsMessage) -> (Span, Result<OrderEvent, Unapplied>) {
     match serde_json::from_str::<BusEvent>(message.body.as_deref().unwrap_or_default()) {
         Ok(envelope) => open(&envelope),
         Err(error) => {
-            let span = tracing::info_span!("message", messageId = message.message_id);
+            let span = tracing::error_span!("message", messageId = message.message_id);
             let problem = format!("not an EventBridge event: {}", reason(&error));
             (span, Err(Unapplied::Malformed(problem)))
         }

@@ -31,7 +31,7 @@ pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEven
 /// Reads an event, and makes the span of what is logged about it.
 pub(crate) fn open(envelope: &BusEvent) -> (Span, Result<OrderEvent, Unapplied>) {
     let kind = envelope.detail_type.parse::<EventKind>().ok();
-    let span = tracing::info_span!(
+    let span = tracing::error_span!(
         "event",
         detailType = kind.map(EventKind::as_str),
         orderId = Empty,

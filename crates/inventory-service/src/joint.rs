@@ -167,7 +167,7 @@ impl Round {
         let available = left.clone();
         for (mut candidate, finding) in group.into_iter().zip(orders) {
             candidate.rounds += 1;
-            if candidate.rounds > MAX_ROUNDS {
+            if candidate.rounds >= MAX_ROUNDS {
                 self.alone.push(candidate.number);
                 continue;
             }

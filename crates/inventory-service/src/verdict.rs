@@ -217,15 +217,16 @@ mod tests {
     fn the_reasons_of_a_joint_transaction_are_those_of_its_orders_and_then_its_products() {
         let products = || ["p1", "p2"].map(|id| id.parse().unwrap()).into_iter();
         let order = refused(tables::order_to_item(&canceled_order()));
-        let reasons = [reason("None"), order, reason("TransactionConflict"), refused(stock("p2", 3))];
-        let Ok(Joint::Canceled { orders, stock }) = of_all(&reasons, 2, products()) else {
+        let of_stock = [reason("TransactionConflict"), refused(stock("p2", 3))];
+        let reasons = [&[reason("None"), order, reason("None")][..], &of_stock].concat();
+        let Ok(Joint::Canceled { orders, stock }) = of_all(&reasons, 3, products()) else {
             panic!("no verdict");
         };
-        assert_eq!(orders, [Finding::Fine, Finding::Refused(Some(canceled_order()))]);
+        assert_eq!(orders, [Finding::Fine, Finding::Refused(Some(canceled_order())), Finding::Fine]);
         let found: Vec<_> = stock.into_values().collect();
         assert_eq!(found, [Finding::Contended, Finding::Refused(Some(3))]);
 
-        for (reasons, orders) in [(&reasons[..3], 2), (&reasons[..], 1), (&[][..], 2)] {
+        for (reasons, orders) in [(&reasons[..4], 3), (&reasons[..], 2), (&[][..], 3)] {
             assert!(matches!(of_all(reasons, orders, products()), Err(Fault::Broken(_))));
         }
         let none = [reason("None"), reason("None"), reason("None")];

@@ -112,7 +112,7 @@ impl Request {
     /// ([`record_order_id`], [`record_event_id`]).
     pub async fn answer_with(&self, route: impl Future<Output = Result<Response, Problem>>) -> Response {
         let correlation_id = self.correlation_id();
-        let span = tracing::info_span!(
+        let span = tracing::error_span!(
             "request",
             route = %format_args!("{} {}", self.method, self.resource),
             correlationId = correlation_id.as_ref().map(tracing::field::display),

@@ -428,6 +428,18 @@ async fn an_order_that_others_are_at_does_not_hold_up_the_rest() {
 }
 
 #[tokio::test]
+async fn orders_that_are_never_as_they_were_found_are_in_the_end_decided_one_by_one() {
+    let shop = Shop::open().await;
+    let events = store_singles(&shop, 3).await;
+    let gone = "ConditionalCheckFailed";
+    let changed = AwsError::transaction_canceled(&[gone, gone, gone, "None"]);
+    shop.proxy.on("TransactWriteItems").times(6).fail(changed);
+    assert_eq!(apply(&shop, &events).await, [""; 0]);
+    assert_eq!(statuses(&shop).await, [("Confirmed", 3)].into());
+    assert_eq!(calls(&shop), json!({"TransactWriteItems": 6 + 3}));
+}
+
+#[tokio::test]
 async fn conflicts_without_end_and_outages_hand_all_of_it_back() {
     let faults = [AwsError::transaction_canceled(&["None", "None", CONFLICT]), AwsError::unavailable()];
     for fault in faults {

@@ -41,11 +41,16 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// Captures what is logged on this thread as long as the guard lives.
+    /// Captures all that is logged on this thread as long as the guard lives.
     fn capture() -> (Self, DefaultGuard) {
+        Self::capture_at("TRACE")
+    }
+
+    /// Captures what is logged at this level.
+    fn capture_at(level: &str) -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
-        let subscriber = telemetry::subscriber(Some("TRACE"), move || writer.clone());
+        let subscriber = telemetry::subscriber(Some(level), move || writer.clone());
         LazyLock::force(&ANOTHER);
         (log, tracing::subscriber::set_default(subscriber))
     }
@@ -235,6 +240,32 @@ async fn the_line_of_an_event_names_it_its_order_what_caused_it_and_what_came_of
     let told = |line: &&String| line.contains(r#""outcome":"Confirmed""#);
     let line = lines.iter().find(told).unwrap_or_else(|| panic!("{lines:#?}"));
     assert!(ids.iter().all(|id| line.contains(id)), "{line}");
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_with_its_ids_when_only_warnings_are() {
+    let shop = Shop::open().await;
+    let failing = json!({
+        "detailType": "OrderShipped", "orderId": "404", "orderStatus": "OrderShipped",
+        "metadata": {"eventId": "e-7", "occurredAt": "2025-01-01T00:00:00Z", "schemaVersion": 1, "correlationId": "c-7"},
+    });
+    let failing = call::event("OrderShipped", &failing.to_string());
+    let (log, _guard) = Log::capture_at("WARN");
+    invoke(&shop.inventory_service(), call::queue(std::slice::from_ref(&failing))).await;
+    invoke(&shop.inventory_service(), failing).await;
+    invoke(&shop.inventory_service(), call::messages(&["no event"])).await;
+    shop.proxy.on("GetItem").fail(AwsError::access_denied());
+    let request = call::get("/order/{orderId}").path("orderId", "404").header("X-Correlation-Id", "c-8");
+    invoke(&shop.order_service(), request.invocation()).await;
+
+    let event = [r#""orderId":"404""#, r#""eventId":"e-7""#, r#""correlationId":"c-7""#];
+    let request = [r#""orderId":"404""#, r#""correlationId":"c-8""#];
+    let ids: [&[&str]; 4] = [&event, &event, &[r#""messageId":"m0""#], &request];
+    let lines = log.lines();
+    assert_eq!(lines.len(), ids.len(), "{lines:#?}");
+    for (line, ids) in lines.iter().zip(ids) {
+        assert!(ids.iter().all(|id| line.contains(id)), "{line} has not {ids:?}");
+    }
 }
 
 #[tokio::test]
