@@ -491,7 +491,8 @@ def kept_table(orders: Any) -> str:
     amounts = {
         "stored": stored,
         "metric": Decimal(CUSTOM_METRICS),
-        "alarm": Decimal(text.count("Type: AWS::CloudWatch::Alarm\n")),
+        # Those with a condition are not there by default.
+        "alarm": Decimal(text.count("Type: AWS::CloudWatch::Alarm\n    Properties:\n")),
         "dashboard": Decimal(text.count("Type: AWS::CloudWatch::Dashboard\n")),
     }
     rows = [

@@ -1,12 +1,14 @@
 """What a message of the dead-letter queue says.
 
-The queue takes messages of three makes, each with an event of the bus in it:
+The queue takes messages of four makes, each with an event of the bus in it:
 
 - Lambda's record of an invocation that failed for good, with the event as requestPayload:
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
 - of the same shape, what UnhandledEventRule sends of an event that no other rule takes;
 - the bare event, which EventBridge could not deliver, with the reason as message attributes:
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
+- the bare event without a reason, which OrderEventQueue has handed out too often:
+  https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 """
 
 import json

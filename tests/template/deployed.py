@@ -18,6 +18,11 @@ logging.getLogger("samtranslator").setLevel(logging.ERROR)
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = ROOT / "docs" / "operations.md"
 
+# The conditions by the parameter EventDelivery.
+DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False}
+BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True}
+DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True}
+
 Properties = dict[str, Any]
 Resources = dict[str, dict[str, Any]]
 

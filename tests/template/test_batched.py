@@ -12,6 +12,7 @@ from checks import (
     ALARM,
     BATCHED_ALARM,
     CONSUMER,
+    FAILED_ALARM,
     ORDER_EVENT_RULE,
     PERMISSION,
     USES,
@@ -20,11 +21,11 @@ from checks import (
     no_wildcards,
     roles,
 )
-from deployed import Resources, as_list, at, chosen, section, shown, transformed
+from deployed import BATCHED, DRAINING, Resources, as_list, at, chosen, section, shown, transformed
 
 TEMPLATE = transformed()
-RESOURCES: Resources = chosen(TEMPLATE["Resources"], {"EventsAreDirect": False, "EventsAreBatched": True})
-CONDITIONAL = {"OrderEventQueue", "OrderEventQueuePolicy", "OrderEventBatches", BATCHED_ALARM}
+RESOURCES: Resources = chosen(TEMPLATE["Resources"], BATCHED)
+QUEUE_AND_ITS_OWN = {"OrderEventQueue", "OrderEventQueuePolicy", "OrderEventBatches", BATCHED_ALARM, FAILED_ALARM}
 
 QUEUE = "OrderEventQueue"
 MAX_ACTIONS = 100
@@ -113,7 +114,6 @@ def permissions(resources: Resources) -> Iterator[str]:
 
 def alarm(resources: Resources) -> Iterator[str]:
     """Somebody is told when events wait for long, and finds what to do."""
-    properties_of_alarm = properties(resources, BATCHED_ALARM)
     expected = {
         "Namespace": "AWS/SQS",
         "MetricName": "ApproximateAgeOfOldestMessage",
@@ -123,11 +123,31 @@ def alarm(resources: Resources) -> Iterator[str]:
         "Threshold": 600,
         "TreatMissingData": "notBreaching",
     }
-    yield from differences(properties_of_alarm, expected)
-    if at(resources, (BATCHED_ALARM, "Type")) != ALARM or "AlarmActions" not in properties_of_alarm:
-        yield f"{BATCHED_ALARM} tells nobody"
-    if f"### {BATCHED_ALARM}\n" not in section("Alarms"):
-        yield f"{BATCHED_ALARM} is not in the operators' guide"
+    yield from differences(properties(resources, BATCHED_ALARM), expected)
+    yield from heard(resources, BATCHED_ALARM)
+
+
+def failures(resources: Resources) -> Iterator[str]:
+    """Somebody is told when events fail, which the function's errors do not show of a batch."""
+    expected = {
+        "Namespace": {"Ref": "AWS::StackName"},
+        "MetricName": "EventsFailed",
+        "Dimensions": [{"Name": "Service", "Value": "inventory-service"}],
+        "Statistic": "Sum",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 5,
+        "TreatMissingData": "notBreaching",
+    }
+    yield from differences(properties(resources, FAILED_ALARM), expected)
+    yield from heard(resources, FAILED_ALARM)
+
+
+def heard(resources: Resources, name: str) -> Iterator[str]:
+    """An alarm has somebody who hears it, and who finds what to do."""
+    if at(resources, (name, "Type")) != ALARM or "AlarmActions" not in properties(resources, name):
+        yield f"{name} tells nobody"
+    if f"### {name}\n" not in section("Alarms"):
+        yield f"{name} is not in the operators' guide"
 
 
 CHECKS: list[Check] = [
@@ -137,6 +157,7 @@ CHECKS: list[Check] = [
     batches,
     permissions,
     alarm,
+    failures,
     no_wildcards,
     no_managed_policies,
     roles,
@@ -183,6 +204,9 @@ MUTATIONS: list[tuple[str, Check, Callable[[Resources], Any]]] = [
     ("no alarm", alarm, lambda it: it.pop(BATCHED_ALARM)),
     ("an alarm on another queue", alarm, put(BATCHED_ALARM, "Dimensions", value=[])),
     ("an alarm that nobody hears", alarm, drop(BATCHED_ALARM, "AlarmActions")),
+    ("no alarm on failures", failures, lambda it: it.pop(FAILED_ALARM)),
+    ("failures of another function", failures, put(FAILED_ALARM, "Dimensions", value=[])),
+    ("failures that nobody hears of", failures, drop(FAILED_ALARM, "AlarmActions")),
     ("everything on the queue", no_wildcards, lambda it: polling(it).append("sqs:*")),
     ("a managed policy", no_managed_policies, put("InventoryServiceRole", "ManagedPolicyArns", value=["arn:x"])),
     ("a role from elsewhere", roles, put(CONSUMER, "Role", value="arn:aws:iam::1:role/x")),
@@ -226,9 +250,25 @@ class BatchedTest(unittest.TestCase):
         """The queue and what belongs to it are not there by default."""
         self.assertEqual(TEMPLATE["Parameters"]["EventDelivery"]["Default"], "direct")
         conditional = {
-            name for name, resource in TEMPLATE["Resources"].items() if resource.get("Condition") == "EventsAreBatched"
+            name for name, resource in TEMPLATE["Resources"].items() if resource.get("Condition") == "QueueIsThere"
         }
-        self.assertEqual(conditional, CONDITIONAL)
+        self.assertEqual(conditional, QUEUE_AND_ITS_OWN)
+
+    def test_a_queue_that_is_drained_gets_nothing_and_is_worked_off(self) -> None:
+        """Events go to the function, which may be invoked with them, and the queue has its poller."""
+        draining: Resources = chosen(TEMPLATE["Resources"], DRAINING)
+        [target_of_rule] = properties(draining, ORDER_EVENT_RULE)["Targets"]
+        self.assertEqual(target_of_rule["Arn"], {"Fn::GetAtt": [CONSUMER, "Arn"]})
+        self.assertIn("OrderEventPermission", draining)
+        self.assertLessEqual(QUEUE_AND_ITS_OWN, draining.keys())
+        for check in (queue, batches, alarm, failures):
+            with self.subTest(check.__name__):
+                self.assertEqual(list(check(draining)), [])
+        self.assertEqual(polling(draining), polling(RESOURCES))
+        self.assertEqual(
+            TEMPLATE["Conditions"]["QueueIsThere"],
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventDelivery"}, "direct"]}]},
+        )
 
 
 if __name__ == "__main__":

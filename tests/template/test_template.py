@@ -34,10 +34,10 @@ from checks import (
     rule_targets,
     stream_filter,
 )
-from deployed import Resources, at, chosen, of_type, transformed
+from deployed import DIRECT, Resources, at, chosen, of_type, transformed
 
 # As it is deployed without parameters; test_batched.py is about the rest.
-RESOURCES: Resources = chosen(transformed()["Resources"], {"EventsAreDirect": True, "EventsAreBatched": False})
+RESOURCES: Resources = chosen(transformed()["Resources"], DIRECT)
 
 # What is done to the template, and the check that has to notice.
 Mutation = tuple[str, Check, Callable[[Resources], Any]]
