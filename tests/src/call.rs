@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use inventory_service::InventoryService;
 use lambda_runtime::{Context, LambdaEvent};
+use lambda_support::clock::unix_millis;
 use lambda_support::{Access, Answer, Failure};
 use order_service::OrderService;
 use serde_json::value::RawValue;
@@ -15,6 +17,9 @@ use uuid::Uuid;
 use crate::clients::REGION;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
+
+/// `Timeout` of the functions in the template.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What a function is invoked with.
 pub type Invocation = LambdaEvent<Box<RawValue>>;
@@ -52,12 +57,21 @@ pub async fn at_once<F: Future>(calls: impl IntoIterator<Item = F>) -> Vec<F::Ou
     join_all(calls).await
 }
 
-/// An invocation with a payload, and a request id of its own.
+/// An invocation with a payload, a request id of its own, and the time that the
+/// template gives the functions.
 #[must_use]
 pub fn invocation(payload: Box<RawValue>) -> Invocation {
     let mut context = Context::default();
     context.request_id = Uuid::now_v7().to_string();
-    LambdaEvent::new(payload, context)
+    with_time(LambdaEvent::new(payload, context), TIMEOUT)
+}
+
+/// The invocation, if Lambda stops it after this time.
+#[must_use]
+pub fn with_time(mut invocation: Invocation, left: Duration) -> Invocation {
+    let left = u64::try_from(left.as_millis()).expect("less than Lambda's longest");
+    invocation.context.deadline = unix_millis() + left;
+    invocation
 }
 
 /// An invocation by the payload of a file in `events/`, named without its ending.

@@ -11,6 +11,7 @@ use aws_support::{Backoff, Fault};
 use domain::{Line, LineItem, Order, Quantity, RequestHash};
 use inventory_service::{InventoryService, Settings};
 use lambda_runtime::{Context, LambdaEvent};
+use lambda_support::clock::unix_millis;
 use lambda_support::metrics::Sink;
 use lambda_support::{Access, Metrics};
 use serde_json::value::RawValue;
@@ -217,8 +218,13 @@ impl Sink for Nowhere {
     fn line(&self, _: &str) {}
 }
 
+/// `Timeout` of the function in the template.
+const TIMEOUT_MILLIS: u64 = 30_000;
+
 fn invocation(payload: String) -> LambdaEvent<Box<RawValue>> {
-    LambdaEvent::new(RawValue::from_string(payload).expect("JSON"), Context::default())
+    let mut context = Context::default();
+    context.deadline = unix_millis() + TIMEOUT_MILLIS;
+    LambdaEvent::new(RawValue::from_string(payload).expect("JSON"), context)
 }
 
 /// As long as the function waits for items that others are at.

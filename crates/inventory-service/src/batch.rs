@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_support::Deadline;
 use domain::discreet::reason;
 use domain::{OrderEvent, OrderId};
 use futures_util::{StreamExt as _, stream};
@@ -35,10 +36,15 @@ struct Sorted {
 ///
 /// Among these is what can never be applied: the queue's redrive policy moves
 /// it to the dead-letter queue in the end, and the log tells why.
-pub(crate) async fn consume(store: &Store, metrics: &Metrics, batch: SqsEvent) -> SqsBatchResponse {
+pub(crate) async fn consume(
+    store: &Store,
+    metrics: &Metrics,
+    batch: SqsEvent,
+    deadline: Deadline,
+) -> SqsBatchResponse {
     let Sorted { placements, others, mut failed } = sort(metrics, &batch.records);
-    failed.extend(reserve(store, metrics, placements).await);
-    let others = others.into_values().map(|events| apply_in_turn(store, metrics, events));
+    failed.extend(reserve(store, metrics, placements, deadline).await);
+    let others = others.into_values().map(|events| apply_in_turn(store, metrics, events, deadline));
     let others = stream::iter(others).buffer_unordered(AT_ONCE);
     failed.extend(others.collect::<Vec<_>>().await.into_iter().flatten());
     answer(&batch.records, failed)
@@ -88,9 +94,14 @@ fn open_message(message: &SqsMessage) -> (Span, Result<OrderEvent, Unapplied>) {
 }
 
 /// Which of these failed, by position.
-async fn reserve(store: &Store, metrics: &Metrics, placements: Vec<(usize, Placement)>) -> Vec<usize> {
+async fn reserve(
+    store: &Store,
+    metrics: &Metrics,
+    placements: Vec<(usize, Placement)>,
+    deadline: Deadline,
+) -> Vec<usize> {
     let (positions, placements): (Vec<_>, Vec<_>) = placements.into_iter().unzip();
-    let outcomes = joint::reserve(store, &placements).await;
+    let outcomes = joint::reserve(store, &placements, deadline).await;
     let mut failed = Vec::new();
     for ((outcome, placement), position) in outcomes.into_iter().zip(&placements).zip(positions) {
         if placement.span.in_scope(|| conclude(outcome, metrics)).is_err() {
@@ -105,10 +116,11 @@ async fn apply_in_turn(
     store: &Store,
     metrics: &Metrics,
     events: Vec<(usize, OrderEvent, Span)>,
+    deadline: Deadline,
 ) -> Vec<usize> {
     let mut failed = Vec::new();
     for (position, event, span) in events {
-        let outcome = apply(store, event).instrument(span.clone()).await;
+        let outcome = async { deadline.limit(apply(store, event)).await? }.instrument(span.clone()).await;
         if span.in_scope(|| conclude(outcome, metrics)).is_err() {
             failed.push(position);
         }

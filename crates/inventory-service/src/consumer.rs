@@ -1,5 +1,6 @@
 //! Events of orders from the bus: reads one and hands it to the module for its kind.
 
+use aws_support::Deadline;
 use domain::discreet::shown;
 use domain::event::SOURCE;
 use domain::{Change, CustomerId, EventKind, EventMetadata, Lines, Money, Order, OrderEvent, OrderId};
@@ -22,9 +23,14 @@ use crate::{progress, release, reservation};
 ///
 /// # Errors
 /// A [`Failure`] if the event is not applied.
-pub(crate) async fn consume(store: &Store, metrics: &Metrics, envelope: &BusEvent) -> Result<(), Failure> {
+pub(crate) async fn consume(
+    store: &Store,
+    metrics: &Metrics,
+    envelope: &BusEvent,
+    deadline: Deadline,
+) -> Result<(), Failure> {
     let (span, event) = open(envelope);
-    let outcome = async { apply(store, event?).await }.instrument(span.clone()).await;
+    let outcome = async { deadline.limit(apply(store, event?)).await? }.instrument(span.clone()).await;
     span.in_scope(|| conclude(outcome, metrics))
 }
 

@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use aws_support::Fault;
+use aws_support::{Deadline, Fault};
 use domain::{Change, EventMetadata, Order, ProductId, Shortage, Transition, transition};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tracing::{Instrument as _, Span};
 
 use crate::batch::AT_ONCE;
@@ -59,8 +59,13 @@ struct Round {
 
 /// Reserves for each order what it holds, and confirms or rejects it, as
 /// [`reservation::reserve`] does for one. The orders differ. The outcomes are in
-/// the order of the placements; one does not depend on another.
-pub(crate) async fn reserve(store: &Store, placements: &[Placement]) -> Vec<Result<Outcome, Unapplied>> {
+/// the order of the placements; one does not depend on another. Those that are
+/// not settled by the `deadline` have failed.
+pub(crate) async fn reserve(
+    store: &Store,
+    placements: &[Placement],
+    deadline: Deadline,
+) -> Vec<Result<Outcome, Unapplied>> {
     let candidate = |(number, placement): (usize, &Placement)| {
         let plan = Plan::Confirm(placement.claimed.clone());
         Candidate { number, plan, rounds: 0 }
@@ -68,14 +73,17 @@ pub(crate) async fn reserve(store: &Store, placements: &[Placement]) -> Vec<Resu
     let mut groups = VecDeque::from(pack(placements.iter().enumerate().map(candidate).collect()));
     let mut settled = BTreeMap::new();
     while let Some(group) = groups.pop_front() {
-        let round = attempt(store, placements, group).await;
+        let Ok(round) = deadline.limit(attempt(store, placements, group)).await else {
+            break;
+        };
         settled.extend(round.settled);
-        settled.extend(decide_alone(store, placements, round.short, round.alone).await);
+        settled.extend(decide_alone(store, placements, round.short, round.alone, deadline).await);
         for group in pack(round.next).into_iter().chain(pack(round.later)).rev() {
             groups.push_front(group);
         }
     }
-    settled.into_values().collect()
+    let outcome = |number| settled.remove(&number).unwrap_or_else(|| Err(Deadline::over().into()));
+    (0..placements.len()).map(outcome).collect()
 }
 
 /// Makes as few groups as it can of which each fits into one transaction. Those
@@ -251,14 +259,15 @@ async fn decide_alone(
     placements: &[Placement],
     short: Vec<(Candidate, Vec<Shortage>)>,
     alone: Vec<usize>,
+    deadline: Deadline,
 ) -> Vec<(usize, Result<Outcome, Unapplied>)> {
     let short =
         short.into_iter().map(|(candidate, shortages)| (candidate.number, Some((candidate.plan, shortages))));
     let all = short.chain(alone.into_iter().map(|number| (number, None)));
     let decisions = all.map(|(number, short)| {
         let placement = &placements[number];
-        let decision = async move { (number, decide(store, placement, short).await) };
-        decision.instrument(placement.span.clone())
+        let decision = async move { deadline.limit(decide(store, placement, short)).await? };
+        decision.map(move |outcome| (number, outcome)).instrument(placement.span.clone())
     });
     stream::iter(decisions).buffer_unordered(AT_ONCE).collect().await
 }

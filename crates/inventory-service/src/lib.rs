@@ -19,6 +19,7 @@ pub use failure::{BUSY, ILLEGAL_TRANSITION, INTERNAL, MALFORMED_EVENT, TOO_EARLY
 pub use settings::Settings;
 
 use aws_sdk_dynamodb::Client;
+use aws_support::Deadline;
 use lambda_runtime::LambdaEvent;
 use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
@@ -54,17 +55,18 @@ impl InventoryService {
     /// permanent; [`TOO_EARLY`] and [`BUSY`] pass; [`INTERNAL`] needs somebody to
     /// look. Also for an invocation by anything else.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
+        let deadline = Deadline::before(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the futures of both paths do not weigh on each other.
             Trigger::Rest(request) => {
                 Ok(Box::pin(api::answer(&self.store, self.access, &request)).await.into())
             }
             Trigger::Bus(event) => {
-                Box::pin(consumer::consume(&self.store, &self.metrics, &event)).await?;
+                Box::pin(consumer::consume(&self.store, &self.metrics, &event, deadline)).await?;
                 Ok(Answer::Done)
             }
             Trigger::Queue(messages) => {
-                let batch = batch::consume(&self.store, &self.metrics, messages);
+                let batch = batch::consume(&self.store, &self.metrics, messages, deadline);
                 Ok(Answer::Queue(Box::pin(batch).await))
             }
             other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),

@@ -12,6 +12,7 @@ pub use settings::Settings;
 
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
+use aws_support::Deadline;
 use lambda_runtime::LambdaEvent;
 use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
@@ -54,12 +55,15 @@ impl OrderService {
     /// that goes wrong is answered with a problem, and a record that could not
     /// be published with its sequence number.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
+        let deadline = Deadline::before(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the futures of both paths do not weigh on each other.
             Trigger::Rest(request) => Ok(Box::pin(self.api.answer(&request)).await.into()),
-            Trigger::Stream(batch) => Ok(Answer::Stream(Box::pin(self.relay.publish(batch.records)).await)),
+            Trigger::Stream(batch) => {
+                Ok(Answer::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
+            }
             Trigger::Republish(request) => {
-                let report = republish::republish(self.api.store(), &self.relay, &request);
+                let report = republish::republish(self.api.store(), &self.relay, &request, deadline);
                 Ok(Answer::Republish(Box::pin(report).await?))
             }
             other @ (Trigger::Bus(_) | Trigger::Queue(_)) => Err(other.unsupported()),

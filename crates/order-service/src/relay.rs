@@ -18,7 +18,7 @@ use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
 use aws_sdk_eventbridge::types::{PutEventsRequestEntry, PutEventsResultEntry};
-use aws_support::{Backoff, Fault};
+use aws_support::{Backoff, Deadline, Fault};
 use domain::event::SOURCE;
 use domain::{EventId, EventKind, OrderId, PendingEvent, RepublishOutcome, Timestamp, UnpublishableEvent};
 use futures_util::stream::{self, StreamExt as _};
@@ -149,7 +149,11 @@ impl Relay {
     }
 
     /// Publishes the events of a batch, and tells from which record on to try again.
-    pub(crate) async fn publish(&self, records: Vec<EventRecord>) -> DynamoDbEventResponse {
+    pub(crate) async fn publish(
+        &self,
+        records: Vec<EventRecord>,
+        deadline: Deadline,
+    ) -> DynamoDbEventResponse {
         let mut sequence_numbers = Vec::with_capacity(records.len());
         let mut outgoing = Vec::with_capacity(records.len());
         let mut hopeless = Vec::new();
@@ -163,7 +167,7 @@ impl Relay {
         }
         let mut changes: Vec<_> = outgoing.iter().filter_map(Outgoing::position_and_time).collect();
         let mut failed = Vec::new();
-        for Refused { event, code } in self.put_all(outgoing).await {
+        for Refused { event, code } in self.put_all(outgoing, deadline).await {
             let Outgoing { position, order_id, .. } = event;
             changes.retain(|(published, _)| *published != position);
             match code.filter(|code| is_for_good(code)).map(Unpublishable::Refused) {
@@ -175,7 +179,8 @@ impl Relay {
         let lags: Vec<_> = changes.iter().map(|(_, time)| now.millis_since(*time)).collect();
         self.metrics.record(Metric::OutboxLag, &lags);
         self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
-        failed.extend(self.give_up(hopeless, failed.iter().min().copied(), &sequence_numbers).await);
+        let first_failed = failed.iter().min().copied();
+        failed.extend(self.give_up(hopeless, first_failed, &sequence_numbers, deadline).await);
         answer(failed.into_iter().min(), sequence_numbers)
     }
 
@@ -186,6 +191,7 @@ impl Relay {
         hopeless: Vec<Hopeless>,
         first_failed: Option<usize>,
         sequence_numbers: &[Option<String>],
+        deadline: Deadline,
     ) -> Vec<usize> {
         let now = hopeless.into_iter().filter(|one| first_failed.is_none_or(|first| one.position < first));
         let mut untold = Vec::new();
@@ -207,13 +213,13 @@ impl Relay {
                 Err(_) => untold.push(position),
             }
         }
-        untold.extend(self.put_all(notices).await.iter().map(|refused| refused.event.position));
+        untold.extend(self.put_all(notices, deadline).await.iter().map(|refused| refused.event.position));
         untold
     }
 
     /// Publishes the events that items carry in their outbox, whether or not
     /// they have been before; what became of each.
-    pub(crate) async fn republish(&self, items: &[Item]) -> Vec<RepublishOutcome> {
+    pub(crate) async fn republish(&self, items: &[Item], deadline: Deadline) -> Vec<RepublishOutcome> {
         let mut outgoing = Vec::with_capacity(items.len());
         let mut outcomes = Vec::with_capacity(items.len());
         for (position, item) in items.iter().enumerate() {
@@ -226,7 +232,7 @@ impl Relay {
             });
             outcomes.push(outcome.unwrap_or_else(RepublishOutcome::from));
         }
-        for Refused { event, code } in self.put_all(outgoing).await {
+        for Refused { event, code } in self.put_all(outgoing, deadline).await {
             outcomes[event.position] = match code.filter(|code| is_for_good(code)) {
                 Some(code) => Unpublishable::Refused(code).into(),
                 None => RepublishOutcome::NotAccepted,
@@ -284,24 +290,25 @@ impl Relay {
     ///
     /// The calls are made at the same time, but no two with events of one order:
     /// an order's next event waits until the one before is on the bus.
-    async fn put_all(&self, events: Vec<Outgoing>) -> Vec<Refused> {
+    async fn put_all(&self, events: Vec<Outgoing>, deadline: Deadline) -> Vec<Refused> {
         let mut refused: Vec<Refused> = Vec::new();
         for turn in turns(events) {
             let (waiting, ready): (Vec<_>, Vec<_>) =
                 turn.into_iter().partition(|event| refused.iter().any(|one| one.comes_before(event)));
             refused.extend(waiting.into_iter().map(|event| Refused { event, code: None }));
-            let calls = stream::iter(chunks(ready)).map(|chunk| self.put(chunk)).buffered(CALLS_AT_ONCE);
+            let calls = stream::iter(chunks(ready)).map(|chunk| self.put(chunk, deadline));
+            let calls = calls.buffered(CALLS_AT_ONCE);
             refused.extend(calls.concat().await);
         }
         refused
     }
 
     /// Publishes events that fit into one call; tells which are not published.
-    async fn put(&self, mut events: Vec<Outgoing>) -> Vec<Refused> {
+    async fn put(&self, mut events: Vec<Outgoing>, deadline: Deadline) -> Vec<Refused> {
         let mut for_good = Vec::new();
         let mut tried = 0;
         loop {
-            let refused = self.put_once(events).await;
+            let refused = self.put_once(events, deadline).await;
             let (given_up, passing): (Vec<_>, Vec<_>) =
                 refused.into_iter().partition(|one| one.code.as_deref().is_some_and(is_for_good));
             for_good.extend(given_up);
@@ -314,10 +321,10 @@ impl Relay {
         }
     }
 
-    async fn put_once(&self, events: Vec<Outgoing>) -> Vec<Refused> {
+    async fn put_once(&self, events: Vec<Outgoing>, deadline: Deadline) -> Vec<Refused> {
         let entries = events.iter().map(|event| event.entry.clone()).collect();
-        let output = self.client.put_events().set_entries(Some(entries)).send().await;
-        match output.map_err(Fault::of) {
+        let call = self.client.put_events().set_entries(Some(entries)).send();
+        match deadline.limit(call).await.and_then(|output| output.map_err(Fault::of)) {
             Ok(output) => refused(events, output.entries()),
             Err(fault) => {
                 tracing::warn!(error = %fault, "PutEvents failed as a whole");

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use aws_support::Fault;
+use aws_support::{Deadline, Fault};
 use domain::{OrderId, RepublishOutcome, RepublishReport, RepublishRequest, Republished};
 use tables::Item;
 use tables::attribute::ORDER_ID;
@@ -22,10 +22,11 @@ pub(crate) async fn republish(
     store: &Store,
     relay: &Relay,
     request: &RepublishRequest,
+    deadline: Deadline,
 ) -> Result<RepublishReport, Fault> {
     let ids: Vec<&OrderId> = request.order_ids.iter().collect();
     let items = store.order_items(&ids).await?;
-    let outcomes = relay.republish(&items).await;
+    let outcomes = relay.republish(&items, deadline).await;
     let mut outcomes: HashMap<_, _> = items.iter().map(id_of).zip(outcomes).collect();
     let mut orders = Vec::with_capacity(ids.len());
     for id in ids {

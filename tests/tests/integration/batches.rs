@@ -1,6 +1,7 @@
 //! Batches of events from a queue: each event ends as if it had come alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::{EventKind, Order, OrderStatus, Quantity};
 use proptest::prelude::*;
@@ -453,6 +454,49 @@ async fn conflicts_without_end_and_outages_hand_all_of_it_back() {
         assert_eq!(apply(&shop, &events).await, [""; 0]);
         assert_eq!(statuses(&shop).await, [("Confirmed", 2)].into());
     }
+}
+
+#[tokio::test]
+async fn a_batch_whose_time_runs_out_hands_back_what_is_not_done() {
+    let shop = Shop::open().await;
+    let mut events = store_singles(&shop, 2).await;
+    let many: Vec<_> = (0..98).map(|n| format!("p{n:03}")).collect();
+    for product in &many {
+        shop.set_stock(product, 1).await;
+    }
+    let items: Vec<_> = many[..49].iter().map(|product| (product.as_str(), 1)).collect();
+    let others: Vec<_> = many[49..].iter().map(|product| (product.as_str(), 1)).collect();
+    for (id, items) in [("large-1", &items), ("large-2", &others)] {
+        store(&shop, id, items).await;
+        events.push(placed(id, items));
+    }
+    events.push(event(EventKind::Canceled, "order-001", &[("001", 1)]));
+    // The first transaction is made; nobody answers the second.
+    let _never_opened = shop.proxy.on("TransactWriteItems").nth(2).always().hold_request();
+    let invocation = call::with_time(call::queue(&events), Duration::from_millis(1_500));
+    let answer = shop.inventory_service().handle(invocation).await.unwrap();
+    let failed = call::failed_records(&answer);
+    let confirmed = statuses(&shop).await["Confirmed"];
+    assert_eq!(failed.len(), events.len() - confirmed, "{failed:?}");
+    assert!(failed.contains(&"m4".to_owned()) && (1..4).contains(&confirmed), "{failed:?}");
+    assert_eq!(shop.meter.failed(inventory_service::BUSY), failed.len() as u64);
+
+    shop.proxy.reset();
+    assert_eq!(apply(&shop, &events).await, [""; 0]);
+    assert_eq!(statuses(&shop).await, [("Canceled", 1), ("Confirmed", 3)].into());
+    assert_eq!(shop.stock_of("001").await, 149);
+}
+
+#[tokio::test]
+async fn an_order_that_is_rejected_when_time_runs_out_is_handed_back() {
+    let shop = Shop::open().await;
+    shop.set_stock("001", 0).await;
+    let events = store_singles(&shop, 2).await;
+    let _never_opened = shop.proxy.on("UpdateItem").always().hold_request();
+    let invocation = call::with_time(call::queue(&events), Duration::from_millis(1_500));
+    let answer = shop.inventory_service().handle(invocation).await.unwrap();
+    assert_eq!(call::failed_records(&answer), ["m0", "m1"]);
+    assert_eq!(statuses(&shop).await, [("Placed", 2)].into());
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! The relay: whatever happens to PutEvents, no event is lost.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use domain::{EventKind, Order, OrderEvent, OrderStatus, PendingEvent};
 use serde_json::{Value, json};
-use tests::{AwsError, Reaction, Shop, StreamReader, call};
+use tests::{AwsError, Gate, Reaction, Shop, StreamReader, call};
 
 /// The SDK makes this many calls before it gives up on one that fails as a whole.
 const SDK_CALLS: usize = 3;
@@ -261,4 +262,19 @@ async fn the_largest_order_fits_into_an_entry_and_ten_of_them_into_a_call() {
     }
     assert!(relay(&shop, &stream.read().await).await.is_empty());
     assert_eq!((shop.bus.calls().len(), shop.bus.published().len()), (1, 10));
+}
+
+#[tokio::test]
+async fn records_whose_time_runs_out_are_handed_back() {
+    let shop = Shop::open().await;
+    let records = placed(&shop, 15).await;
+    shop.bus.script([Reaction::HoldRequest(Gate::default())]);
+    let invocation = call::with_time(call::stream(&records), Duration::from_millis(1_500));
+    let failed = call::failed_records(&shop.order_service().handle(invocation).await.unwrap());
+    let first = records.iter().position(|record| number(record) == failed[0]).unwrap();
+    assert_eq!(shop.bus.calls().len(), 2, "nothing is tried again");
+    assert_eq!(published(&shop).len(), if first == 0 { 5 } else { 10 });
+
+    relay_until_done(&shop, &records[first..]).await;
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
 }

@@ -1,6 +1,7 @@
 //! OrderPlaced: stock is taken for the whole order or not at all, once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use domain::{Order, OrderStatus};
 use lambda_support::Failure;
@@ -233,6 +234,19 @@ async fn conflicts_without_end_are_left_to_lambdas_retry() {
     assert_eq!(failure.error_type, inventory_service::BUSY);
     assert_eq!(shop.snapshot().await, before);
     shop.proxy.reset();
+    apply(&shop, placed("001")).await.unwrap();
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn an_event_whose_time_runs_out_is_left_to_lambdas_retry() {
+    let shop = Shop::open().await;
+    let before = shop.snapshot().await;
+    let _never_opened = shop.proxy.on("TransactWriteItems").hold_request();
+    let invocation = call::with_time(placed("001"), Duration::from_millis(1_300));
+    let failure = apply(&shop, invocation).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::BUSY);
+    assert_eq!((shop.snapshot().await, shop.proxy.calls("TransactWriteItems")), (before, 1));
     apply(&shop, placed("001")).await.unwrap();
     assert_eq!(stock(&shop).await, (149, 199));
 }
