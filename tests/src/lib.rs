@@ -31,7 +31,7 @@ pub use bus::{BUS_NAME, Bus, Entry, Published, Reaction};
 pub use call::{Function, HelloWorld, Reply, at_once};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
 pub use deployment::{Answer, Deployment};
-pub use engine::is_embedded;
+pub use engine::counts_units;
 pub use meter::Meter;
 pub use pattern::matches;
 pub use proxy::{Gate, On, Proxy};

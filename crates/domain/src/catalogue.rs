@@ -17,6 +17,17 @@ pub struct Product {
     pub price: Money,
 }
 
+/// A page of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductList {
+    /// What is on it.
+    pub products: Vec<Product>,
+    /// What to ask for the next page with, if there may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// How much of a product can be sold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -84,6 +84,14 @@ pub struct EventMetadata {
     pub correlation_id: CorrelationId,
 }
 
+impl EventMetadata {
+    /// What ties an event of `order` to the request that set it off, or else to the order.
+    #[must_use]
+    pub fn cause(metadata: Option<&Self>, order: &OrderId) -> CorrelationId {
+        metadata.map_or_else(|| order.into(), |metadata| metadata.correlation_id.clone())
+    }
+}
+
 /// An event: the `detail` of what goes over the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields carry the names of their types")]
@@ -224,7 +232,7 @@ impl OrderEvent {
     /// What ties the event to the request that set it off, or else to its order.
     #[must_use]
     pub fn correlation_id(&self) -> CorrelationId {
-        self.metadata().map_or_else(|| self.order_id().into(), |metadata| metadata.correlation_id.clone())
+        EventMetadata::cause(self.metadata(), self.order_id())
     }
 }
 

@@ -19,13 +19,13 @@ pub mod status;
 pub mod time;
 pub mod violation;
 
-pub use catalogue::{Product, StockLevel};
+pub use catalogue::{Product, ProductList, StockLevel};
 pub use event::{EventError, EventKind, EventMetadata, OrderEvent};
 pub use ids::{CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId};
 pub use lines::{Line, Lines, Quantity};
 pub use money::Money;
 pub use notice::UnpublishableEvent;
-pub use order::{LineItem, Order, PendingEvent, Shortage};
+pub use order::{LineItem, Order, OrderList, PendingEvent, Shortage};
 pub use republish::{RepublishOutcome, RepublishReport, RepublishRequest, Republished};
 pub use request::{PlaceOrder, Quote, QuoteError, RequestError, RequestHash};
 pub use status::{Change, OrderStatus, Transition, transition};

@@ -56,6 +56,17 @@ impl PendingEvent {
     }
 }
 
+/// A page of the orders of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderList {
+    /// What is on it, newest first.
+    pub orders: Vec<Order>,
+    /// What to ask for the next page with, if there may be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_token: Option<String>,
+}
+
 /// An order.
 ///
 /// What serde writes is the order as the API shows it; what is only kept for

@@ -68,6 +68,5 @@ pub(crate) async fn reject(
 }
 
 fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> PendingEvent {
-    let cause = metadata.map_or_else(|| id.into(), |metadata| metadata.correlation_id.clone());
-    PendingEvent::new(id, EventKind::Rejected, now(), cause)
+    PendingEvent::new(id, EventKind::Rejected, now(), EventMetadata::cause(metadata, id))
 }

@@ -440,7 +440,7 @@ fn with_values(request: UpdateItemFluentBuilder, values: Item) -> UpdateItemFlue
         .fold(request, |request, (name, value)| request.expression_attribute_values(name, value))
 }
 
-fn bad_item(error: BadItem) -> Fault {
+pub(crate) fn bad_item(error: BadItem) -> Fault {
     Fault::Broken(error.to_string())
 }
 

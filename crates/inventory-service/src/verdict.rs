@@ -6,7 +6,7 @@ use aws_support::Fault;
 use domain::{Line, Order, ProductId, Shortage};
 use tables::{BadItem, Item};
 
-use crate::store::Joint;
+use crate::store::{Joint, bad_item};
 
 /// What became of a transaction over an order and the stock of its lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,8 +53,7 @@ pub(crate) fn of<'a>(
         return Err(Fault::Broken("a transaction was canceled for no reason".into()));
     };
     if code(of_order) == CONDITION {
-        let order = of_order.item().map(tables::order_from_item).transpose();
-        let order = order.map_err(|error| Fault::Broken(error.to_string()))?;
+        let order = of_order.item().map(tables::order_from_item).transpose().map_err(bad_item)?;
         return Ok(Verdict::Order(order.map(Box::new)));
     }
     let short = lines.zip(of_lines).filter(|(_, reason)| code(reason) == CONDITION);
@@ -116,8 +115,7 @@ fn code(reason: &CancellationReason) -> &str {
 
 /// A product without a stock item has no stock.
 fn shortage(line: &Line, stock: Option<&Item>) -> Result<Shortage, Fault> {
-    let level = stock.map(tables::stock_from_item).transpose();
-    let level = level.map_err(|error| Fault::Broken(error.to_string()))?;
+    let level = stock.map(tables::stock_from_item).transpose().map_err(bad_item)?;
     Ok(Shortage {
         product_id: line.product_id.clone(),
         requested: line.quantity,

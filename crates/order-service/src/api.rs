@@ -3,14 +3,14 @@
 use std::str::FromStr;
 
 use domain::{
-    Change, CorrelationId, CustomerId, EventId, EventKind, IdempotencyKey, Order, OrderId, OrderStatus,
-    PendingEvent, PlaceOrder, ProductId, Quote, QuoteError, RequestError, RequestHash, Rule, Violation,
+    Change, CorrelationId, CustomerId, EventId, EventKind, IdempotencyKey, Order, OrderId, OrderList,
+    OrderStatus, PendingEvent, PlaceOrder, ProductId, ProductList, Quote, QuoteError, RequestError,
+    RequestHash, Rule, Violation,
 };
 use lambda_support::clock::{now, unix_millis};
 use lambda_support::cursor;
 use lambda_support::rest::{record_event_id, record_order_id};
 use lambda_support::{Access, Metric, Metrics, Problem, ProblemKind, Reach, Request, Response};
-use serde::Serialize;
 
 use crate::store::{Changed, Inserted, Store};
 
@@ -26,22 +26,6 @@ pub(crate) struct Api {
     store: Store,
     metrics: Metrics,
     access: Access,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct OrderList {
-    orders: Vec<Order>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProductList {
-    products: Vec<domain::Product>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_token: Option<String>,
 }
 
 impl Api {

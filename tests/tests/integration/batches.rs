@@ -480,6 +480,7 @@ async fn a_batch_whose_time_runs_out_hands_back_what_is_not_done() {
     assert_eq!(failed.len(), events.len() - confirmed, "{failed:?}");
     assert!(failed.contains(&"m4".to_owned()) && (1..4).contains(&confirmed), "{failed:?}");
     assert_eq!(shop.meter.failed(inventory_service::BUSY), failed.len() as u64);
+    assert_eq!(calls(&shop), json!({"TransactWriteItems": 2}), "nothing is begun after that");
 
     shop.proxy.reset();
     assert_eq!(apply(&shop, &events).await, [""; 0]);
@@ -496,6 +497,7 @@ async fn an_order_that_is_rejected_when_time_runs_out_is_handed_back() {
     let invocation = call::with_time(call::queue(&events), Duration::from_millis(1_500));
     let answer = shop.inventory_service().handle(invocation).await.unwrap();
     assert_eq!(call::failed_records(&answer), ["m0", "m1"]);
+    assert_eq!(shop.proxy.calls("UpdateItem"), 2, "nothing is tried again");
     assert_eq!(statuses(&shop).await, [("Placed", 2)].into());
 }
 
@@ -546,7 +548,7 @@ async fn the_events_of_one_order_are_applied_in_the_order_of_the_batch() {
 }
 
 #[tokio::test]
-async fn a_batch_of_one_is_one_transaction_and_an_empty_one_nothing() {
+async fn a_batch_of_one_is_one_transaction() {
     let shop = Shop::open().await;
     let events = store_singles(&shop, 1).await;
     assert_eq!(apply(&shop, &events).await, [""; 0]);
@@ -568,8 +570,7 @@ async fn units_of(shop: &Shop, events: &[call::Invocation]) -> u64 {
 
 #[tokio::test]
 async fn a_reservation_of_one_line_takes_four_write_units_alone_and_little_more_than_two_in_a_batch() {
-    if !tests::is_embedded() {
-        // DynamoDB Local counts half of what a transaction takes.
+    if !tests::counts_units() {
         return;
     }
     for (count, units) in [(1, 4), (2, 6), (10, 22), (99, 200)] {

@@ -12,7 +12,7 @@ const SINGLE_LINE: &str = r#"{"customerId":"001","items":[{"productId":"001","qu
 
 /// A shop that counts units, where the engine counts them right.
 async fn metered_shop() -> Option<Shop> {
-    if !tests::is_embedded() {
+    if !tests::counts_units() {
         return None;
     }
     let shop = Shop::open().await;

@@ -148,8 +148,7 @@ async fn counted(body: &str) -> Value {
 
 #[tokio::test]
 async fn an_orders_life_takes_the_calls_units_and_bytes_that_its_cost_is_reckoned_with() {
-    if !tests::is_embedded() {
-        eprintln!("not counted: only the embedded engine counts the units of transactions right");
+    if !tests::counts_units() {
         return;
     }
     let mut orders = Map::new();
