@@ -155,6 +155,11 @@ fuzz: ## Look for outside data that breaks a property of tests/properties (SECON
 			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; \
 	done
 
+# The fuzzer itself is not built for it, so this needs no C++ compiler.
+.PHONY: fuzz-check
+fuzz-check: ## Check that the fuzz targets compile
+	@CUSTOM_LIBFUZZER_PATH=not-linked cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
+
 .PHONY: sam-local
 sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
 	@tools/sam-local.sh $(SAM)/python .aws-sam/build
