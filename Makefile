@@ -158,7 +158,7 @@ fuzz: ## Look for outside data that breaks a property of tests/properties (SECON
 # The fuzzer itself is not built for it, so this needs no C++ compiler.
 .PHONY: fuzz-check
 fuzz-check: ## Check that the fuzz targets compile
-	@CUSTOM_LIBFUZZER_PATH=not-linked cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
+	@CUSTOM_LIBFUZZER_PATH=target/not-linked cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
 
 .PHONY: sam-local
 sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
