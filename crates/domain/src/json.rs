@@ -69,11 +69,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The values of the fields `known`, in that order; absent and null ones
-    /// are `None`. Any other field breaks the rule that `stranger` names.
+    /// are `None`. Any other field breaks the rule that `rule_for_unknown` names.
     pub(crate) fn object<const N: usize>(
         &self,
         known: [&str; N],
-        stranger: impl Fn(&str) -> (Rule, &'static str),
+        rule_for_unknown: impl Fn(&str) -> (Rule, &'static str),
         faults: &mut Vec<Violation>,
     ) -> Option<[Option<Self>; N]> {
         self.expect(Kind::Object, "an object", faults)?;
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
             let pointer = child(&self.pointer, &name);
             match known.iter().position(|field| *field == name) {
                 None => {
-                    let (rule, detail) = stranger(&name);
+                    let (rule, detail) = rule_for_unknown(&name);
                     faults.push(Violation::new(pointer, rule, detail));
                 }
                 Some(n) if found[n].is_some() => {

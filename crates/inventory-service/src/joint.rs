@@ -181,7 +181,7 @@ impl Round {
             }
             match finding {
                 Finding::Refused(stored) => self.plan_anew(placements, candidate, stored),
-                Finding::Odd(_) => self.alone.push(candidate.number),
+                Finding::Unexpected(_) => self.alone.push(candidate.number),
                 Finding::Contended => self.later.push(candidate),
                 Finding::Fine => self.look_at_stock(candidate, stock, &available, &mut left),
             }
@@ -214,7 +214,7 @@ impl Round {
         let shortages = shortages(plan.order(), available);
         if !shortages.is_empty() {
             self.short.push((candidate, shortages));
-        } else if any(plan, stock, |finding| matches!(finding, Finding::Odd(_))) {
+        } else if any(plan, stock, |finding| matches!(finding, Finding::Unexpected(_))) {
             self.alone.push(candidate.number);
         } else if any(plan, stock, |finding| *finding == Finding::Contended) {
             self.later.push(candidate);

@@ -23,7 +23,7 @@ pub(crate) async fn cancel(
     let event_id = metadata.map(|metadata| &metadata.event_id);
     for _ in 0..MAX_READS {
         let outcome = match store.order(&claimed.id).await? {
-            None => bury(store, claimed).await?,
+            None => insert_tombstone(store, claimed).await?,
             Some(order) => release(store, &order, event_id).await?,
         };
         if let Some(outcome) = outcome {
@@ -35,7 +35,7 @@ pub(crate) async fn cancel(
 
 /// Leaves a canceled order where there is none, so that an OrderPlaced that
 /// arrives later reserves nothing; `None` if there is one by now.
-async fn bury(store: &Store, claimed: &Order) -> Result<Option<Outcome>, Unapplied> {
+async fn insert_tombstone(store: &Store, claimed: &Order) -> Result<Option<Outcome>, Unapplied> {
     let canceled = Order { status: Change::Cancel.target(), ..claimed.clone() };
     let written = store.while_contended(async || store.insert(&canceled).await).await?;
     Ok(written.then_some(Outcome::Became(canceled.status)))

@@ -29,7 +29,7 @@ pub(crate) enum Finding<T> {
     /// Others are at its item.
     Contended,
     /// It is at fault, or what is stored; this is what is known of it.
-    Odd(String),
+    Unexpected(String),
 }
 
 const CONDITION: &str = "ConditionalCheckFailed";
@@ -92,10 +92,10 @@ fn finding<T>(reason: &CancellationReason, read: impl Fn(&Item) -> Result<T, Bad
         "None" => Finding::Fine,
         CONDITION => match reason.item().map(read).transpose() {
             Ok(item) => Finding::Refused(item),
-            Err(error) => Finding::Odd(error.to_string()),
+            Err(error) => Finding::Unexpected(error.to_string()),
         },
         code if CONTENTION.contains(&code) => Finding::Contended,
-        code => Finding::Odd(code.to_owned()),
+        code => Finding::Unexpected(code.to_owned()),
     }
 }
 
@@ -206,9 +206,9 @@ mod tests {
         for code in CONTENTION {
             assert_eq!(quantity(&reason(code)), Finding::Contended);
         }
-        assert_eq!(quantity(&reason("ValidationError")), Finding::Odd("ValidationError".into()));
+        assert_eq!(quantity(&reason("ValidationError")), Finding::Unexpected("ValidationError".into()));
         let bad = refused([(PRODUCT_ID.to_owned(), text("p1"))].into());
-        assert_eq!(quantity(&bad), Finding::Odd("attribute Quantity: is missing".into()));
+        assert_eq!(quantity(&bad), Finding::Unexpected("attribute Quantity: is missing".into()));
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl From<Unpublishable> for RepublishOutcome {
 
 /// A record whose event can never be published.
 #[derive(Debug)]
-struct Hopeless {
+struct PoisonRecord {
     position: usize,
     order_id: Option<OrderId>,
     error: Unpublishable,
@@ -156,13 +156,13 @@ impl Relay {
     ) -> DynamoDbEventResponse {
         let mut sequence_numbers = Vec::with_capacity(records.len());
         let mut outgoing = Vec::with_capacity(records.len());
-        let mut hopeless = Vec::new();
+        let mut poison = Vec::new();
         for (position, record) in records.into_iter().enumerate() {
             sequence_numbers.push(record.change.sequence_number.clone());
             let order_id = readable_id(&record.change);
             match self.called_for(position, record.change) {
                 Ok(event) => outgoing.extend(event),
-                Err(error) => hopeless.push(Hopeless { position, order_id, error }),
+                Err(error) => poison.push(PoisonRecord { position, order_id, error }),
             }
         }
         let mut changes: Vec<_> = outgoing.iter().filter_map(Outgoing::position_and_time).collect();
@@ -171,7 +171,7 @@ impl Relay {
             let Outgoing { position, order_id, .. } = event;
             changes.retain(|(published, _)| *published != position);
             match code.filter(|code| is_for_good(code)).map(Unpublishable::Refused) {
-                Some(error) => hopeless.push(Hopeless { position, order_id, error }),
+                Some(error) => poison.push(PoisonRecord { position, order_id, error }),
                 None => failed.push(position),
             }
         }
@@ -180,7 +180,7 @@ impl Relay {
         self.metrics.record(Metric::OutboxLag, &lags);
         self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
         let first_failed = failed.iter().min().copied();
-        failed.extend(self.give_up(hopeless, first_failed, &sequence_numbers, deadline).await);
+        failed.extend(self.give_up(poison, first_failed, &sequence_numbers, deadline).await);
         answer(failed.into_iter().min(), sequence_numbers)
     }
 
@@ -188,15 +188,15 @@ impl Relay {
     /// be said. Those behind the first that failed come again: it is said then.
     async fn give_up(
         &self,
-        hopeless: Vec<Hopeless>,
+        poison: Vec<PoisonRecord>,
         first_failed: Option<usize>,
         sequence_numbers: &[Option<String>],
         deadline: Deadline,
     ) -> Vec<usize> {
-        let now = hopeless.into_iter().filter(|one| first_failed.is_none_or(|first| one.position < first));
+        let now = poison.into_iter().filter(|one| first_failed.is_none_or(|first| one.position < first));
         let mut untold = Vec::new();
         let mut notices = Vec::new();
-        for Hopeless { position, order_id, error } in now {
+        for PoisonRecord { position, order_id, error } in now {
             let sequence_number = sequence_numbers[position].clone();
             let id = order_id.as_ref().map(OrderId::as_str);
             tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
