@@ -4,6 +4,7 @@ python -m unittest discover -s tests/template
 """
 
 import copy
+import tomllib
 import unittest
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +35,7 @@ from checks import (
     rule_targets,
     stream_filter,
 )
-from deployed import DIRECT, Resources, at, chosen, of_type, transformed
+from deployed import DIRECT, ROOT, Resources, at, chosen, of_type, transformed
 
 # As it is deployed without parameters; test_batched.py is about the rest.
 RESOURCES: Resources = chosen(transformed()["Resources"], DIRECT)
@@ -374,6 +375,22 @@ class TemplateTest(unittest.TestCase):
     def test_no_check_is_without_a_mutation(self) -> None:
         """Each check was seen to fail."""
         self.assertEqual({check.__name__ for _, check, _ in MUTATIONS}, {check.__name__ for check in CHECKS})
+
+    def test_the_api_is_closed_unless_it_is_opened_on_purpose(self) -> None:
+        """By itself, in staging and in prod it serves nobody without a token; to try things out, everybody."""
+        self.assertEqual(transformed()["Parameters"]["ApiAccess"]["Default"], "cognito")
+        environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+        access = {"default": "open", "local": "open", "staging": "cognito", "prod": "cognito"}
+        for name, expected in access.items():
+            deploy = environments[name]["deploy"]["parameters"]["parameter_overrides"].split()
+            with self.subTest(name):
+                self.assertEqual([one for one in deploy if one.startswith("ApiAccess=")], [f"ApiAccess={expected}"])
+
+    def test_every_function_knows_whom_the_api_serves(self) -> None:
+        """None of them is open by itself."""
+        for name, function in of_type(RESOURCES, "AWS::Lambda::Function"):
+            with self.subTest(name):
+                self.assertEqual(at(function, ("Environment", "Variables", "API_ACCESS")), {"Ref": "ApiAccess"})
 
 
 if __name__ == "__main__":

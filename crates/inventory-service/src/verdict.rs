@@ -41,7 +41,7 @@ const CONTENTION: [&str; 3] = ["TransactionConflict", "ProvisionedThroughputExce
 /// order and whose others are on the stock of its `lines`.
 ///
 /// What the order says comes first: where it has moved on, stock is no matter.
-/// A line that is short decides next, whoever else is at the same items.
+/// A line that is short decides next, whoever else is at the other products.
 ///
 /// # Errors
 /// [`Fault::Contended`] if others are at the same items, [`Fault::Broken`] for any other reason.
@@ -55,6 +55,10 @@ pub(crate) fn of<'a>(
     if code(of_order) == CONDITION {
         let order = of_order.item().map(tables::order_from_item).transpose().map_err(bad_item)?;
         return Ok(Verdict::Order(order.map(Box::new)));
+    }
+    if code(of_order) != "None" {
+        // Nobody has compared the lines with the order's own, so they decide nothing.
+        return Err(fault(std::slice::from_ref(of_order)));
     }
     let short = lines.zip(of_lines).filter(|(_, reason)| code(reason) == CONDITION);
     let shortages =
@@ -184,6 +188,14 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_short_as_long_as_the_order_was_not_looked_at() {
+        let short = [reason("TransactionConflict"), refused(stock("p1", 4)), reason("None")];
+        assert!(matches!(verdict(&short), Err(Fault::Contended(_))));
+        let short = [reason("ValidationError"), refused(stock("p1", 4)), reason("None")];
+        assert!(matches!(verdict(&short), Err(Fault::Broken(_))));
+    }
+
+    #[test]
     fn what_passes_is_told_from_what_does_not() {
         let fault = |codes: [&str; 3]| verdict(&codes.map(reason)).unwrap_err();
         assert!(matches!(fault(["TransactionConflict", "None", "None"]), Fault::Contended(_)));
@@ -191,7 +203,7 @@ mod tests {
         assert!(matches!(fault(["None", "ThrottlingError", "None"]), Fault::Contended(_)));
         assert!(matches!(fault(["None", "ProvisionedThroughputExceeded", "None"]), Fault::Contended(_)));
         for broken in ["ValidationError", "ItemCollectionSizeLimitExceeded", "SomethingNew"] {
-            assert!(matches!(fault(["TransactionConflict", broken, "None"]), Fault::Broken(_)), "{broken}");
+            assert!(matches!(fault(["None", "TransactionConflict", broken]), Fault::Broken(_)), "{broken}");
         }
     }
 

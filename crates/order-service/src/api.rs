@@ -180,6 +180,9 @@ impl Api {
     /// `GET /products`
     async fn list_products(&self, request: &Request) -> Result<Response, Problem> {
         let (limit, after) = paging::<ProductId>(request)?;
+        if let Some(id) = &after {
+            self.store.product(id).await?.ok_or_else(|| Problem::invalid(vec![bad_token()]))?;
+        }
         let page = self.store.products(limit, after.as_ref()).await?;
         let next_token = page.last.as_deref().map(cursor::token);
         Ok(Response::ok(&ProductList { products: page.entries, next_token }))

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use domain::{EventKind, Order, OrderStatus, Quantity};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use serde_json::json;
 use tests::{AwsError, Shop, at_once, call};
 
 use OrderStatus::{Canceled, Confirmed, Rejected, Shipped};
 
 const CONFLICT: &str = "TransactionConflict";
+
+/// Where the seeds of failures are kept.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/batches.txt");
 
 /// Products and pieces of an order.
 type Items<'a> = &'a [(&'a str, u32)];
@@ -636,7 +640,11 @@ fn run(comparison: impl Future<Output = ()>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 24,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_batch_ends_as_its_events_do_one_by_one(

@@ -366,6 +366,22 @@ async fn a_token_opens_no_list_but_its_own() {
 }
 
 #[tokio::test]
+async fn a_token_of_another_list_or_of_no_product_opens_no_catalogue() {
+    let shop = Shop::open().await;
+    let service = shop.order_service();
+    let first = call::get("/products").query("limit", "1").send(&service).await;
+    let token = first.json()["nextToken"].as_str().unwrap().to_owned();
+    assert_eq!(call::get("/products").query("nextToken", &token).send(&service).await.status, 200);
+    let mut order = shop.order("001").await.unwrap();
+    order.id = "an-order".parse().unwrap();
+    shop.put_order(&order).await;
+    for token in [base64_url("an-order"), base64_url("zzz"), base64_url("00"), format!("{token}A")] {
+        let reply = call::get("/products").query("nextToken", &token).send(&service).await;
+        assert_eq!(reply.faults(), [("nextToken".to_owned(), "invalid-token".to_owned())], "{token}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_without_the_form_of_one_reaches_no_table() {
     let shop = Shop::open().await;
     for token in ["", "?", "A".repeat(10 * 1024).as_str(), &base64_url("a b"), &base64_url("x".repeat(65))] {

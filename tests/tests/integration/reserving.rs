@@ -223,6 +223,17 @@ async fn conflicts_on_a_hot_product_are_waited_out() {
 }
 
 #[tokio::test]
+async fn an_order_that_others_are_at_is_not_rejected_for_what_an_event_claims() {
+    let shop = Shop::open().await;
+    shop.proxy
+        .on("TransactWriteItems")
+        .fail(AwsError::transaction_canceled(&[CONFLICT, "ConditionalCheckFailed"]));
+    apply(&shop, placed_with("001", r#"[{"productId":"001","quantity":900}]"#)).await.unwrap();
+    assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Confirmed);
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
 async fn conflicts_without_end_are_left_to_lambdas_retry() {
     let shop = Shop::open().await;
     let before = shop.snapshot().await;
