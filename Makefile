@@ -120,6 +120,11 @@ storm: ## Place orders while calls go wrong (ORDERS=2000 SEED=1 FAULTS=10), chec
 	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
 		cargo test --quiet --locked --package tests --test storm -- --nocapture
 
+.PHONY: storm-dynamodb-local
+storm-dynamodb-local: ## The same on DynamoDB Local (needs npm and a Java 17 JDK)
+	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
+		python3 tools/dynamodb_local.py --test storm -- --nocapture
+
 .PHONY: invoke
 invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to its function, on Lambda's runtime interface emulator
 	@$(SAM)/python tools/invoke.py

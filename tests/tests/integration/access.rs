@@ -4,8 +4,10 @@
 
 use domain::OrderStatus;
 use lambda_support::Access;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{HelloWorld, Reply, Shop, call};
+
+use crate::document::Document;
 
 /// The customer of the seed's order 001 orders again.
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
@@ -300,4 +302,41 @@ fn every_route_asks_for_a_token_and_an_api_key_where_the_api_is_closed() {
 #[test]
 fn an_update_that_closes_the_api_reaches_its_stage() {
     assert_eq!(tests::api()["AlwaysDeploy"], true);
+}
+
+/// Whether the document says that a token with this scope opens an operation.
+fn announced(document: &Document, operation: &Value, scope: &str) -> bool {
+    let security = operation.get("security").unwrap_or_else(|| document.at("/security"));
+    let tokens = security.as_array().unwrap().iter().filter_map(|one| {
+        assert_eq!(one.get("accessToken").is_some(), one.get("apiKey").is_some(), "{one}");
+        one.get("accessToken")?.as_array()
+    });
+    let mut tokens = tokens.map(|scopes| scopes.is_empty() || scopes.contains(&json!(scope)));
+    tokens.any(|opens| opens)
+}
+
+#[tokio::test]
+async fn the_document_says_which_scopes_open_which_operation() {
+    let document = Document::read();
+    for ((method, path), operation) in document.operations() {
+        let request = if method == "get" { call::get(&path) } else { call::post(&path).json(ORDER) };
+        let request = ["orderId", "customerId", "productId"]
+            .into_iter()
+            .fold(request, |request, name| request.path(name, "001"));
+        for (sender, scope) in [(Customer, "orders/customer"), (Fulfilment, "orders/fulfilment")] {
+            let shop = shop_with(OrderStatus::Placed).await;
+            let request = sender.sends(request.clone());
+            let reply = match path.as_str() {
+                "/hello" => request.send(&HelloWorld(Access::Cognito)).await,
+                "/inventory/{productId}" => request.send(&shop.inventory_service_for(Access::Cognito)).await,
+                _ => request.send(&shop.order_service_for(Access::Cognito)).await,
+            };
+            let opened = !matches!(reply.status, 401 | 403 | 404);
+            assert_eq!(
+                opened,
+                announced(&document, operation, scope),
+                "{method} {path} {sender:?} {reply:?}"
+            );
+        }
+    }
 }
