@@ -124,6 +124,48 @@ fn an_event_that_lacks_a_field_is_refused_by_both() {
     }
 }
 
+/// A value that is out of bounds somewhere, and in bounds elsewhere, perhaps.
+fn odd_values() -> Vec<Value> {
+    let texts =
+        ["", "a", "a b", "a/b", "é", "a\n", "2025-01-01", "2025-13-01T00:00:00Z", "2025-01-01T00:00:00Z"];
+    let long = [64, 65, 128, 129].map(|length| json!("x".repeat(length)));
+    let mut values: Vec<_> = texts.into_iter().map(Value::from).chain(long).collect();
+    values.extend([json!(null), json!(true), json!([]), json!({}), json!([1]), json!({"a": 1})]);
+    values.extend([json!(-1), json!(0), json!(1), json!(2), json!(1000), json!(1001)]);
+    values.extend([
+        json!(0.5),
+        json!(-0.01),
+        json!(1.005),
+        json!(1_000_000_000_000_u64),
+        json!(1_000_000_000_001_u64),
+    ]);
+    values
+}
+
+#[test]
+fn a_value_that_the_document_does_not_allow_is_refused_and_every_other_is_read() {
+    let mut disagreements = Vec::new();
+    for kind in EventKind::ALL {
+        let validator = event_validator(&schema_of(kind), false);
+        let whole = event_schema(&schema_of(kind))["examples"][1].clone();
+        for pointer in pointers(&whole) {
+            for value in odd_values() {
+                let mut event = whole.clone();
+                *event.pointer_mut(&pointer).unwrap() = value.clone();
+                if (pointer.as_str(), &value) == ("/metadata", &Value::Null) {
+                    // Some languages write null for what they leave out: it is read as that.
+                    continue;
+                }
+                let read = OrderEvent::from_json(&event.to_string());
+                if read.is_ok() != validator.is_valid(&event) {
+                    disagreements.push(format!("{kind} with {value} at {pointer}: {read:?}"));
+                }
+            }
+        }
+    }
+    assert_eq!(disagreements, [""; 0]);
+}
+
 /// The JSON Pointers of all members of objects.
 fn pointers(value: &Value) -> Vec<String> {
     let below = |name: String, value: &Value| {
