@@ -313,7 +313,7 @@ impl Relay {
                 refused.into_iter().partition(|one| one.code.as_deref().is_some_and(is_for_good));
             for_good.extend(given_up);
             tried += 1;
-            if passing.is_empty() || !BACKOFF.wait(tried).await {
+            if passing.is_empty() || deadline.limit(BACKOFF.wait(tried)).await != Ok(true) {
                 for_good.extend(passing);
                 return for_good;
             }
