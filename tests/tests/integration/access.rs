@@ -307,12 +307,11 @@ fn an_update_that_closes_the_api_reaches_its_stage() {
 /// Whether the document says that a token with this scope opens an operation.
 fn announced(document: &Document, operation: &Value, scope: &str) -> bool {
     let security = operation.get("security").unwrap_or_else(|| document.at("/security"));
-    let tokens = security.as_array().unwrap().iter().filter_map(|one| {
+    let mut tokens = security.as_array().unwrap().iter().filter_map(|one| {
         assert_eq!(one.get("accessToken").is_some(), one.get("apiKey").is_some(), "{one}");
         one.get("accessToken")?.as_array()
     });
-    let mut tokens = tokens.map(|scopes| scopes.is_empty() || scopes.contains(&json!(scope)));
-    tokens.any(|opens| opens)
+    tokens.any(|scopes| scopes.is_empty() || scopes.contains(&json!(scope)))
 }
 
 #[tokio::test]

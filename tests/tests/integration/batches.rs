@@ -64,7 +64,16 @@ fn event(kind: EventKind, id: &str, items: Items<'_>) -> call::Invocation {
 
 /// Hands a batch over; the messages that are to come again.
 async fn apply(shop: &Shop, events: &[call::Invocation]) -> Vec<String> {
-    call::failed_records(&shop.inventory_service().handle(call::queue(events)).await.unwrap())
+    hand_over(shop, call::queue(events)).await
+}
+
+/// The same, if that is the time that there is for calls.
+async fn apply_in_half_a_second(shop: &Shop, events: &[call::Invocation]) -> Vec<String> {
+    hand_over(shop, call::with_time(call::queue(events), Duration::from_millis(1_500))).await
+}
+
+async fn hand_over(shop: &Shop, batch: call::Invocation) -> Vec<String> {
+    call::failed_records(&shop.inventory_service().handle(batch).await.unwrap())
 }
 
 async fn status(shop: &Shop, id: &str) -> (OrderStatus, bool) {
@@ -477,9 +486,7 @@ async fn a_batch_whose_time_runs_out_hands_back_what_is_not_done() {
     events.push(event(EventKind::Canceled, "order-001", &[("001", 1)]));
     // The first transaction is made; nobody answers the second.
     let _never_opened = shop.proxy.on("TransactWriteItems").nth(2).always().hold_request();
-    let invocation = call::with_time(call::queue(&events), Duration::from_millis(1_500));
-    let answer = shop.inventory_service().handle(invocation).await.unwrap();
-    let failed = call::failed_records(&answer);
+    let failed = apply_in_half_a_second(&shop, &events).await;
     let confirmed = statuses(&shop).await["Confirmed"];
     assert_eq!(failed.len(), events.len() - confirmed, "{failed:?}");
     assert!(failed.contains(&"m4".to_owned()) && (1..4).contains(&confirmed), "{failed:?}");
@@ -498,9 +505,7 @@ async fn an_order_that_is_rejected_when_time_runs_out_is_handed_back() {
     shop.set_stock("001", 0).await;
     let events = store_singles(&shop, 2).await;
     let _never_opened = shop.proxy.on("UpdateItem").always().hold_request();
-    let invocation = call::with_time(call::queue(&events), Duration::from_millis(1_500));
-    let answer = shop.inventory_service().handle(invocation).await.unwrap();
-    assert_eq!(call::failed_records(&answer), ["m0", "m1"]);
+    assert_eq!(apply_in_half_a_second(&shop, &events).await, ["m0", "m1"]);
     assert_eq!(shop.proxy.calls("UpdateItem"), 2, "nothing is tried again");
     assert_eq!(statuses(&shop).await, [("Placed", 2)].into());
 }
