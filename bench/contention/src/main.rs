@@ -8,10 +8,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use bench_hot::design::{Design, End};
-use bench_hot::model::Rules;
-use bench_hot::queue::Delivery;
-use bench_hot::run::{Outcome, Scenario};
+use contention::design::{Design, End};
+use contention::model::Rules;
+use contention::queue::Delivery;
+use contention::run::{Outcome, Scenario};
 
 const ORDERS: usize = 10_000;
 const CONCURRENCY: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];

@@ -41,7 +41,7 @@ pub fn client(model: &Arc<Model>) -> Client {
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .endpoint_url("http://model")
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "bench-hot"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "contention"))
         .retry_config(retries())
         .timeout_config(timeouts())
         .build();

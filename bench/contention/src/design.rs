@@ -169,7 +169,7 @@ impl Instance {
     pub fn start(model: &Arc<Model>, design: Design) -> Self {
         let client = client(model);
         let settings = Settings { orders_table: ORDERS.to_owned(), inventory_table: INVENTORY.to_owned() };
-        let metrics = Metrics::new("bench-hot", inventory_service::SERVICE, Nowhere);
+        let metrics = Metrics::new("contention", inventory_service::SERVICE, Nowhere);
         let service = InventoryService::new(client.clone(), settings, metrics, Access::Open);
         Self { design, client, service }
     }

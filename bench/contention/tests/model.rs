@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use bench_hot::design::Design;
-use bench_hot::model::{Answer, Model, Rules};
-use bench_hot::queue::{Delivery, Queue};
-use bench_hot::run::Scenario;
+use contention::design::Design;
+use contention::model::{Answer, Model, Rules};
+use contention::queue::{Delivery, Queue};
+use contention::run::Scenario;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -237,7 +237,7 @@ fn a_key_without_units_cancels_a_transaction() {
 
 // The queue
 
-fn numbers(batch: &[bench_hot::queue::Message]) -> Vec<usize> {
+fn numbers(batch: &[contention::queue::Message]) -> Vec<usize> {
     batch.iter().map(|message| message.number).collect()
 }
 
