@@ -1,10 +1,10 @@
-"""Which of AWS's limits an order rate meets first, and what a rate takes.
+"""Reports which AWS quota an order rate reaches first, and the resources that each rate uses.
 
     python tools/scale.py            prints the tables
-    python tools/scale.py --write    puts them into docs/scale.md
-    python tools/scale.py --check    fails if docs/scale.md has others
+    python tools/scale.py --write    updates docs/scale.md and docs/data/scale-limits.csv
+    python tools/scale.py --check    fails if one of them is out of date
 
-It reckons with the counts and assumptions of tools/cost.py.
+It uses the counts and assumptions of tools/cost_model.py.
 """
 
 import math
@@ -14,24 +14,37 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-import cost
+import cost_model as model
+from cost_designs import build_designs, fill_relay_batches
+from figures import (
+    DOCS,
+    Report,
+    format_data,
+    format_money,
+    format_number,
+    format_share,
+    publish,
+    render_csv,
+    render_table,
+)
 
-DOCUMENT = cost.ROOT / "docs" / "scale.md"
 RATES = [Decimal(10), Decimal(1_000), Decimal(100_000)]
+# Limits in the table of the page; docs/data has all of them.
+FIRST_LIMITS = 8
 
-# ---- What is assumed ----------------------------------------------------------
+# ---- Assumptions --------------------------------------------------------------
 
-# The share of all orders that hold the most wanted product, and that are the
-# busiest customer's.
-HOT_PRODUCT = Decimal("0.10")
-BUSY_CUSTOMER = Decimal("0.01")
+# Share of all orders that contain the most popular product.
+POPULAR_PRODUCT = Decimal("0.10")
+# Share of all orders that belong to the busiest customer.
+BUSIEST_CUSTOMER = Decimal("0.01")
 
-# ---- AWS's limits, by default ----------------------------------------------------
+# ---- Default quotas of AWS ------------------------------------------------------
 
 _DYNAMODB = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
 _LAMBDA = "https://docs.aws.amazon.com/lambda/latest/dg/"
 PARTITION = _DYNAMODB + "bp-partition-key-design.html"
-CONFLICTS = _DYNAMODB + "transaction-apis.html"
+TRANSACTIONS = _DYNAMODB + "transaction-apis.html"
 NEW_TABLE = _DYNAMODB + "warm-throughput-scenarios.html"
 TABLE_QUOTA = _DYNAMODB + "ServiceQuotas.html"
 LAMBDA_QUOTAS = _LAMBDA + "gettingstarted-limits.html"
@@ -44,9 +57,9 @@ NEW_TABLE_WRITES = Decimal(4_000)
 NEW_TABLE_READS = Decimal(12_000)
 TABLE_UNITS = Decimal(40_000)
 CONCURRENCY = Decimal(1_000)
-# Requests a second that an environment answers at most, when it is waited for.
-REQUESTS_OF_ENVIRONMENT = Decimal(10)
-# Environments that one function gets every ten seconds.
+# Synchronous requests per second for each execution environment in the concurrency quota.
+REQUESTS_PER_ENVIRONMENT = Decimal(10)
+# Execution environments that Lambda adds to one function every ten seconds.
 NEW_ENVIRONMENTS = Decimal(1_000)
 API_REQUESTS = Decimal(10_000)
 PUT_EVENTS = {"us-east-1": Decimal(10_000), "eu-central-1": Decimal(2_400)}
@@ -56,7 +69,7 @@ DAY_SECONDS = Decimal(86_400)
 
 @dataclass(frozen=True)
 class Limit:
-    """So much of something in a second, and what one order takes of it."""
+    """A quota per second and the amount that one order uses of it."""
 
     name: str
     quota: Decimal
@@ -65,187 +78,224 @@ class Limit:
     source: str
 
     @property
-    def reached_at(self) -> Decimal:
-        """Orders a second that take all of it."""
+    def order_rate(self) -> Decimal:
+        """Orders per second that use the whole quota."""
         return self.quota / self.need
 
 
 @dataclass(frozen=True)
 class Order:
-    """What the limits are held against: an order of one line on its way to Confirmed."""
+    """An order with one line, from Placed to Confirmed."""
 
-    place: cost.Step
-    relay: cost.Step
-    reserve: cost.Step
-    units: Any
+    place: model.Step
+    relay: model.Step
+    reserve: model.Step
+    counts: Any
 
     @classmethod
-    def counted(cls) -> "Order":
-        """The order as it was counted, its event published in a full batch."""
-        order = cost.counted()["oneLine"]
-        place, relay, reserve = cost.this_design(order).steps
-        relay = cost.with_full_batches(relay, cost.stream_batch_size())
+    def load(cls) -> "Order":
+        """Loads the measured order; a full batch publishes its event."""
+        order = model.load_counts()["oneLine"]
+        place, relay, reserve = model.build_design(order).steps
+        relay = fill_relay_batches(relay, model.read_stream_batch_size())
         return cls(place, relay, reserve, order["steps"])
 
-    def writes(self, table: str) -> Decimal:
-        """Write units on a table."""
-        return Decimal(sum(self.units[step]["writes"].get(table, 0) for step in cost.CONFIRMED))
+    def count_writes(self, table: str) -> Decimal:
+        """Returns the write units on a table."""
+        return Decimal(sum(self.counts[step]["writes"].get(table, 0) for step in model.CONFIRMED))
 
-    def reads(self, table: str) -> Decimal:
-        """Read units on a table."""
-        return Decimal(sum(self.units[step]["reads"].get(table, 0) for step in cost.CONFIRMED))
+    def count_reads(self, table: str) -> Decimal:
+        """Returns the read units on a table."""
+        return Decimal(sum(self.counts[step]["reads"].get(table, 0) for step in model.CONFIRMED))
 
     @property
-    def concurrency(self) -> Decimal:
-        """Seconds of a function for one order: Little's law makes environments of them."""
+    def function_seconds(self) -> Decimal:
+        """Seconds of function time. By Little's law: environments in use per order per second."""
         return sum((step.seconds * step.invocations for step in (self.place, self.relay, self.reserve)), Decimal(0))
 
 
-def limits(order: Order) -> list[Limit]:
-    """Every limit, the first that is met first."""
-    transaction = cost.LATENCIES["TransactWriteItems"] / 1000
-    waited_for = order.place.invocations + order.relay.invocations
-    found = [
+def build_report() -> Report:
+    """Builds every table of docs/scale.md and the file docs/data/scale-limits.csv."""
+    order = Order.load()
+    limits = build_limits(order)
+    return Report(
+        DOCS / "scale.md",
+        tables={
+            "limits": render_limits(limits[:FIRST_LIMITS]),
+            "needs": render_needs(order),
+            "shard": render_shard(order),
+        },
+        data={"scale-limits.csv": list_limits(limits)},
+    )
+
+
+def build_limits(order: Order) -> list[Limit]:
+    """Builds every limit, the first reached first."""
+    transaction_seconds = model.LATENCIES["TransactWriteItems"] / 1000
+    synchronous = order.place.invocations + order.relay.invocations
+    orders, inventory, products = (
+        order.count_writes("orders"),
+        order.count_writes("inventory"),
+        order.count_reads("products"),
+    )
+    limits = [
         Limit(
-            "stock of the most wanted product, one transaction at a time",
+            "stock of the most popular product, one transaction at a time",
             Decimal(1),
-            transaction * HOT_PRODUCT,
-            "s of each second",
-            CONFLICTS,
+            transaction_seconds * POPULAR_PRODUCT,
+            "s of transaction time",
+            TRANSACTIONS,
         ),
         Limit(
-            "stock of the most wanted product",
+            "stock of the most popular product",
             PARTITION_WRITES,
-            order.writes("inventory") * HOT_PRODUCT,
+            inventory * POPULAR_PRODUCT,
             "write units",
             PARTITION,
         ),
         Limit(
-            "price of the most wanted product",
+            "price of the most popular product",
             PARTITION_READS,
-            order.reads("products") * HOT_PRODUCT,
+            products * POPULAR_PRODUCT,
             "read units",
             PARTITION,
         ),
         Limit(
-            "the busiest customer's part of the index",
+            "index partition of the busiest customer",
             PARTITION_WRITES,
-            order.writes("orders/CustomerOrders") * BUSY_CUSTOMER,
+            order.count_writes("orders/CustomerOrders") * BUSIEST_CUSTOMER,
             "write units",
             PARTITION,
         ),
-        Limit("Orders, a new table", NEW_TABLE_WRITES, order.writes("orders"), "write units", NEW_TABLE),
-        Limit("Orders, the quota of a table", TABLE_UNITS, order.writes("orders"), "write units", TABLE_QUOTA),
-        Limit("Inventory, a new table", NEW_TABLE_WRITES, order.writes("inventory"), "write units", NEW_TABLE),
-        Limit("Inventory, the quota of a table", TABLE_UNITS, order.writes("inventory"), "write units", TABLE_QUOTA),
-        Limit("Products, a new table", NEW_TABLE_READS, order.reads("products"), "read units", NEW_TABLE),
-        Limit("Products, the quota of a table", TABLE_UNITS, order.reads("products"), "read units", TABLE_QUOTA),
-        Limit("API Gateway, requests of an account", API_REQUESTS, Decimal(1), "requests", API_QUOTAS),
+        Limit("Orders, new table", NEW_TABLE_WRITES, orders, "write units", NEW_TABLE),
+        Limit("Orders, table quota", TABLE_UNITS, orders, "write units", TABLE_QUOTA),
+        Limit("Inventory, new table", NEW_TABLE_WRITES, inventory, "write units", NEW_TABLE),
+        Limit("Inventory, table quota", TABLE_UNITS, inventory, "write units", TABLE_QUOTA),
+        Limit("Products, new table", NEW_TABLE_READS, products, "read units", NEW_TABLE),
+        Limit("Products, table quota", TABLE_UNITS, products, "read units", TABLE_QUOTA),
+        Limit("API Gateway, requests per account", API_REQUESTS, Decimal(1), "requests", API_QUOTAS),
         Limit(
-            "Lambda, requests that are waited for",
-            CONCURRENCY * REQUESTS_OF_ENVIRONMENT,
-            waited_for,
+            "Lambda, synchronous requests",
+            CONCURRENCY * REQUESTS_PER_ENVIRONMENT,
+            synchronous,
             "requests",
             LAMBDA_QUOTAS,
         ),
-        Limit("Lambda, concurrency of an account", CONCURRENCY, order.concurrency, "environments", LAMBDA_QUOTAS),
+        Limit("Lambda, concurrency per account", CONCURRENCY, order.function_seconds, "environments", LAMBDA_QUOTAS),
         *(
             Limit(f"PutEvents, {region}", quota, order.relay.calls["PutEvents"], "requests", EVENT_QUOTAS)
             for region, quota in PUT_EVENTS.items()
         ),
         *(
-            Limit(f"deliveries to targets, {region}", quota, order.relay.events, "events", EVENT_QUOTAS)
+            Limit(f"EventBridge deliveries, {region}", quota, order.relay.events, "events", EVENT_QUOTAS)
             for region, quota in DELIVERIES.items()
         ),
     ]
-    return sorted(found, key=lambda limit: limit.reached_at)
+    return sorted(limits, key=lambda limit: limit.order_rate)
 
 
-def limits_table(order: Order) -> str:
-    """How much of each limit each rate takes."""
+def render_limits(limits: list[Limit]) -> str:
+    """Renders the share of each limit that each rate uses."""
     rows = [
         [
             f"[{limit.name}]({limit.source})",
             f"{limit.quota:,} {limit.unit}",
-            cost.plain(limit.need),
-            whole(limit.reached_at),
-            *(used(rate, limit) for rate in RATES),
+            format_number(limit.need),
+            format_whole(limit.order_rate),
+            *(format_usage(rate, limit) for rate in RATES),
         ]
-        for limit in limits(order)
+        for limit in limits
     ]
     heads = [f">at {rate:,}/s" for rate in RATES]
-    return cost.table(["limit", "a second, by default", ">an order needs", ">orders/s that meet it", *heads], rows)
+    return render_table(["limit", "default per second", ">per order", ">reached at orders/s", *heads], rows)
 
 
-def used(rate: Decimal, limit: Limit) -> str:
-    """The share of a limit that a rate takes; what is over it stands out."""
-    share = rate / limit.reached_at
+def list_limits(limits: list[Limit]) -> str:
+    """Lists every limit as CSV."""
+    rows = [
+        [
+            limit.name,
+            format_data(limit.quota),
+            limit.unit,
+            format_data(limit.need),
+            format_data(limit.order_rate),
+            *(format_data(rate / limit.order_rate * 100) for rate in RATES),
+            limit.source,
+        ]
+        for limit in limits
+    ]
+    heads = [f"percent_at_{rate}_orders_per_second" for rate in RATES]
+    head = ["limit", "default_per_second", "unit", "per_order", "reached_at_orders_per_second", *heads, "source"]
+    return render_csv(head, rows)
+
+
+def render_needs(order: Order) -> str:
+    """Renders the resources that each rate uses."""
+    single, full_batches = build_designs(model.load_counts()["oneLine"])[:2]
+
+    def dollars_per_day(rate: Decimal) -> str:
+        # Only at a few orders per second does each record have its own relay invocation.
+        design = single if rate < PARTITION_WRITES else full_batches
+        return format_money(design.total * rate * DAY_SECONDS / model.MILLION)
+
+    log_bytes = model.measure_usage([order.place, order.relay, order.reserve])["log"]
+    rows: list[tuple[str, Callable[[Decimal], str]]] = [
+        ("write units/s on Orders", lambda rate: format_whole(rate * order.count_writes("orders"))),
+        ("… on its index", lambda rate: format_whole(rate * order.count_writes("orders/CustomerOrders"))),
+        ("… on Inventory", lambda rate: format_whole(rate * order.count_writes("inventory"))),
+        (
+            "partitions for the writes to Orders",
+            lambda rate: format_ceiling(rate * order.count_writes("orders") / PARTITION_WRITES),
+        ),
+        ("environments that place, by Little's law", lambda rate: format_ceiling(rate * order.place.seconds)),
+        ("… at ten requests/s each", lambda rate: format_ceiling(rate / REQUESTS_PER_ENVIRONMENT)),
+        ("… seconds until Lambda has added them", lambda rate: format_ramp(rate / REQUESTS_PER_ENVIRONMENT)),
+        ("environments that reserve, by Little's law", lambda rate: format_ceiling(rate * order.reserve.seconds)),
+        ("PutEvents/s, ten events each", lambda rate: format_ceiling(rate * order.relay.calls["PutEvents"])),
+        ("MB of logs/s", lambda rate: format_number((rate * log_bytes / 2**20).quantize(Decimal("0.01")))),
+        ("$ per day", dollars_per_day),
+    ]
+    cells = [[name, *map(render, RATES)] for name, render in rows]
+    return render_table(["", *(f">{rate:,} orders/s" for rate in RATES)], cells)
+
+
+def render_shard(order: Order) -> str:
+    """Renders the load and the throughput of the relay on one shard of the stream."""
+    records = 1 / order.relay.invocations
+    throughput = records / order.relay.seconds
+    arrivals = PARTITION_WRITES / order.count_writes("orders")
+    rows = [
+        ["orders/s that one partition of Orders accepts, and one shard delivers", format_whole(arrivals)],
+        [f"seconds per invocation with {format_number(records)} records", format_number(order.relay.seconds)],
+        ["records/s that the relay publishes, one invocation at a time", format_whole(throughput)],
+        ["highest utilization of the relay", format_share(arrivals, throughput)],
+    ]
+    return render_table(["one shard of the stream", ">"], rows)
+
+
+def format_usage(rate: Decimal, limit: Limit) -> str:
+    """Formats the share of a limit that a rate uses, in bold above the limit."""
+    share = rate / limit.order_rate
     if share < Decimal("0.001"):
         return "<0.1%"
     percent = f"{(share * 100).quantize(Decimal(1 if share >= Decimal('0.1') else '0.1'), ROUND_HALF_EVEN):,}%"
     return f"**{percent}**" if share > 1 else percent
 
 
-def whole(number: Decimal) -> str:
-    """A rate, without what is after the point."""
+def format_whole(number: Decimal) -> str:
+    """Formats a number without its decimal places."""
     return f"{number.quantize(Decimal(1), ROUND_DOWN):,}"
 
 
-def needs_table(order: Order) -> str:
-    """What each rate takes."""
-    designs = cost.alternatives(cost.counted()["oneLine"])
-
-    def dollars(rate: Decimal) -> str:
-        # Only at a few orders a second does each record wake the relay by itself.
-        design = designs[0] if rate < PARTITION_WRITES else designs[1]
-        return cost.money(design.total() * rate * DAY_SECONDS / cost.MILLION)
-
-    logged = cost.usage([order.place, order.relay, order.reserve])["log"]
-    rows: list[tuple[str, Callable[[Decimal], str]]] = [
-        ("write units/s on Orders", lambda rate: whole(rate * order.writes("orders"))),
-        ("… on its index", lambda rate: whole(rate * order.writes("orders/CustomerOrders"))),
-        ("… on Inventory", lambda rate: whole(rate * order.writes("inventory"))),
-        ("partitions that Orders' writes fill", lambda rate: up(rate * order.writes("orders") / PARTITION_WRITES)),
-        ("environments that place, by Little's law", lambda rate: up(rate * order.place.seconds)),
-        ("… at ten requests a second each", lambda rate: up(rate / REQUESTS_OF_ENVIRONMENT)),
-        ("… seconds until there are so many", lambda rate: ramp(rate / REQUESTS_OF_ENVIRONMENT)),
-        ("environments that reserve, by Little's law", lambda rate: up(rate * order.reserve.seconds)),
-        ("PutEvents/s, ten events each", lambda rate: up(rate * order.relay.calls["PutEvents"])),
-        ("MB of logs a second", lambda rate: cost.plain((rate * logged / 2**20).quantize(Decimal("0.01")))),
-        ("$ a day", dollars),
-    ]
-    return cost.table(["", *(f">{rate:,} orders/s" for rate in RATES)], [[name, *map(of, RATES)] for name, of in rows])
-
-
-def ramp(environments: Decimal) -> str:
-    """Seconds in which Lambda adds so many environments to one function."""
-    return whole(environments // NEW_ENVIRONMENTS * 10)
-
-
-def up(number: Decimal) -> str:
-    """A number of whole things."""
+def format_ceiling(number: Decimal) -> str:
+    """Formats a number rounded up."""
     return f"{math.ceil(number):,}"
 
 
-def shard_table(order: Order) -> str:
-    """Whether the relay keeps up with a shard of the stream."""
-    records = 1 / order.relay.invocations
-    keeps_up = records / order.relay.seconds
-    comes = PARTITION_WRITES / order.writes("orders")
-    rows = [
-        ["orders/s that one partition of Orders takes, and so one shard brings", whole(comes)],
-        [f"seconds of an invocation with {cost.plain(records)} records", cost.plain(order.relay.seconds)],
-        ["records/s that the relay publishes of one shard, one invocation at a time", whole(keeps_up)],
-        ["share of its time that it works, at most", cost.percent(comes, keeps_up)],
-    ]
-    return cost.table(["one shard of the stream", ">"], rows)
-
-
-def tables() -> dict[str, str]:
-    """Every table of docs/scale.md by its name."""
-    order = Order.counted()
-    return {"limits": limits_table(order), "needs": needs_table(order), "shard": shard_table(order)}
+def format_ramp(environments: Decimal) -> str:
+    """Formats the seconds in which Lambda adds that many environments to one function."""
+    return format_whole(environments // NEW_ENVIRONMENTS * 10)
 
 
 if __name__ == "__main__":
-    sys.exit(cost.publish(DOCUMENT, tables(), sys.argv[1:]))
+    sys.exit(publish(build_report(), sys.argv[1:]))

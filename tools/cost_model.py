@@ -1,0 +1,255 @@
+"""Model of the cost of an order on AWS: prices, assumptions and measured steps.
+
+tools/counted.json holds the measured calls, request units and bytes of each step;
+an integration test (cost.rs) compares it with the code. This file holds the
+assumptions, each with its source.
+"""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from figures import ROOT
+
+COUNTED = ROOT / "tools" / "counted.json"
+TEMPLATE = ROOT / "template.yaml"
+
+ONE = Decimal(1)
+MILLION = Decimal(1_000_000)
+GIGABYTE = Decimal(2**30)
+
+
+@dataclass(frozen=True)
+class Price:
+    """An AWS list price: first tier, without the free tier."""
+
+    service: str
+    unit: str
+    dollars: str
+    per: Decimal
+    as_of: str
+    page: str
+
+    @property
+    def unit_price(self) -> Decimal:
+        """Dollars for one unit."""
+        return Decimal(self.dollars) / self.per
+
+
+# ---- Prices -----------------------------------------------------------------
+#
+# Prices are for us-east-1, the Region of AWS's own examples. `as_of` is the month of
+# the newest copy or account of the pricing page that showed the figure. DynamoDB
+# halved its on-demand prices in November 2024.
+
+PRICES = {
+    "rest": Price("API Gateway", "REST API requests", "3.50", MILLION, "2026-09", "api-gateway/pricing"),
+    "http": Price("API Gateway", "HTTP API requests", "1.00", MILLION, "2026-09", "api-gateway/pricing"),
+    "egress": Price("API Gateway", "bytes to the internet", "0.09", GIGABYTE, "2025-05", "api-gateway/pricing"),
+    "invocation": Price("Lambda", "invocations", "0.20", MILLION, "2026-09", "lambda/pricing"),
+    "x86_64": Price("Lambda", "GB-seconds, x86_64", "0.0000166667", ONE, "2026-05", "lambda/pricing"),
+    "arm64": Price("Lambda", "GB-seconds, arm64", "0.0000133334", ONE, "2026-05", "lambda/pricing"),
+    "read": Price("DynamoDB", "read request units", "0.125", MILLION, "2025-07", "dynamodb/pricing/on-demand"),
+    "write": Price("DynamoDB", "write request units", "0.625", MILLION, "2025-07", "dynamodb/pricing/on-demand"),
+    "read hour": Price("DynamoDB", "read unit-hours", "0.00013", ONE, "2026-03", "dynamodb/pricing/provisioned"),
+    "write hour": Price("DynamoDB", "write unit-hours", "0.00065", ONE, "2026-03", "dynamodb/pricing/provisioned"),
+    "stored": Price("DynamoDB", "bytes stored for a month", "0.25", GIGABYTE, "2026-03", "dynamodb/pricing/on-demand"),
+    "event": Price("EventBridge", "custom events of up to 64 KB", "1.00", MILLION, "2026-06", "eventbridge/pricing"),
+    "queue": Price("SQS", "requests of up to 64 KB", "0.40", MILLION, "2026-06", "sqs/pricing"),
+    "log": Price("CloudWatch", "bytes of logs ingested", "0.50", GIGABYTE, "2026-06", "cloudwatch/pricing"),
+    "log stored": Price(
+        "CloudWatch", "bytes of logs stored for a month", "0.03", GIGABYTE, "2026", "cloudwatch/pricing"
+    ),
+    "trace": Price("X-Ray", "traces", "5.00", MILLION, "undated", "xray/pricing"),
+    "metric": Price("CloudWatch", "custom metrics for a month", "0.30", ONE, "2026-02", "cloudwatch/pricing"),
+    "alarm": Price("CloudWatch", "alarms for a month", "0.10", ONE, "undated", "cloudwatch/pricing"),
+    "dashboard": Price("CloudWatch", "dashboards for a month", "3.00", ONE, "2026-06", "cloudwatch/pricing"),
+}
+
+# ---- Assumptions --------------------------------------------------------------
+
+# Milliseconds of a call as the function sees it, within the Region.
+LATENCIES = {
+    "GetItem": Decimal(4),
+    "BatchGetItem": Decimal(5),
+    "PutItem": Decimal(6),
+    "UpdateItem": Decimal(6),
+    "TransactWriteItems": Decimal(14),
+    "PutEvents": Decimal(20),
+}
+# Milliseconds that an invocation computes.
+COMPUTE_MILLISECONDS = Decimal(4)
+# Stream records in one relay invocation.
+RECORDS_PER_RELAY = Decimal(1)
+# The lines that Lambda logs for each invocation, in the JSON format:
+# <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>
+_TIME = '{"time":"2026-01-01T00:00:00.000Z","type":"platform.'
+_RECORD = '","record":{"requestId":"79b4f56e-95b1-4643-9700-2807f4e68189",'
+PLATFORM_LINES = (
+    _TIME + "start" + _RECORD + '"version":"$LATEST"}}',
+    _TIME + "report" + _RECORD + '"metrics":{"durationMs":20.123,"billedDurationMs":21,"memorySizeMB":256,'
+    '"maxMemoryUsedMB":24},"status":"success"}}',
+)
+# The lines that the function logs for each order: one log line and one metrics line.
+FUNCTION_LINES = 2
+FUNCTION_LINE_BYTES = 450
+# <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
+LINE_OVERHEAD_BYTES = 26
+LOG_BYTES_PER_INVOCATION = sum(len(line) + LINE_OVERHEAD_BYTES for line in PLATFORM_LINES)
+LOG_BYTES_PER_ORDER = (FUNCTION_LINE_BYTES + LINE_OVERHEAD_BYTES) * FUNCTION_LINES
+LOG_COMPRESSION = Decimal("0.15")
+RESPONSE_HEADER_BYTES = 400
+# The X-Ray default after the first request of each second:
+# <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-enabling-xray.html>
+TRACED_SHARE = Decimal("0.05")
+CUSTOM_METRICS = 6
+
+# ---- Request units, as documented by AWS --------------------------------------
+
+# <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+ITEM_OVERHEAD_BYTES = 100
+WRITE_UNIT_BYTES = 1024
+# <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
+TRANSACTION_UNITS = 2
+
+
+@dataclass(frozen=True)
+class Step:
+    """One order's share of an invocation."""
+
+    trigger: str  # "api", "stream" or "bus"
+    calls: Mapping[str, Decimal]
+    reads: Decimal
+    writes: Decimal
+    events: Decimal
+    response_bytes: Decimal
+    queue_requests: Decimal = Decimal(0)
+    invocations: Decimal = ONE  # less than one if several orders share the invocation
+
+    @property
+    def seconds(self) -> Decimal:
+        """Duration of the whole invocation."""
+        waiting = sum((LATENCIES[call] * count for call, count in self.calls.items()), Decimal(0))
+        return (COMPUTE_MILLISECONDS + waiting / self.invocations) / 1000
+
+
+@dataclass(frozen=True)
+class Design:
+    """A way to process orders: its steps from Placed to Confirmed, and prices that differ."""
+
+    name: str
+    steps: Sequence[Step]
+    trade_off: str = ""
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def price_charges(self) -> dict[str, Decimal]:
+        """Returns the dollars for a million orders, by the keys of PRICES."""
+        usage = measure_usage(self.steps)
+        return {key: amount * self.prices.get(key, PRICES[key].unit_price) * MILLION for key, amount in usage.items()}
+
+    def price_services(self) -> dict[str, Decimal]:
+        """Returns the dollars for a million orders by service, in the order of PRICES."""
+        sums: dict[str, Decimal] = {}
+        for key, amount in self.price_charges().items():
+            service = PRICES[key].service
+            sums[service] = sums.get(service, Decimal(0)) + amount
+        return sums
+
+    @property
+    def total(self) -> Decimal:
+        """Dollars for a million orders."""
+        return sum(self.price_charges().values(), Decimal(0))
+
+
+def measure_usage(steps: Iterable[Step]) -> dict[str, Decimal]:
+    """Returns the amounts that one order uses in these steps, by the keys of PRICES."""
+    usage: dict[str, Decimal] = {}
+
+    def add(key: str, amount: Decimal) -> None:
+        usage[key] = usage.get(key, Decimal(0)) + amount
+
+    for step in steps:
+        if step.trigger == "api":
+            add("rest", ONE)
+            add("egress", step.response_bytes + RESPONSE_HEADER_BYTES)
+        if step.trigger != "bus":
+            add("trace", TRACED_SHARE * step.invocations)
+        add("invocation", step.invocations)
+        billed = Decimal(math.ceil(step.seconds * 1000)) / 1000
+        add("x86_64", billed * read_memory_gigabytes() * step.invocations)
+        add("read", step.reads)
+        add("write", step.writes)
+        add("event", step.events)
+        add("queue", step.queue_requests)
+        logged = LOG_BYTES_PER_INVOCATION * step.invocations + LOG_BYTES_PER_ORDER
+        add("log", logged)
+        add("log stored", logged * LOG_COMPRESSION)
+    return {key: usage[key] for key in PRICES if usage.get(key)}
+
+
+# ---- Measured steps -------------------------------------------------------------
+
+API_STEPS = {"place", "ship", "deliver", "cancel"}
+PLACED = ["place", "relayPlaced"]
+CONFIRMED = [*PLACED, "reserve"]
+LIFECYCLES = {
+    "Placed to Confirmed": CONFIRMED,
+    "… to Delivered": [
+        *CONFIRMED,
+        *["ship", "relayShipped", "shipped"],
+        *["deliver", "relayDelivered", "delivered"],
+    ],
+    "… to Canceled": [*CONFIRMED, "cancel", "relayCanceled", "canceled"],
+    "Placed to Rejected": [*PLACED, "reject", "relayRejected"],
+}
+ORDERS = {"oneLine": "one line", "twoLines": "two lines"}
+
+
+def load_counts() -> Any:
+    """Loads the measured counts, by order and step."""
+    return json.loads(COUNTED.read_text(encoding="utf-8"), parse_float=Decimal)
+
+
+def build_step(order: Any, name: str) -> Step:
+    """Builds a step from its measured counts."""
+    step = order["steps"][name]
+    # A canceled transaction was prepared but never committed: one unit for each action.
+    canceled = sum(step["canceledActions"].values())
+    is_relay = name.startswith("relay")
+    return Step(
+        trigger="api" if name in API_STEPS else "stream" if is_relay else "bus",
+        calls={call: Decimal(count) for call, count in step["calls"].items()},
+        reads=Decimal(sum(step["reads"].values())),
+        writes=Decimal(sum(step["writes"].values()) + canceled),
+        events=Decimal(1 if is_relay else 0),
+        response_bytes=Decimal(step.get("answerBytes", 0)),
+        invocations=1 / RECORDS_PER_RELAY if is_relay else ONE,
+    )
+
+
+def build_design(order: Any, lifecycle: Sequence[str] = CONFIRMED) -> Design:
+    """Builds the design of this project for a lifecycle of an order."""
+    return Design("this project", [build_step(order, name) for name in lifecycle])
+
+
+def read_memory_gigabytes() -> Decimal:
+    """Reads the memory size of the functions from template.yaml."""
+    return _read_number("MemorySize", TEMPLATE.read_text(encoding="utf-8")) / 1024
+
+
+def read_stream_batch_size() -> Decimal:
+    """Reads the largest batch of stream records from template.yaml."""
+    [mapping] = re.findall(r"^ *OrderStream:\n(?: {10}.*\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
+    return _read_number("BatchSize", mapping)
+
+
+def _read_number(setting: str, text: str) -> Decimal:
+    found = re.findall(rf"^ *{setting}: (\d+)$", text, re.MULTILINE)
+    if len(found) != 1:
+        sys.exit(f"template.yaml sets {setting} {len(found)} times; the model supports one value")
+    return Decimal(found[0])
