@@ -1,7 +1,7 @@
 """Model of the cost of an order on AWS: prices, assumptions and measured steps.
 
 tools/counted.json holds the measured calls, request units and bytes of each step;
-an integration test (cost.rs) compares it with the code. This file holds the
+an integration test compares it with the code. This file holds the
 assumptions, each with its source.
 """
 
