@@ -7,7 +7,7 @@ use std::error::Error;
 use domain::Order;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use tests::{Shop, call};
+use test_support::{ApiRequest, TestShop};
 
 use crate::contestant::{self, Contestant, Functions, ORDER_SERVICE};
 use crate::process::{Process, Program};
@@ -22,7 +22,7 @@ const ORDER: &str =
 /// Tells the first request that is not answered alike, or the first order that
 /// is not stored alike.
 pub(crate) async fn check(functions: Functions<'_>) -> Result<usize, Box<dyn Error>> {
-    let shops = [Shop::open().await, Shop::open().await, Shop::open().await];
+    let shops = [TestShop::seeded().await, TestShop::seeded().await, TestShop::seeded().await];
     let [node, python] = contestant::peers(EVENT, &shops[1])?;
     let python = Contestant { program: with_tables_of(&shops[2], python.program), ..python };
     let ours = functions.named(ORDER_SERVICE, EVENT, &shops[0])?;
@@ -45,7 +45,7 @@ pub(crate) async fn check(functions: Functions<'_>) -> Result<usize, Box<dyn Err
     Ok(expected.len())
 }
 
-fn with_tables_of(shop: &Shop, program: Program) -> Program {
+fn with_tables_of(shop: &TestShop, program: Program) -> Program {
     let mut environment = program.environment;
     environment.extend(shop.environment());
     Program { environment, ..program }
@@ -63,8 +63,8 @@ fn answers(contestant: &Contestant) -> Result<Vec<Value>, Box<dyn Error>> {
 }
 
 /// Requests of every kind; two of them under one idempotency key that was used before.
-fn requests() -> Vec<call::Rest> {
-    let place = |body: &str| call::post("/order").header("X-Correlation-Id", "c-1").json(body);
+fn requests() -> Vec<ApiRequest> {
+    let place = |body: &str| ApiRequest::post("/order").header("X-Correlation-Id", "c-1").json(body);
     let keyed = |key: &str, body: &str| place(body).header("Idempotency-Key", key);
     let item = |item: &str| place(&format!(r#"{{"customerId":"001","items":[{item}]}}"#));
     let many = |count: usize| {
@@ -107,11 +107,11 @@ fn requests() -> Vec<call::Rest> {
         place("{"),
         place(""),
         place(&format!("{}{ORDER}", " ".repeat(64 * 1024))),
-        call::post("/order")
+        ApiRequest::post("/order")
             .header("X-Correlation-Id", "c-1")
             .header("Content-Type", "text/xml")
             .body("<order/>"),
-        call::post("/order").header("X-Correlation-Id", "c-1").base64_body(
+        ApiRequest::post("/order").header("X-Correlation-Id", "c-1").base64_body(
             "eyJjdXN0b21lcklkIjoiMDAxIiwiaXRlbXMiOlt7InByb2R1Y3RJZCI6IjAwMSIsInF1YW50aXR5IjoxfV19",
         ),
     ]
@@ -155,7 +155,7 @@ fn fault(error: &Value) -> (String, String) {
 }
 
 /// The orders whose ids are derived, but for the times of their making.
-async fn orders(shop: &Shop) -> Vec<Order> {
+async fn orders(shop: &TestShop) -> Vec<Order> {
     let Some(seed) = shop.order("001").await else { return Vec::new() };
     let mut orders = shop.orders().await;
     orders.retain(|order| order.id.as_str().as_bytes().get(14) == Some(&b'5'));

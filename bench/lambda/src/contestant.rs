@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use hyper::body::Bytes;
-use tests::Shop;
+use test_support::TestShop;
 
 use crate::process::Program;
 use crate::tls::Terminator;
@@ -47,7 +47,7 @@ pub(crate) const BOTO3: &str = "Python, boto3";
 
 impl Functions<'_> {
     /// One of this project's functions, by the name of its program.
-    pub(crate) fn named(self, name: &'static str, event: &str, shop: &Shop) -> io::Result<Contestant> {
+    pub(crate) fn named(self, name: &'static str, event: &str, shop: &TestShop) -> io::Result<Contestant> {
         let program = self.0.join(name);
         if !program.exists() {
             return Err(io::Error::other(format!("{} is not built", program.display())));
@@ -57,7 +57,7 @@ impl Functions<'_> {
 }
 
 /// The two peers, in the order of the tables.
-pub(crate) fn peers(event: &str, shop: &Shop) -> io::Result<[Contestant; 2]> {
+pub(crate) fn peers(event: &str, shop: &TestShop) -> io::Result<[Contestant; 2]> {
     let node = vec!["node".to_owned(), format!("{NODE_PEER}/runtime.mjs")];
     let python = [PYTHON, "-m", "awslambdaric", "handler.lambda_handler"].map(str::to_owned);
     // Where Lambda puts a function's code, and so where its runtimes look for it.
@@ -70,7 +70,7 @@ fn contestant(
     name: &'static str,
     command: Vec<String>,
     event: &str,
-    shop: &Shop,
+    shop: &TestShop,
     more: &[(&str, &str)],
 ) -> io::Result<Contestant> {
     let payload = Bytes::from(fs::read(format!("events/{event}.json"))?);

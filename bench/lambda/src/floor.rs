@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::{Shop, call};
+use test_support::{ApiResponse, TestShop, invocation};
 use uuid::Uuid;
 
 const OPERATIONS: [&str; 2] = ["BatchGetItem", "PutItem"];
@@ -23,10 +23,11 @@ pub(crate) struct Floor {
 
 impl Floor {
     /// Places an order in `shop`, and takes down what is asked of DynamoDB.
-    pub(crate) async fn record(event: &str, shop: &Shop) -> io::Result<Self> {
+    pub(crate) async fn record(event: &str, shop: &TestShop) -> io::Result<Self> {
         shop.proxy.reset();
-        let answer = shop.order_service().handle(call::fixture(event)).await.map_err(io::Error::other)?;
-        let order_id = call::Reply::of(&answer).json()["orderId"].as_str().unwrap_or_default().to_owned();
+        let answer =
+            shop.order_service().handle(invocation::fixture(event)).await.map_err(io::Error::other)?;
+        let order_id = ApiResponse::of(&answer).json()["orderId"].as_str().unwrap_or_default().to_owned();
         let body = |operation| {
             let mut bodies = shop.proxy.requests(operation);
             bodies.pop().as_ref().map(Value::to_string).unwrap_or_default()

@@ -31,7 +31,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tests::Shop;
+use test_support::TestShop;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::contestant::{Contestant, Functions, HELLO_WORLD, INVENTORY_SERVICE, ORDER_SERVICE};
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
 
 fn measure(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
     let runtime = runtime()?;
-    let shop = runtime.block_on(async { Shop::open().await.without_stream().await });
+    let shop = runtime.block_on(async { TestShop::seeded().await.without_stream().await });
     let mut contestants = all(functions, &shop)?;
     contestants.extend(contestant::peers(PLACE_ORDER, &shop)?);
     let floor = runtime.block_on(Floor::record(PLACE_ORDER, &shop))?;
@@ -95,7 +95,7 @@ fn measure(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
 }
 
 fn check_limits(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
-    let shop = runtime()?.block_on(Shop::open());
+    let shop = runtime()?.block_on(TestShop::seeded());
     let mut exceeded = Vec::new();
     for counted in count(&all(functions, &shop)?)? {
         println!("{counted}");
@@ -116,7 +116,7 @@ fn check_agreement(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn all(functions: Functions<'_>, shop: &Shop) -> Result<Vec<Contestant>, Box<dyn Error>> {
+fn all(functions: Functions<'_>, shop: &TestShop) -> Result<Vec<Contestant>, Box<dyn Error>> {
     Ok(FUNCTIONS.iter().map(|(name, event)| functions.named(name, event, shop)).collect::<Result<_, _>>()?)
 }
 

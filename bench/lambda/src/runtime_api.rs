@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
-use tests::http::{Cut, Request, Response, Server};
+use test_support::http::{CloseConnection, Request, Response, Server};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -102,7 +102,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn serve(request: Request, calls: Sender<Call>, pending: Arc<Pending>) -> Result<Response, Cut> {
+async fn serve(
+    request: Request,
+    calls: Sender<Call>,
+    pending: Arc<Pending>,
+) -> Result<Response, CloseConnection> {
     let now = Instant::now();
     let path = request.uri().path();
     let body = request.body().clone();
@@ -114,12 +118,12 @@ async fn serve(request: Request, calls: Sender<Call>, pending: Arc<Pending>) -> 
     };
     let asks = matches!(call, Call::Next(_));
     // Nobody listens any more when the process is being stopped.
-    calls.send(call).map_err(|_| Cut)?;
+    calls.send(call).map_err(|_| CloseConnection)?;
     if asks { invocation(&pending).await } else { answer(StatusCode::ACCEPTED, Bytes::new()) }
 }
 
 /// Holds a `/next` until there is an invocation.
-async fn invocation(pending: &Pending) -> Result<Response, Cut> {
+async fn invocation(pending: &Pending) -> Result<Response, CloseConnection> {
     let (payload, sent) = loop {
         pending.arrived.notified().await;
         if let Some(invocation) = lock(&pending.payload).take() {
@@ -134,11 +138,11 @@ async fn invocation(pending: &Pending) -> Result<Response, Cut> {
         .header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:000000000000:function:bench")
         .header("Lambda-Runtime-Trace-Id", "Root=1-67748580-0123456789abcdef01234567;Sampled=0")
         .body(payload)
-        .map_err(|_| Cut)?;
-    sent.send(Instant::now()).map_err(|_| Cut)?;
+        .map_err(|_| CloseConnection)?;
+    sent.send(Instant::now()).map_err(|_| CloseConnection)?;
     Ok(response)
 }
 
-fn answer(status: StatusCode, body: Bytes) -> Result<Response, Cut> {
-    hyper::Response::builder().status(status).body(body).map_err(|_| Cut)
+fn answer(status: StatusCode, body: Bytes) -> Result<Response, CloseConnection> {
+    hyper::Response::builder().status(status).body(body).map_err(|_| CloseConnection)
 }

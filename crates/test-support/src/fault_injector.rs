@@ -1,0 +1,218 @@
+//! Random faults for a share of all calls, in the ways in which DynamoDB and EventBridge fail.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use fastrand::Rng;
+use hyper::body::Bytes;
+use serde_json::Value;
+
+use crate::aws_error::AwsError;
+use crate::bus::{BusBehavior, EntryRejection};
+use crate::gate::Gate;
+use crate::proxy::Fault;
+
+/// One fault in this many is a response after the client's timeout. It is rare because the client
+/// waits three seconds for it.
+const LATE_RESPONSE_RATE: u8 = 25;
+
+/// Reasons for which DynamoDB cancels a transaction because of contention.
+const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+
+/// A random choice of faults that a seed determines.
+#[derive(Debug)]
+pub struct FaultInjector {
+    rng: Rng,
+    share: f64,
+    /// The number of calls so far.
+    calls: usize,
+    outage: Range<usize>,
+    injected: BTreeMap<&'static str, usize>,
+}
+
+impl FaultInjector {
+    /// Returns an injector that makes a `share` of all calls fail, from 0 to 1.
+    #[must_use]
+    pub fn new(seed: u64, share: f64) -> Self {
+        Self { rng: Rng::with_seed(seed), share, calls: 0, outage: 0..0, injected: BTreeMap::new() }
+    }
+
+    /// Returns how many faults of each kind were injected.
+    #[must_use]
+    pub const fn injected(&self) -> &BTreeMap<&'static str, usize> {
+        &self.injected
+    }
+
+    /// Makes all of these calls fail as unavailable, counted from 0.
+    #[must_use]
+    pub fn with_outage(self, outage: Range<usize>) -> Self {
+        Self { outage, ..self }
+    }
+
+    fn fails_call(&mut self) -> bool {
+        self.calls += 1;
+        self.rng.f64() < self.share
+    }
+
+    fn is_outage(&mut self) -> bool {
+        let outage = self.outage.contains(&self.calls);
+        if outage {
+            self.calls += 1;
+            *self.injected.entry("outage").or_default() += 1;
+        }
+        outage
+    }
+
+    fn choose<T: Copy>(&mut self, from: &[T]) -> T {
+        *self.rng.choice(from).expect("a choice")
+    }
+
+    /// Returns the fault for a DynamoDB call, if it fails.
+    pub(crate) fn on_dynamodb(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
+        if self.is_outage() {
+            return Some(Fault::Error(AwsError::unavailable()));
+        }
+        if !self.fails_call() {
+            return None;
+        }
+        let throttled =
+            self.choose(&[AwsError::throttled, AwsError::throughput_exceeded, AwsError::request_limit]);
+        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+        let mut faults = vec![
+            ("throttled", Fault::Error(throttled())),
+            ("internal error", Fault::Error(broken())),
+            ("request lost", Fault::DropRequest),
+            ("response lost", Fault::DropResponse),
+        ];
+        match operation {
+            "TransactWriteItems" => {
+                faults.extend((0..3).map(|_| ("transaction canceled", Fault::Error(self.canceled(body)))));
+                faults.push(("transaction in progress", Fault::Error(AwsError::transaction_in_progress())));
+            }
+            "PutItem" | "UpdateItem" => {
+                faults.push(("transaction conflict", Fault::Error(AwsError::transaction_conflict())));
+            }
+            "BatchGetItem" => {
+                faults.push(("keys unprocessed", Fault::LeaveKeysUnprocessed(self.rng.usize(1..4))));
+            }
+            _ => {}
+        }
+        if self.rng.u8(..LATE_RESPONSE_RATE) == 0 {
+            faults = vec![("response too late", Fault::HoldResponse(Gate::default()))];
+        }
+        Some(self.one_of(faults))
+    }
+
+    fn one_of<T>(&mut self, mut faults: Vec<(&'static str, T)>) -> T {
+        let (kind, fault) = faults.swap_remove(self.rng.usize(..faults.len()));
+        *self.injected.entry(kind).or_default() += 1;
+        fault
+    }
+
+    /// Returns the cancellation of a transaction with contention on some of its items.
+    fn canceled(&mut self, body: &Bytes) -> AwsError {
+        let request: Value = serde_json::from_slice(body).expect("a request in JSON");
+        let items = request["TransactItems"].as_array().expect("items of a transaction").len();
+        let mut reasons = vec!["None"; items];
+        for _ in 0..self.rng.usize(1..=items) {
+            let item = self.rng.usize(..items);
+            reasons[item] = self.choose(&CONTENTION);
+        }
+        AwsError::transaction_canceled(&reasons)
+    }
+
+    /// Returns the behavior of EventBridge for a call with this many entries.
+    pub(crate) fn on_bus(&mut self, entries: usize) -> BusBehavior {
+        if self.is_outage() {
+            return BusBehavior::Fail(AwsError::unavailable());
+        }
+        if !self.fails_call() {
+            return BusBehavior::Accept;
+        }
+        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+        let faults = vec![
+            ("throttled", BusBehavior::Fail(AwsError::throttled())),
+            ("internal error", BusBehavior::Fail(broken())),
+            ("request lost", BusBehavior::DropRequest),
+            ("response lost", BusBehavior::DropResponse),
+            ("entries rejected", BusBehavior::Reject(self.rejections(entries))),
+        ];
+        self.one_of(faults)
+    }
+
+    fn rejections(&mut self, entries: usize) -> Vec<EntryRejection> {
+        let count = self.rng.usize(1..=entries);
+        let indexes = self.rng.choose_multiple(0..entries, count);
+        let rejection = |index| EntryRejection {
+            index,
+            error_code: self.choose(&["ThrottlingException", "InternalFailure"]),
+        };
+        indexes.into_iter().map(rejection).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALLS: usize = 3000;
+    const TRANSACTION: &[u8] = br#"{"TransactItems":[{},{},{}]}"#;
+
+    /// Returns how many faults of each kind calls of an operation get.
+    fn injected(operation: &str, seed: u64, share: f64) -> BTreeMap<&'static str, usize> {
+        let mut injector = FaultInjector::new(seed, share);
+        let body = Bytes::from_static(TRANSACTION);
+        let faults = (0..CALLS).filter(|_| injector.on_dynamodb(operation, &body).is_some()).count();
+        assert_eq!(injector.injected().values().sum::<usize>(), faults);
+        injector.injected
+    }
+
+    #[test]
+    fn fails_the_given_share_of_calls_and_repeats_itself_for_the_same_seed() {
+        assert!(injected("GetItem", 1, 0.0).is_empty());
+        assert_eq!(injected("GetItem", 1, 1.0).values().sum::<usize>(), CALLS);
+        let tenth = injected("GetItem", 1, 0.1);
+        assert!((200..400).contains(&tenth.values().sum::<usize>()), "{tenth:?}");
+        assert_eq!(injected("GetItem", 1, 0.1), tenth);
+        assert_ne!(injected("GetItem", 2, 0.1), tenth);
+    }
+
+    #[test]
+    fn fails_every_call_during_an_outage() {
+        let mut injector = FaultInjector::new(1, 0.0).with_outage(2..5);
+        let mut fails = || injector.on_dynamodb("GetItem", &Bytes::new()).is_some();
+        assert_eq!([(); 7].map(|()| fails()), [false, false, true, true, true, false, false]);
+        let mut injector = FaultInjector::new(1, 0.0).with_outage(1..2);
+        let mut accepts = || matches!(injector.on_bus(1), BusBehavior::Accept);
+        assert_eq!([(); 3].map(|()| accepts()), [true, false, true]);
+        assert_eq!(injector.injected()["outage"], 1);
+    }
+
+    #[test]
+    fn injects_every_kind_of_fault_that_an_operation_can_have() {
+        let common = ["internal error", "request lost", "response lost", "response too late", "throttled"];
+        for (operation, special) in [
+            ("GetItem", &[][..]),
+            ("BatchGetItem", &["keys unprocessed"]),
+            ("PutItem", &["transaction conflict"]),
+            ("UpdateItem", &["transaction conflict"]),
+            ("TransactWriteItems", &["transaction canceled", "transaction in progress"]),
+        ] {
+            let mut kinds = [&common, special].concat();
+            kinds.sort_unstable();
+            assert_eq!(injected(operation, 1, 0.5).into_keys().collect::<Vec<_>>(), kinds, "{operation}");
+        }
+    }
+
+    #[test]
+    fn injects_every_kind_of_fault_of_eventbridge_and_rejects_only_existing_entries() {
+        let mut injector = FaultInjector::new(1, 0.5);
+        for entries in (1..=10).cycle().take(CALLS) {
+            if let BusBehavior::Reject(rejections) = injector.on_bus(entries) {
+                assert!(!rejections.is_empty() && rejections.iter().all(|entry| entry.index < entries));
+            }
+        }
+        let kinds = ["entries rejected", "internal error", "request lost", "response lost", "throttled"];
+        assert_eq!(injector.injected().keys().copied().collect::<Vec<_>>(), kinds);
+    }
+}

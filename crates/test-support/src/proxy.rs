@@ -1,0 +1,328 @@
+//! A proxy in front of the DynamoDB engine. It records requests and injects failures that local
+//! engines do not produce.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use hyper::body::Bytes;
+use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use serde_json::{Map, Value, json};
+
+use crate::aws_error::{AwsError, json_response};
+use crate::clients::dynamodb_client;
+use crate::engine;
+use crate::fault_injector::FaultInjector;
+use crate::gate::Gate;
+use crate::http::{Client, CloseConnection, Request, Response, Server};
+use crate::request_units::{self, RequestUnits};
+
+/// A DynamoDB endpoint that fails on demand.
+#[derive(Debug)]
+pub struct Proxy {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rules: Vec<ActiveRule>,
+    faults: Option<FaultInjector>,
+    requests: Vec<(String, Bytes)>,
+    /// Units that calls without a fault consumed, if metering is on.
+    units: Option<RequestUnits>,
+}
+
+#[derive(Debug)]
+struct ActiveRule {
+    /// The operation whose calls the rule applies to, or none for all operations.
+    operation: Option<String>,
+    skip: usize,
+    times: usize,
+    fault: Fault,
+}
+
+/// A failure of one call.
+#[derive(Debug, Clone)]
+pub(crate) enum Fault {
+    Error(AwsError),
+    DropRequest,
+    DropResponse,
+    LeaveKeysUnprocessed(usize),
+    HoldRequest(Gate),
+    HoldResponse(Gate),
+}
+
+impl Proxy {
+    pub(crate) fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let (shared, client) = (Arc::clone(&state), Client::new());
+        let server = Server::start(move |request| handle(Arc::clone(&shared), client.clone(), request));
+        Self { server, state }
+    }
+
+    /// Returns a client whose calls go through the proxy.
+    #[must_use]
+    pub fn client(&self) -> DynamoDb {
+        dynamodb_client(&self.server.url)
+    }
+
+    /// Starts a rule for calls of an operation, such as `PutItem`.
+    ///
+    /// The rule applies to the next call only, unless it says otherwise. If several rules apply to a
+    /// call, the first one wins.
+    #[must_use]
+    pub fn on(&self, operation: &str) -> FaultRule<'_> {
+        FaultRule { proxy: self, operation: Some(operation.to_owned()), skip: 0, times: 1 }
+    }
+
+    /// Starts a rule like [`Proxy::on`] for calls of all operations.
+    #[must_use]
+    pub fn on_any_call(&self) -> FaultRule<'_> {
+        FaultRule { proxy: self, operation: None, skip: 0, times: 1 }
+    }
+
+    /// Injects faults into calls to which no rule applies.
+    pub fn start_faults(&self, faults: FaultInjector) {
+        self.lock().faults = Some(faults);
+    }
+
+    /// Stops injecting faults, and returns the injector.
+    pub fn stop_faults(&self) -> Option<FaultInjector> {
+        self.lock().faults.take()
+    }
+
+    /// Returns the number of calls of an operation. Retries of the SDK count as calls.
+    #[must_use]
+    pub fn calls(&self, operation: &str) -> usize {
+        self.requests(operation).len()
+    }
+
+    /// Returns the number of calls of each operation.
+    #[must_use]
+    pub fn calls_by_operation(&self) -> BTreeMap<String, usize> {
+        let mut calls = BTreeMap::new();
+        for (operation, _) in &self.lock().requests {
+            *calls.entry(operation.clone()).or_default() += 1;
+        }
+        calls
+    }
+
+    /// Returns the requests of an operation, oldest first.
+    #[must_use]
+    pub fn requests(&self, operation: &str) -> Vec<Value> {
+        let state = self.lock();
+        let of_operation = state.requests.iter().filter(|(name, _)| name == operation);
+        of_operation.map(|(_, body)| serde_json::from_slice(body).expect("a request in JSON")).collect()
+    }
+
+    /// Removes the recorded requests, the rules and the fault injector, and stops metering.
+    pub fn reset(&self) {
+        *self.lock() = State::default();
+    }
+
+    /// Does the same as [`Proxy::reset`], then starts to count the units that calls consume.
+    pub fn start_metering(&self) {
+        *self.lock() = State { units: Some(RequestUnits::default()), ..State::default() };
+    }
+
+    /// Returns the units that calls have consumed since [`Proxy::start_metering`].
+    #[must_use]
+    pub fn consumed_units(&self) -> RequestUnits {
+        self.lock().units.clone().expect("a proxy that counts units")
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("the state of the proxy")
+    }
+}
+
+impl State {
+    /// Records a call, and chooses the fault for it.
+    fn record(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
+        self.requests.push((operation.to_owned(), body.clone()));
+        let applies = |rule: &&mut ActiveRule| {
+            rule.times > 0 && rule.operation.as_ref().is_none_or(|name| name == operation)
+        };
+        for rule in self.rules.iter_mut().filter(applies) {
+            if rule.skip == 0 {
+                rule.times -= 1;
+                return Some(rule.fault.clone());
+            }
+            rule.skip -= 1;
+        }
+        self.faults.as_mut()?.on_dynamodb(operation, body)
+    }
+}
+
+/// A builder of a rule that makes calls fail.
+#[derive(Debug)]
+pub struct FaultRule<'a> {
+    proxy: &'a Proxy,
+    operation: Option<String>,
+    skip: usize,
+    times: usize,
+}
+
+impl FaultRule<'_> {
+    /// Applies to the `n`th call from now and later ones, counted from 1.
+    #[must_use]
+    pub fn nth(self, n: usize) -> Self {
+        Self { skip: n.checked_sub(1).expect("calls are counted from 1"), ..self }
+    }
+
+    /// Applies to this many calls.
+    #[must_use]
+    pub fn times(self, times: usize) -> Self {
+        Self { times, ..self }
+    }
+
+    /// Applies to every call.
+    #[must_use]
+    pub fn always(self) -> Self {
+        self.times(usize::MAX)
+    }
+
+    /// Responds with an error. The call takes no effect.
+    pub fn fail(self, error: AwsError) {
+        self.add(Fault::Error(error));
+    }
+
+    /// Closes the connection. The call takes no effect.
+    pub fn drop_request(self) {
+        self.add(Fault::DropRequest);
+    }
+
+    /// Closes the connection without a response after the call has taken effect.
+    pub fn drop_response(self) {
+        self.add(Fault::DropResponse);
+    }
+
+    /// Makes `BatchGetItem` return the last `keys` keys as unprocessed, in whichever table they are.
+    pub fn leave_keys_unprocessed(self, keys: usize) {
+        self.add(Fault::LeaveKeysUnprocessed(keys));
+    }
+
+    /// Delays the call before it takes effect, until the gate is opened. The call takes no effect
+    /// if its client times out first.
+    #[must_use]
+    pub fn hold_request(self) -> Gate {
+        let gate = Gate::default();
+        self.add(Fault::HoldRequest(gate.clone()));
+        gate
+    }
+
+    /// Delays the response until the gate is opened. The call takes effect at once.
+    #[must_use]
+    pub fn hold_response(self) -> Gate {
+        let gate = Gate::default();
+        self.add(Fault::HoldResponse(gate.clone()));
+        gate
+    }
+
+    fn add(self, fault: Fault) {
+        let Self { proxy, operation, skip, times } = self;
+        proxy.lock().rules.push(ActiveRule { operation, skip, times, fault });
+    }
+}
+
+async fn handle(
+    state: Arc<Mutex<State>>,
+    client: Client,
+    request: Request,
+) -> Result<Response, CloseConnection> {
+    let operation = operation_of(&request);
+    let (fault, metered) = {
+        let mut state = state.lock().expect("the state of the proxy");
+        (state.record(&operation, request.body()), state.units.is_some())
+    };
+    match fault {
+        None if metered => Ok(forward_metered(&state, &client, &operation, request).await),
+        None => Ok(forward(&client, request).await),
+        Some(Fault::Error(error)) => Ok(error.response()),
+        Some(Fault::DropRequest) => Err(CloseConnection),
+        Some(Fault::DropResponse) => {
+            forward(&client, request).await;
+            Err(CloseConnection)
+        }
+        Some(Fault::LeaveKeysUnprocessed(keys)) => Ok(forward_in_part(&client, request, keys).await),
+        Some(Fault::HoldRequest(gate)) => {
+            gate.pass().await;
+            Ok(forward(&client, request).await)
+        }
+        Some(Fault::HoldResponse(gate)) => {
+            let response = forward(&client, request).await;
+            gate.pass().await;
+            Ok(response)
+        }
+    }
+}
+
+/// Returns the operation, from a header such as `DynamoDB_20120810.PutItem`.
+fn operation_of(request: &Request) -> String {
+    let target = request.headers().get("x-amz-target").and_then(|target| target.to_str().ok());
+    let (_, operation) = target.and_then(|target| target.split_once('.')).expect("a DynamoDB call");
+    operation.to_owned()
+}
+
+async fn forward(client: &Client, mut request: Request) -> Response {
+    let url = format!("{}{}", engine::endpoint(), request.uri().path());
+    *request.uri_mut() = url.parse().expect("a URL");
+    let mut response = client.send(request).await;
+    // These headers describe the connection to the engine. The server sets its own.
+    for header in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+        response.headers_mut().remove(header);
+    }
+    response
+}
+
+async fn forward_metered(
+    state: &Mutex<State>,
+    client: &Client,
+    operation: &str,
+    mut request: Request,
+) -> Response {
+    let body = request.body().clone();
+    request_units::request_consumed_capacity(&mut request);
+    let response = forward(client, request).await;
+    if let Some(units) = &mut state.lock().expect("the state of the proxy").units {
+        request_units::add(units, operation, &body, &response);
+    }
+    response
+}
+
+async fn forward_in_part(client: &Client, mut request: Request, keys: usize) -> Response {
+    let mut body: Value = serde_json::from_slice(request.body()).expect("a request in JSON");
+    let unprocessed = remove_keys(body["RequestItems"].as_object_mut().expect("a BatchGetItem"), keys);
+    let mut response = if body["RequestItems"] == json!({}) {
+        json!({"Responses": {}})
+    } else {
+        *request.body_mut() = Bytes::from(body.to_string());
+        request.headers_mut().remove(CONTENT_LENGTH);
+        let response = forward(client, request).await;
+        assert!(response.status().is_success(), "BatchGetItem failed: {:?}", response.body());
+        serde_json::from_slice(response.body()).expect("a response in JSON")
+    };
+    for table in unprocessed.keys() {
+        response["Responses"].as_object_mut().expect("responses").entry(table).or_insert_with(|| json!([]));
+    }
+    response["UnprocessedKeys"] = unprocessed.into();
+    json_response(200, &response)
+}
+
+/// Removes the last `keys` keys from a request, and returns them in the same form.
+fn remove_keys(tables: &mut Map<String, Value>, mut keys: usize) -> Map<String, Value> {
+    let mut removed = Map::new();
+    for (table, request) in tables.iter_mut().rev() {
+        let all = request["Keys"].as_array_mut().expect("keys");
+        let tail = all.split_off(all.len().saturating_sub(keys));
+        keys -= tail.len();
+        if !tail.is_empty() {
+            let mut rest = request.clone();
+            rest["Keys"] = tail.into();
+            removed.insert(table.clone(), rest);
+        }
+    }
+    tables.retain(|_, request| request["Keys"] != json!([]));
+    removed
+}

@@ -1,0 +1,100 @@
+//! A reader of a table's stream.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::clients::REGION;
+use crate::raw_dynamodb::{RawDynamoDb, STREAMS};
+
+/// A reader of a table's stream, starting at the oldest record.
+#[derive(Debug)]
+pub struct StreamReader {
+    dynamodb: RawDynamoDb,
+    arn: String,
+    /// The sequence number of the last record that was read from each shard. Shard ids start with
+    /// their creation time, so parents come first.
+    shards: BTreeMap<String, Option<String>>,
+}
+
+impl StreamReader {
+    pub(crate) async fn open(table: &str) -> Self {
+        let dynamodb = RawDynamoDb::new();
+        let response = dynamodb.call(STREAMS, "ListStreams", &json!({"TableName": table})).await;
+        let arn = response["Streams"][0]["StreamArn"].as_str().expect("a stream of the table").to_owned();
+        Self { dynamodb, arn, shards: BTreeMap::new() }
+    }
+
+    /// Returns the records since the last read, in the format in which Lambda delivers them.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
+    pub async fn read(&mut self) -> Vec<Value> {
+        self.find_shards().await;
+        let mut records = Vec::new();
+        for (shard, last) in &mut self.shards {
+            let new = read_shard(&self.dynamodb, &self.arn, shard, last.as_deref()).await;
+            if let Some(newest) = new.last() {
+                *last = Some(sequence_number(newest).to_owned());
+            }
+            records.extend(new.into_iter().map(|record| as_delivered(record, &self.arn)));
+        }
+        records
+    }
+
+    async fn find_shards(&mut self) {
+        let mut request = json!({"StreamArn": self.arn});
+        loop {
+            let response = self.dynamodb.call(STREAMS, "DescribeStream", &request).await;
+            let description = &response["StreamDescription"];
+            for shard in description["Shards"].as_array().expect("shards") {
+                let id = shard["ShardId"].as_str().expect("an id");
+                self.shards.entry(id.to_owned()).or_default();
+            }
+            match description.get("LastEvaluatedShardId") {
+                Some(Value::String(last)) => request["ExclusiveStartShardId"] = last.clone().into(),
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Returns the sequence number of a record.
+pub(crate) fn sequence_number(record: &Value) -> &str {
+    record["dynamodb"]["SequenceNumber"].as_str().expect("a sequence number")
+}
+
+/// Returns the records of a shard after the sequence number `after`.
+///
+/// Each read uses a new iterator: DynamoDB Local reports a trimmed stream for an iterator that has
+/// been at the end of the shard for a while.
+async fn read_shard(dynamodb: &RawDynamoDb, arn: &str, shard: &str, after: Option<&str>) -> Vec<Value> {
+    let mut records = Vec::new();
+    let mut position = Some(iterator(dynamodb, arn, shard, after).await);
+    while let Some(iterator) = position {
+        let mut response = dynamodb.call(STREAMS, "GetRecords", &json!({"ShardIterator": iterator})).await;
+        let read = response["Records"].as_array_mut().map(std::mem::take).expect("records");
+        if read.is_empty() {
+            break;
+        }
+        records.extend(read);
+        // A closed shard has no iterator at its end.
+        position = response["NextShardIterator"].as_str().map(str::to_owned);
+    }
+    records
+}
+
+async fn iterator(dynamodb: &RawDynamoDb, arn: &str, shard: &str, after: Option<&str>) -> String {
+    let mut request = json!({"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"});
+    if let Some(number) = after {
+        request["ShardIteratorType"] = "AFTER_SEQUENCE_NUMBER".into();
+        request["SequenceNumber"] = number.into();
+    }
+    let response = dynamodb.call(STREAMS, "GetShardIterator", &request).await;
+    response["ShardIterator"].as_str().expect("an iterator").to_owned()
+}
+
+/// Adds the fields that Lambda adds to a record of GetRecords: the stream's ARN and the region.
+fn as_delivered(mut record: Value, arn: &str) -> Value {
+    record["eventSourceARN"] = arn.into();
+    record["awsRegion"] = REGION.into();
+    record
+}

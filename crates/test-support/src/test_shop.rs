@@ -1,0 +1,345 @@
+//! An isolated system for each test: four tables, a bus and a proxy.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
+use aws_sdk_eventbridge::Client as EventBridge;
+use domain::Order;
+use inventory_service::InventoryService;
+use lambda_support::{Access, Metrics};
+use order_service::OrderService;
+use serde_json::json;
+use tables::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY};
+use tables::{Item, number, text};
+use uuid::Uuid;
+
+use crate::background;
+use crate::bus::{BUS_NAME, Bus};
+use crate::clients::{ACCESS_KEY, REGION, dynamodb_client_without_timeouts};
+use crate::engine;
+use crate::metrics_recorder::MetricsRecorder;
+use crate::proxy::Proxy;
+use crate::raw_dynamodb::{RawDynamoDb, TABLES};
+use crate::seed_data;
+use crate::stream_reader::StreamReader;
+use crate::template;
+
+const ORDERS: &str = "OrdersTable";
+const CUSTOMERS: &str = "CustomersTable";
+const PRODUCTS: &str = "ProductsTable";
+const INVENTORY: &str = "InventoryTable";
+
+/// The namespace of the functions' metrics.
+const NAMESPACE: &str = "shop";
+
+/// The maximum time until a new table is active.
+const CREATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The names of a test shop's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each field is named after its table")]
+pub struct TableNames {
+    pub orders: String,
+    pub customers: String,
+    pub products: String,
+    pub inventory: String,
+}
+
+impl TableNames {
+    fn unique() -> Self {
+        let prefix = Uuid::now_v7().simple();
+        Self {
+            orders: format!("{prefix}-orders"),
+            customers: format!("{prefix}-customers"),
+            products: format!("{prefix}-products"),
+            inventory: format!("{prefix}-inventory"),
+        }
+    }
+
+    /// Returns the name of the table with a logical id of template.yaml.
+    fn of(&self, logical_id: &str) -> String {
+        let found = self.all().into_iter().find(|(id, _)| *id == logical_id);
+        found.unwrap_or_else(|| panic!("{logical_id} is not a table")).1.to_owned()
+    }
+
+    fn all(&self) -> [(&'static str, &str); 4] {
+        [
+            (ORDERS, &self.orders),
+            (CUSTOMERS, &self.customers),
+            (PRODUCTS, &self.products),
+            (INVENTORY, &self.inventory),
+        ]
+    }
+}
+
+/// All items of all tables, by key.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each field is named after its table")]
+pub struct Snapshot {
+    pub orders: BTreeMap<String, Item>,
+    pub customers: BTreeMap<String, Item>,
+    pub products: BTreeMap<String, Item>,
+    pub inventory: BTreeMap<String, Item>,
+}
+
+/// A system that no other test shares. Its tables are deleted when this is dropped.
+#[derive(Debug)]
+pub struct TestShop {
+    /// The names of the tables.
+    pub tables: TableNames,
+    /// The event bus.
+    pub bus: Bus,
+    /// The proxy through which the functions call DynamoDB.
+    pub proxy: Proxy,
+    /// The metrics that the functions write.
+    pub metrics: MetricsRecorder,
+    direct_client: DynamoDb,
+}
+
+impl TestShop {
+    /// Returns a shop with the seed data.
+    pub async fn seeded() -> Self {
+        let shop = Self::empty().await;
+        seed_data::load(&RawDynamoDb::new(), |logical_id| shop.tables.of(logical_id)).await;
+        shop
+    }
+
+    /// Returns a shop with empty tables.
+    pub async fn empty() -> Self {
+        let tables = TableNames::unique();
+        let dynamodb = RawDynamoDb::new();
+        for (logical_id, name) in tables.all() {
+            create_table(&dynamodb, logical_id, name).await;
+        }
+        let direct_client = dynamodb_client_without_timeouts(engine::endpoint());
+        Self {
+            tables,
+            bus: Bus::start(),
+            proxy: Proxy::start(),
+            metrics: MetricsRecorder::default(),
+            direct_client,
+        }
+    }
+
+    /// Disables the stream of the Orders table.
+    ///
+    /// The embedded engine scans all records of a stream with each write, which would slow down a
+    /// benchmark with each order.
+    ///
+    /// # Panics
+    /// Panics if the engine rejects the change.
+    pub async fn without_stream(self) -> Self {
+        let disabled = StreamSpecification::builder().stream_enabled(false).build().expect("a specification");
+        let request = self.direct_client.update_table().table_name(&self.tables.orders);
+        request.stream_specification(disabled).send().await.expect("a table without a stream");
+        self
+    }
+
+    /// Returns a client of the engine that bypasses the proxy.
+    #[must_use]
+    pub const fn direct_client(&self) -> &DynamoDb {
+        &self.direct_client
+    }
+
+    /// Returns the URL of the engine.
+    #[must_use]
+    pub fn endpoint(&self) -> &'static str {
+        engine::endpoint()
+    }
+
+    /// Returns the environment variables for a function in a separate process. It calls the engine
+    /// directly, and has no bus because it publishes no events.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let TableNames { orders, customers, products, inventory } = &self.tables;
+        // Every request that a role signs has a session token of about this length.
+        let session_token = "t".repeat(900);
+        let variables = [
+            ("ORDERS_TABLE", orders.as_str()),
+            ("CUSTOMERS_TABLE", customers),
+            ("PRODUCTS_TABLE", products),
+            ("INVENTORY_TABLE", inventory),
+            ("EVENT_BUS_NAME", BUS_NAME),
+            ("METRICS_NAMESPACE", NAMESPACE),
+            ("API_ACCESS", "open"),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", ACCESS_KEY),
+            ("AWS_SESSION_TOKEN", &session_token),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    /// Returns OrderServiceFunction for this shop, with an open API.
+    #[must_use]
+    pub fn order_service(&self) -> OrderService {
+        self.order_service_for(Access::Open)
+    }
+
+    /// Returns OrderServiceFunction for this shop, with this authorization mode.
+    #[must_use]
+    pub fn order_service_for(&self, access: Access) -> OrderService {
+        self.order_service_with(self.bus.client(), access)
+    }
+
+    /// Returns OrderServiceFunction for this shop, with an open API and another bus.
+    #[must_use]
+    pub fn order_service_publishing_to(&self, eventbridge: EventBridge) -> OrderService {
+        self.order_service_with(eventbridge, Access::Open)
+    }
+
+    fn order_service_with(&self, eventbridge: EventBridge, access: Access) -> OrderService {
+        let names = self.tables.clone();
+        let settings = order_service::Settings {
+            orders_table: names.orders,
+            customers_table: names.customers,
+            products_table: names.products,
+            event_bus: BUS_NAME.to_owned(),
+        };
+        let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.metrics.clone());
+        OrderService::new(self.proxy.client(), || eventbridge, settings, metrics, access)
+    }
+
+    /// Returns InventoryServiceFunction for this shop, with an open API.
+    #[must_use]
+    pub fn inventory_service(&self) -> InventoryService {
+        self.inventory_service_for(Access::Open)
+    }
+
+    /// Returns InventoryServiceFunction for this shop, with this authorization mode.
+    #[must_use]
+    pub fn inventory_service_for(&self, access: Access) -> InventoryService {
+        let names = self.tables.clone();
+        let settings =
+            inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
+        let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
+        InventoryService::new(self.proxy.client(), settings, metrics, access)
+    }
+
+    /// Returns a reader of the Orders table's stream, starting at the oldest record.
+    pub async fn order_stream(&self) -> StreamReader {
+        StreamReader::open(&self.tables.orders).await
+    }
+
+    /// Returns the units of a product on hand.
+    pub async fn stock_of(&self, product: &str) -> u64 {
+        let item = self.item(&self.tables.inventory, PRODUCT_ID, product).await;
+        let item = item.unwrap_or_else(|| panic!("product {product} has no stock item"));
+        tables::stock_from_item(&item).unwrap().quantity
+    }
+
+    /// Sets the units of a product on hand.
+    pub async fn set_stock(&self, product: &str, quantity: u64) {
+        let item =
+            Item::from([(PRODUCT_ID.to_owned(), text(product)), (QUANTITY.to_owned(), number(quantity))]);
+        self.put(&self.tables.inventory, item).await;
+    }
+
+    /// Returns the units of a product that orders have reserved.
+    pub async fn reserved_of(&self, product: &str) -> u64 {
+        let orders = self.orders().await;
+        let lines = orders.iter().filter(|order| order.stock_reserved).flat_map(Order::lines);
+        let of_product = lines.filter(|line| line.product_id.as_str() == product);
+        of_product.map(|line| u64::from(line.quantity.get())).sum()
+    }
+
+    /// Returns an order's stored item.
+    pub async fn order_item(&self, id: &str) -> Option<Item> {
+        self.item(&self.tables.orders, ORDER_ID, id).await
+    }
+
+    /// Returns the sizes of an order's item and of its entry in the customer index, in bytes, as
+    /// DynamoDB counts them.
+    /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+    pub async fn order_sizes(&self, id: &str) -> (usize, usize) {
+        let key = json!({ORDER_ID: {"S": id}});
+        let request = json!({"TableName": self.tables.orders, "Key": key, "ConsistentRead": true});
+        let response = RawDynamoDb::new().call(TABLES, "GetItem", &request).await;
+        let mut item: dynoxide::Item = serde_json::from_value(response["Item"].clone()).expect("an item");
+        let size = dynoxide::types::item_size(&item);
+        item.retain(|name, _| [ORDER_ID, CUSTOMER_ID, CREATED_AT].contains(&name.as_str()));
+        (size, dynoxide::types::item_size(&item))
+    }
+
+    /// Returns an order.
+    pub async fn order(&self, id: &str) -> Option<Order> {
+        self.order_item(id).await.map(|item| tables::order_from_item(&item).unwrap())
+    }
+
+    /// Returns all orders, sorted by id.
+    pub async fn orders(&self) -> Vec<Order> {
+        let items = self.items(ORDERS, &self.tables.orders).await;
+        items.values().map(|item| tables::order_from_item(item).unwrap()).collect()
+    }
+
+    /// Stores an order.
+    pub async fn put_order(&self, order: &Order) {
+        self.put(&self.tables.orders, tables::order_to_item(order)).await;
+    }
+
+    /// Stores an item.
+    pub async fn put(&self, table: &str, item: Item) {
+        self.direct_client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
+    }
+
+    /// Returns all items of all tables.
+    pub async fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            orders: self.items(ORDERS, &self.tables.orders).await,
+            customers: self.items(CUSTOMERS, &self.tables.customers).await,
+            products: self.items(PRODUCTS, &self.tables.products).await,
+            inventory: self.items(INVENTORY, &self.tables.inventory).await,
+        }
+    }
+
+    async fn item(&self, table: &str, key: &str, value: &str) -> Option<Item> {
+        let request = self.direct_client.get_item().table_name(table).key(key, text(value));
+        request.consistent_read(true).send().await.unwrap().item
+    }
+
+    async fn items(&self, logical_id: &str, table: &str) -> BTreeMap<String, Item> {
+        let key = template::key_of(logical_id);
+        let request = self.direct_client.scan().table_name(table).consistent_read(true);
+        let items = request.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await.unwrap();
+        let keyed = |item: Item| match item.get(key) {
+            Some(AttributeValue::S(id)) => (id.clone(), item),
+            other => panic!("{other:?} is not a key of {table}"),
+        };
+        items.into_iter().map(keyed).collect()
+    }
+}
+
+impl Drop for TestShop {
+    fn drop(&mut self) {
+        let names = self.tables.all().map(|(_, name)| name.to_owned());
+        // The process may end first. Then the embedded engine ends with it, and an external engine is
+        // stopped by the command that started it.
+        background::detach(async move {
+            let dynamodb = RawDynamoDb::new();
+            for name in names {
+                dynamodb.call(TABLES, "DeleteTable", &json!({"TableName": name})).await;
+            }
+        });
+    }
+}
+
+async fn create_table(dynamodb: &RawDynamoDb, logical_id: &str, name: &str) {
+    dynamodb.call(TABLES, "CreateTable", &template::create_table(logical_id, name)).await;
+    let ready = async {
+        while !is_active(dynamodb, name).await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(CREATION_TIMEOUT, ready)
+        .await
+        .unwrap_or_else(|_| panic!("{name} does not become active"));
+}
+
+async fn is_active(dynamodb: &RawDynamoDb, name: &str) -> bool {
+    let response = dynamodb.call(TABLES, "DescribeTable", &json!({"TableName": name})).await;
+    response["Table"]["TableStatus"] == "ACTIVE"
+}

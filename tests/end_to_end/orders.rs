@@ -1,0 +1,216 @@
+//! The deployed system, from outside: `make e2e` deploys it and runs these.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use test_support::Deployment;
+
+const ORDER: &str =
+    r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
+
+async fn stock(deployment: &Deployment, product: &str) -> u64 {
+    let answer = deployment.get(&format!("/inventory/{product}")).await;
+    assert_eq!(answer.status(), 200, "{}", answer.body());
+    answer.json()["quantity"].as_u64().unwrap()
+}
+
+async fn stocks(deployment: &Deployment) -> [u64; 2] {
+    [stock(deployment, "001").await, stock(deployment, "002").await]
+}
+
+async fn place(deployment: &Deployment, body: &str) -> String {
+    let answer = deployment.post("/order", body).await;
+    assert_eq!(answer.status(), 201, "{}", answer.body());
+    answer.json()["orderId"].as_str().unwrap().to_owned()
+}
+
+async fn wait_for(deployment: &Deployment, order: &str, status: &str) -> Value {
+    deployment.get_until(&format!("/order/{order}"), |order| order["orderStatus"] == status).await
+}
+
+async fn change(deployment: &Deployment, order: &str, action: &str, status: &str) {
+    let answer = deployment.post(&format!("/order/{order}/{action}"), "").await;
+    assert_eq!((answer.status(), &answer.json()["orderStatus"]), (200, &json!(status)), "{}", answer.body());
+}
+
+/// The item of an order as it is stored.
+fn item(deployment: &Deployment, order: &str) -> Value {
+    let key = json!({"OrderId": {"S": order}}).to_string();
+    let table = deployment.field("/tables/orders");
+    deployment.aws(&["dynamodb", "get-item", "--consistent-read", "--table-name", table, "--key", &key])["Item"].clone()
+}
+
+/// Waits until the events of an order's last change are applied.
+async fn wait_until_processed(deployment: &Deployment, order: &str) {
+    for _ in 0..300 {
+        if item(deployment, order).get("Event").is_none() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    panic!("the outbox of {order} is not cleared");
+}
+
+/// Puts the payload of a file in `events/` on the bus, about another order if one is given.
+fn put_event(deployment: &Deployment, name: &str, order: Option<&str>) {
+    let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let event: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let mut detail = event["detail"].clone();
+    if let Some(order) = order {
+        detail["orderId"] = order.into();
+    }
+    let entries = json!([{
+        "EventBusName": deployment.field("/eventBusName"),
+        "Source": event["source"],
+        "DetailType": event["detail-type"],
+        "Detail": detail.to_string(),
+    }]);
+    let answer = deployment.aws(&["events", "put-events", "--entries", &entries.to_string()]);
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn every_route_answers() {
+    let deployment = Deployment::from_env();
+    assert!(deployment.field("/apiAccess").starts_with("OPEN TO EVERYBODY"));
+    assert_eq!(deployment.get("/hello").await.body(), r#"{"message":"hello world"}"#);
+
+    let placed = deployment.post("/order", ORDER).await;
+    assert_eq!(placed.status(), 201, "{}", placed.body());
+    assert_eq!(placed.header("content-type"), Some("application/json"));
+    let id = placed.json()["orderId"].as_str().unwrap().to_owned();
+    let location = placed.header("location").unwrap();
+    assert!(location.ends_with(&format!("/order/{id}")), "{location}");
+    assert!(placed.body().contains(r#""totalAmount":359.97"#), "{}", placed.body());
+    wait_for(&deployment, &id, "Confirmed").await;
+    change(&deployment, &id, "ship", "Shipped").await;
+    change(&deployment, &id, "deliver", "Delivered").await;
+    let refused = deployment.post(&format!("/order/{id}/cancel"), "").await;
+    assert_eq!((refused.status(), refused.header("content-type")), (409, Some("application/problem+json")));
+
+    let orders = deployment.get("/customers/001/orders?limit=1").await;
+    assert_eq!(orders.json()["orders"][0]["orderId"], json!(id), "{}", orders.body());
+    let next = orders.json()["nextToken"].as_str().unwrap().to_owned();
+    let second = deployment.get(&format!("/customers/001/orders?limit=1&nextToken={next}")).await;
+    assert_eq!(second.status(), 200);
+    assert_ne!(second.json()["orders"][0]["orderId"], json!(id));
+
+    let products = deployment.get("/products").await;
+    assert_eq!(products.json()["products"].as_array().unwrap().len(), 2, "{}", products.body());
+    let headphones = r#"{"productId":"001","name":"Wireless Headphones","price":79.99}"#;
+    assert_eq!(deployment.get("/products/001").await.body(), headphones);
+    assert!(stock(&deployment, "001").await <= 150);
+
+    for unknown in ["/order/404", "/customers/404/orders", "/products/404", "/inventory/404"] {
+        let answer = deployment.get(unknown).await;
+        assert_eq!((answer.status(), answer.json()["status"].as_u64()), (404, Some(404)), "{unknown}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn bad_requests_are_told_apart_and_change_nothing() {
+    let deployment = Deployment::from_env();
+    let before = stocks(&deployment).await;
+    let cases = [
+        ("{".to_owned(), 400),
+        (ORDER.replace("2}", "0}"), 422),
+        (ORDER.replace("2}", "2,\"price\":0.01}"), 422),
+        (ORDER.replace("\"001\",\"items\"", "\"404\",\"items\""), 422),
+        (ORDER.replace("]}", "],\"totalAmount\":1}"), 409),
+        (format!("{}{ORDER}", " ".repeat(1024 * 1024)), 413),
+    ];
+    for (body, status) in cases {
+        let answer = deployment.post("/order", body).await;
+        assert_eq!(answer.status(), status, "{}", answer.body());
+        assert!(answer.json()["type"].as_str().unwrap().starts_with("urn:problem-type:ecommerce:"));
+    }
+    let answer = deployment.post_with("/order", &[("content-type", "text/plain")], ORDER).await;
+    assert_eq!(answer.status(), 415);
+    assert_eq!(stocks(&deployment).await, before);
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn a_retry_under_one_key_makes_one_order() {
+    let deployment = Deployment::from_env();
+    let headers = [("content-type", "application/json"), ("idempotency-key", "e2e-key-1")];
+    let first = deployment.post_with("/order", &headers, ORDER).await;
+    assert_eq!(first.status(), 201, "{}", first.body());
+    let id = first.json()["orderId"].as_str().unwrap().to_owned();
+    wait_for(&deployment, &id, "Confirmed").await;
+    let second = deployment.post_with("/order", &headers, ORDER).await;
+    assert_eq!((second.status(), second.body()), (201, first.body()));
+    let other = deployment.post_with("/order", &headers, ORDER.replace("2}", "3}")).await;
+    assert_eq!(other.status(), 422, "{}", other.body());
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn an_order_lives_from_placed_to_delivered_and_its_stock_is_sold() {
+    let deployment = Deployment::from_env();
+    let [one, two] = stocks(&deployment).await;
+    let id = place(&deployment, ORDER).await;
+    wait_for(&deployment, &id, "Confirmed").await;
+    assert_eq!(stocks(&deployment).await, [one - 2, two - 1]);
+    for (action, status) in [("ship", "Shipped"), ("deliver", "Delivered")] {
+        change(&deployment, &id, action, status).await;
+        wait_until_processed(&deployment, &id).await;
+        wait_for(&deployment, &id, status).await;
+    }
+    assert_eq!(stocks(&deployment).await, [one - 2, two - 1]);
+    assert_eq!(item(&deployment, &id)["StockReserved"], json!({"BOOL": true}));
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn a_cancel_gives_the_stock_back() {
+    let deployment = Deployment::from_env();
+    let before = stocks(&deployment).await;
+    let id = place(&deployment, ORDER).await;
+    wait_for(&deployment, &id, "Confirmed").await;
+    assert_ne!(stocks(&deployment).await, before);
+    change(&deployment, &id, "cancel", "Canceled").await;
+    wait_until_processed(&deployment, &id).await;
+    assert_eq!(stocks(&deployment).await, before);
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn an_order_for_more_than_there_is_is_rejected_and_takes_nothing() {
+    let deployment = Deployment::from_env();
+    let before = stocks(&deployment).await;
+    let id = place(&deployment, &ORDER.replace("2}", "1000}")).await;
+    let order = wait_for(&deployment, &id, "Rejected").await;
+    let shortages = json!([{"productId": "001", "requested": 1000, "available": before[0]}]);
+    assert_eq!(order["shortages"], shortages);
+    assert_eq!(stocks(&deployment).await, before);
+}
+
+#[tokio::test]
+#[ignore = "needs a deployed stack: make e2e"]
+async fn the_four_events_of_the_seed_take_an_order_through_its_life() {
+    let deployment = Deployment::from_env();
+    let [one, two] = stocks(&deployment).await;
+    for (name, status) in
+        [("order-placed", "Confirmed"), ("order-shipped", "Shipped"), ("order-delivered", "Delivered")]
+    {
+        put_event(&deployment, name, None);
+        wait_for(&deployment, "001", status).await;
+    }
+    assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
+
+    // The same for an order that only another producer knows, which is then canceled.
+    put_event(&deployment, "order-placed", Some("e2e-foreign"));
+    wait_for(&deployment, "e2e-foreign", "Confirmed").await;
+    assert_eq!(stocks(&deployment).await, [one - 2, two - 2]);
+    put_event(&deployment, "order-canceled", Some("e2e-foreign"));
+    wait_for(&deployment, "e2e-foreign", "Canceled").await;
+    assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
+    // A delivered order cannot be canceled any more.
+    put_event(&deployment, "order-canceled", None);
+    put_event(&deployment, "order-placed", Some("e2e-after"));
+    wait_for(&deployment, "e2e-after", "Confirmed").await;
+    wait_for(&deployment, "001", "Delivered").await;
+}

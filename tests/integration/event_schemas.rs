@@ -1,0 +1,301 @@
+//! docs/events says what goes over the bus: neither it nor the code can change without the other.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::str::FromStr;
+
+use domain::event::{SCHEMA_VERSION, SOURCE};
+use domain::{
+    CorrelationId, CustomerId, EventId, EventKind, EventMetadata, Line, Lines, Money, OrderEvent, OrderId,
+    ProductId, Quantity, Shortage, Timestamp,
+};
+use jsonschema::Validator;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use test_support::{ApiRequest, EventDriver, TestShop, invocation};
+
+use crate::openapi_document::{event_schema, event_schemas, event_validator};
+
+/// The name of the schema of a kind of event.
+fn schema_of(kind: EventKind) -> String {
+    format!("order-{}", kind.as_str().strip_prefix("Order").unwrap().to_lowercase())
+}
+
+fn faults(validator: &Validator, value: &Value) -> Vec<String> {
+    validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+#[test]
+fn there_is_a_schema_of_each_kind_of_event_and_no_other() {
+    let mut names: BTreeSet<_> = EventKind::ALL.map(schema_of).into();
+    names.extend(["definitions", "event"].map(str::to_owned));
+    assert_eq!(event_schemas().into_iter().collect::<BTreeSet<_>>(), names);
+    let envelope = event_schema("event");
+    assert_eq!(envelope["properties"]["detail-type"]["enum"], json!(EventKind::ALL.map(EventKind::as_str)));
+    assert_eq!(envelope["properties"]["source"]["const"], SOURCE);
+}
+
+#[test]
+fn every_limit_is_that_of_the_code() {
+    let definitions = event_schema("definitions");
+    let limits = [
+        ("orderId/maxLength", OrderId::MAX_LENGTH),
+        ("customerId/maxLength", CustomerId::MAX_LENGTH),
+        ("productId/maxLength", ProductId::MAX_LENGTH),
+        ("eventId/maxLength", EventId::MAX_LENGTH),
+        ("correlationId/maxLength", CorrelationId::MAX_LENGTH),
+        ("quantity/minimum", Quantity::MIN as usize),
+        ("quantity/maximum", Quantity::MAX as usize),
+        ("items/maxItems", Lines::MAX),
+        ("shortages/maxItems", Lines::MAX),
+        ("metadata/properties/schemaVersion/const", SCHEMA_VERSION as usize),
+    ];
+    for (pointer, limit) in limits {
+        assert_eq!(definitions.pointer(&format!("/$defs/{pointer}")), Some(&json!(limit)), "{pointer}");
+    }
+    let most = definitions.pointer("/$defs/money/maximum").and_then(Value::as_u64).unwrap();
+    assert_eq!(format!("{most}.00"), Money::MAX.to_string());
+}
+
+#[test]
+fn every_example_is_an_event_and_survives_being_read_and_written() {
+    for kind in EventKind::ALL {
+        let (name, validator) = (schema_of(kind), event_validator(&schema_of(kind), true));
+        let schema = event_schema(&name);
+        let examples = schema["examples"].as_array().unwrap();
+        assert_eq!(
+            examples.iter().map(|example| example.get("metadata").is_some()).collect::<Vec<_>>(),
+            [false, true]
+        );
+        for example in examples {
+            assert_eq!(faults(&validator, example), [""; 0], "{name}");
+            let event = OrderEvent::from_json(&example.to_string()).unwrap();
+            assert_eq!(event.kind(), kind);
+            assert_eq!(serde_json::from_str::<Value>(&event.to_json().unwrap()).unwrap(), *example);
+        }
+    }
+}
+
+#[test]
+fn the_sample_events_are_as_announced() {
+    let validator = event_validator("event", true);
+    for name in ["order-placed", "order-shipped", "order-delivered", "order-canceled"] {
+        let event: Value = serde_json::from_str(invocation::fixture(name).payload.get()).unwrap();
+        assert_eq!(faults(&validator, &event), [""; 0], "{name}");
+        assert_eq!(faults(&event_validator(name, true), &event["detail"]), [""; 0], "{name}");
+    }
+}
+
+#[test]
+fn an_event_may_gain_fields_anywhere() {
+    for kind in EventKind::ALL {
+        let validator = event_validator(&schema_of(kind), false);
+        let mut event = event_schema(&schema_of(kind))["examples"][1].clone();
+        gain(&mut event);
+        assert_eq!(faults(&validator, &event), [""; 0], "{kind}");
+        assert_eq!(OrderEvent::from_json(&event.to_string()).unwrap().kind(), kind);
+    }
+}
+
+/// Adds a field to every object.
+fn gain(value: &mut Value) {
+    match value {
+        Value::Array(elements) => elements.iter_mut().for_each(gain),
+        Value::Object(members) => {
+            members.values_mut().for_each(gain);
+            members.insert("gained".into(), json!({"later": [1]}));
+        }
+        _ => {}
+    }
+}
+
+/// What the schema asks for, the code asks for, and the other way round.
+#[test]
+fn an_event_that_lacks_a_field_is_refused_by_both() {
+    for kind in EventKind::ALL {
+        let validator = event_validator(&schema_of(kind), false);
+        let whole = event_schema(&schema_of(kind))["examples"][1].clone();
+        for pointer in pointers(&whole) {
+            let mut event = whole.clone();
+            remove(&mut event, &pointer);
+            let read = OrderEvent::from_json(&event.to_string());
+            assert_eq!(read.is_ok(), validator.is_valid(&event), "{kind} without {pointer}: {read:?}");
+        }
+    }
+}
+
+/// A value that is out of bounds somewhere, and in bounds elsewhere, perhaps.
+fn odd_values() -> Vec<Value> {
+    let texts =
+        ["", "a", "a b", "a/b", "é", "a\n", "2025-01-01", "2025-13-01T00:00:00Z", "2025-01-01T00:00:00Z"];
+    let long = [64, 65, 128, 129].map(|length| json!("x".repeat(length)));
+    let mut values: Vec<_> = texts.into_iter().map(Value::from).chain(long).collect();
+    values.extend([json!(null), json!(true), json!([]), json!({}), json!([1]), json!({"a": 1})]);
+    values.extend([json!(-1), json!(0), json!(1), json!(2), json!(1000), json!(1001)]);
+    values.extend([
+        json!(0.5),
+        json!(-0.01),
+        json!(1.005),
+        json!(1_000_000_000_000_u64),
+        json!(1_000_000_000_001_u64),
+    ]);
+    values
+}
+
+#[test]
+fn a_value_that_the_document_does_not_allow_is_refused_and_every_other_is_read() {
+    let mut disagreements = Vec::new();
+    for kind in EventKind::ALL {
+        let validator = event_validator(&schema_of(kind), false);
+        let whole = event_schema(&schema_of(kind))["examples"][1].clone();
+        for pointer in pointers(&whole) {
+            for value in odd_values() {
+                let mut event = whole.clone();
+                *event.pointer_mut(&pointer).unwrap() = value.clone();
+                if (pointer.as_str(), &value) == ("/metadata", &Value::Null) {
+                    // Some languages write null for what they leave out: it is read as that.
+                    continue;
+                }
+                let read = OrderEvent::from_json(&event.to_string());
+                if read.is_ok() != validator.is_valid(&event) {
+                    disagreements.push(format!("{kind} with {value} at {pointer}: {read:?}"));
+                }
+            }
+        }
+    }
+    assert_eq!(disagreements, [""; 0]);
+}
+
+/// The JSON Pointers of all members of objects.
+fn pointers(value: &Value) -> Vec<String> {
+    let below = |name: String, value: &Value| {
+        pointers(value).into_iter().map(move |rest| format!("/{name}{rest}")).collect::<Vec<_>>()
+    };
+    match value {
+        Value::Array(elements) => {
+            elements.iter().enumerate().flat_map(|(n, value)| below(n.to_string(), value)).collect()
+        }
+        Value::Object(members) => {
+            let own = members.keys().map(|name| format!("/{name}"));
+            own.chain(members.iter().flat_map(|(name, value)| below(name.clone(), value))).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn remove(value: &mut Value, pointer: &str) {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    value.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+}
+
+fn id<T: FromStr<Err: Debug> + Debug>(longest: usize) -> impl Strategy<Value = T> {
+    proptest::string::string_regex(&format!("[A-Za-z0-9._-]{{1,{longest}}}"))
+        .unwrap()
+        .prop_map(|text| text.parse().unwrap())
+}
+
+fn product() -> impl Strategy<Value = ProductId> {
+    id(ProductId::MAX_LENGTH)
+}
+
+fn quantity() -> impl Strategy<Value = Quantity> {
+    (Quantity::MIN..=Quantity::MAX).prop_map(|pieces| Quantity::new(pieces).unwrap())
+}
+
+fn lines() -> impl Strategy<Value = Lines> {
+    let products = proptest::collection::btree_map(product(), quantity(), 1..=Lines::MAX);
+    products.prop_map(|products| {
+        let line = |(product_id, quantity)| Line { product_id, quantity };
+        Lines::merge(products.into_iter().map(line)).unwrap()
+    })
+}
+
+fn shortages() -> impl Strategy<Value = Vec<Shortage>> {
+    let shortage = (product(), quantity(), any::<u64>());
+    let shortage =
+        shortage.prop_map(|(product_id, requested, available)| Shortage { product_id, requested, available });
+    proptest::collection::vec(shortage, 1..=Lines::MAX)
+}
+
+fn money() -> impl Strategy<Value = Money> {
+    let hundredths = prop_oneof![0..=100_000_000_000_000_u64, 0..=1_000_000_u64, Just(100_000_000_000_000)];
+    hundredths.prop_map(|hundredths| Money::from_hundredths(hundredths).unwrap())
+}
+
+fn metadata() -> impl Strategy<Value = Option<EventMetadata>> {
+    let time = (0..253_402_300_800_000_u64).prop_map(|millis| Timestamp::from_unix_millis(millis).unwrap());
+    let metadata = (id(EventId::MAX_LENGTH), time, id(CorrelationId::MAX_LENGTH));
+    proptest::option::of(metadata.prop_map(|(event_id, occurred_at, correlation_id)| EventMetadata {
+        event_id,
+        occurred_at,
+        schema_version: SCHEMA_VERSION,
+        correlation_id,
+    }))
+}
+
+prop_compose! {
+    fn event()(
+        kind in proptest::sample::select(EventKind::ALL.to_vec()),
+        order_id in id::<OrderId>(OrderId::MAX_LENGTH),
+        customer_id in id::<CustomerId>(CustomerId::MAX_LENGTH),
+        items in lines(),
+        total_amount in money(),
+        shortages in shortages(),
+        metadata in metadata(),
+    ) -> OrderEvent {
+        match kind {
+            EventKind::Placed => OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata },
+            EventKind::Shipped => OrderEvent::Shipped { order_id, metadata },
+            EventKind::Delivered => OrderEvent::Delivered { order_id, metadata },
+            EventKind::Canceled => OrderEvent::Canceled { order_id, customer_id, items, metadata },
+            EventKind::Rejected => OrderEvent::Rejected { order_id, customer_id, items, shortages, metadata },
+        }
+    }
+}
+
+thread_local! {
+    static STRICT: Vec<(EventKind, Validator)> =
+        EventKind::ALL.map(|kind| (kind, event_validator(&schema_of(kind), true))).into();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+    #[test]
+    fn whatever_event_the_code_writes_is_as_announced_and_read_again_as_the_same(event in event()) {
+        let text = event.to_json().unwrap();
+        let value = serde_json::from_str(&text).unwrap();
+        let found = STRICT.with(|all| {
+            let (_, validator) = all.iter().find(|(kind, _)| *kind == event.kind()).unwrap();
+            faults(validator, &value)
+        });
+        prop_assert_eq!(found, Vec::<String>::new(), "{}", text);
+        prop_assert_eq!(OrderEvent::from_json(&text).unwrap(), event);
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_relay_publishes_is_as_announced() {
+    let shop = TestShop::seeded().await;
+    let service = shop.order_service();
+    let mut driver = EventDriver::new(&shop).await;
+    for (quantity, actions) in [(1, &["ship", "deliver"][..]), (1, &["cancel"]), (1000, &[])] {
+        let body = json!({"customerId": "001", "items": [{"productId": "001", "quantity": quantity}]});
+        let order = ApiRequest::post("/order").json(body.to_string()).send(&service).await;
+        driver.run().await;
+        for action in actions {
+            let change = ApiRequest::post(&format!("/order/{{orderId}}/{action}"));
+            let change = change.path("orderId", order.json()["orderId"].as_str().unwrap());
+            assert_eq!(change.send(&service).await.status, 200);
+            driver.run().await;
+        }
+    }
+
+    let validator = event_validator("event", true);
+    let mut kinds = BTreeSet::new();
+    for event in shop.bus.published() {
+        let envelope = serde_json::from_str(event.envelope().get()).unwrap();
+        assert_eq!(faults(&validator, &envelope), [""; 0], "{envelope}");
+        kinds.insert(event.detail_type().to_owned());
+    }
+    assert_eq!(kinds, EventKind::ALL.map(|kind| kind.as_str().to_owned()).into());
+}

@@ -1,0 +1,282 @@
+//! The relay: whatever happens to PutEvents, no event is lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use domain::{EventKind, Order, OrderEvent, OrderStatus, PendingEvent};
+use serde_json::{Value, json};
+use test_support::{AwsError, BusBehavior, Gate, StreamReader, TestShop, batch_item_failures, invocation};
+
+/// The SDK makes this many calls before it gives up on one that fails as a whole.
+const SDK_CALLS: usize = 3;
+/// As often does the relay try again what was refused.
+const ROUNDS: usize = 3;
+
+/// Stores orders that each call for an OrderPlaced, and returns the stream's records of them.
+async fn placed(shop: &TestShop, count: usize) -> Vec<Value> {
+    let mut stream = shop.order_stream().await;
+    stream.read().await;
+    for n in 0..count {
+        store_placed(shop, &format!("order-{n:03}")).await;
+    }
+    stream.read().await
+}
+
+async fn store_placed(shop: &TestShop, id: &str) {
+    let seed = shop.order("001").await.unwrap();
+    let id = id.parse().unwrap();
+    let event = PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
+    shop.put_order(&Order { id, event: Some(event), ..seed }).await;
+}
+
+/// Hands records to the function; returns the sequence numbers that it hands back.
+async fn relay(shop: &TestShop, records: &[Value]) -> Vec<String> {
+    batch_item_failures(&shop.order_service().handle(invocation::stream(records)).await.unwrap())
+}
+
+/// As Lambda does: from the first record that was handed back on, again, until all are done.
+async fn relay_until_done(shop: &TestShop, records: &[Value]) -> usize {
+    let mut rest = records;
+    for invocation in 1..100 {
+        let failed = relay(shop, rest).await;
+        let Some(first) = failed.first() else {
+            return invocation;
+        };
+        rest = &rest[rest.iter().position(|record| number(record) == *first).unwrap()..];
+    }
+    panic!("the relay does not get done");
+}
+
+fn number(record: &Value) -> &str {
+    record["dynamodb"]["SequenceNumber"].as_str().unwrap()
+}
+
+fn published(shop: &TestShop) -> Vec<String> {
+    shop.bus.published().iter().map(|event| event.detail()["orderId"].as_str().unwrap().to_owned()).collect()
+}
+
+fn names(count: usize) -> BTreeSet<String> {
+    (0..count).map(|n| format!("order-{n:03}")).collect()
+}
+
+#[tokio::test]
+async fn an_event_goes_out_as_the_contract_says() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 1).await;
+    assert_eq!(relay(&shop, &records).await, Vec::<String>::new());
+    let [event] = shop.bus.published().try_into().unwrap();
+    assert_eq!(event.entry.event_bus_name.as_deref(), Some(test_support::BUS_NAME));
+    assert_eq!(event.entry.source.as_deref(), Some("ecommerce.order"));
+    assert_eq!(event.detail_type(), "OrderPlaced");
+    let detail = concat!(
+        r#"{"detailType":"OrderPlaced","orderId":"order-000","orderStatus":"OrderPlaced","customerId":"001","#,
+        r#""items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98,"metadata":"#
+    );
+    assert!(event.detail_text().starts_with(detail), "{}", event.detail_text());
+    let order = shop.order("order-000").await.unwrap();
+    let metadata = json!({"eventId": order.event.unwrap().id.as_str(), "occurredAt": order.created_at.to_string(),
+        "schemaVersion": 1, "correlationId": "c-1"});
+    assert_eq!(event.detail()["metadata"], metadata);
+    assert_eq!(event.entry.time, Some(order.created_at.unix_seconds() as f64));
+}
+
+#[tokio::test]
+async fn a_batch_goes_out_ten_at_a_time() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 25).await;
+    assert!(relay(&shop, &records).await.is_empty());
+    let mut sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [5, 10, 10]);
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(25));
+}
+
+#[tokio::test]
+async fn only_what_was_refused_is_tried_again() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 10).await;
+    shop.bus.script([
+        BusBehavior::reject([(2, "InternalFailure"), (7, "ThrottlingException")]),
+        BusBehavior::reject([(1, "InternalFailure")]),
+    ]);
+    assert!(relay(&shop, &records).await.is_empty());
+    let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [10, 2, 1]);
+    assert_eq!(published(&shop).len(), 10);
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(10));
+}
+
+#[tokio::test]
+async fn what_stays_refused_is_handed_back_from_the_first_on() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 10).await;
+    shop.bus.script([BusBehavior::reject([(3, "InternalFailure"), (6, "InternalFailure")])]);
+    shop.bus
+        .script((1..ROUNDS).map(|_| BusBehavior::reject([(0, "InternalFailure"), (1, "InternalFailure")])));
+    assert_eq!(relay(&shop, &records).await, [number(&records[3])]);
+    assert_eq!(published(&shop).len(), 8, "the others went out");
+    relay_until_done(&shop, &records[3..]).await;
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(10));
+}
+
+#[tokio::test]
+async fn a_call_that_fails_as_a_whole_loses_nothing() {
+    for error in
+        [AwsError::throttled(), AwsError::internal(), AwsError::unavailable(), AwsError::access_denied()]
+    {
+        let shop = TestShop::seeded().await;
+        let records = placed(&shop, 12).await;
+        shop.bus.set_default(BusBehavior::Fail(error));
+        assert_eq!(relay(&shop, &records).await, [number(&records[0])]);
+        assert!(published(&shop).is_empty());
+        shop.bus.set_default(BusBehavior::Accept);
+        assert_eq!(relay_until_done(&shop, &records).await, 1);
+        assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(12));
+    }
+}
+
+#[tokio::test]
+async fn one_call_of_two_that_fails_hands_back_its_own_records_only() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 15).await;
+    // Both are made at the same time: either may be the one that comes first.
+    shop.bus.script([BusBehavior::Accept]);
+    shop.bus.set_default(BusBehavior::Fail(AwsError::access_denied()));
+    let failed = relay(&shop, &records).await;
+    let first = if published(&shop).len() == 10 { 10 } else { 0 };
+    assert_eq!(failed, [number(&records[first])]);
+    assert_eq!(published(&shop).len(), if first == 10 { 10 } else { 5 });
+    shop.bus.set_default(BusBehavior::Accept);
+    relay_until_done(&shop, &records[first..]).await;
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
+}
+
+#[tokio::test]
+async fn a_call_that_is_cut_off_after_success_is_made_again_with_the_same_event_ids() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 3).await;
+    shop.bus.script([BusBehavior::DropResponse]);
+    assert!(relay(&shop, &records).await.is_empty());
+    let ids =
+        |event: &test_support::PublishedEvent| event.detail()["metadata"]["eventId"].clone().to_string();
+    let published = shop.bus.published();
+    assert_eq!(published.len(), 6);
+    assert_eq!(published.iter().map(ids).collect::<BTreeSet<_>>().len(), 3);
+}
+
+#[tokio::test]
+async fn a_bus_that_fails_in_every_way_loses_nothing_in_the_end() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 23).await;
+    let whole = |reaction: BusBehavior| vec![reaction; SDK_CALLS * ROUNDS];
+    shop.bus.script([BusBehavior::reject([(0, "InternalFailure"), (9, "InternalFailure")])]);
+    shop.bus.script(whole(BusBehavior::Fail(AwsError::throttled())));
+    shop.bus.script(whole(BusBehavior::DropResponse));
+    shop.bus.script(whole(BusBehavior::DropRequest));
+    shop.bus.script([BusBehavior::reject([(4, "InternalFailure")]), BusBehavior::DropResponse]);
+    assert!(relay_until_done(&shop, &records).await > 1);
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(23));
+}
+
+#[tokio::test]
+async fn a_function_that_dies_after_publishing_is_given_the_records_again() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 3).await;
+    assert!(relay(&shop, &records).await.is_empty());
+    assert!(relay(&shop, &records).await.is_empty());
+    assert_eq!(published(&shop).len(), 6);
+}
+
+#[tokio::test]
+async fn only_a_change_that_calls_for_an_event_publishes_one() {
+    let shop = TestShop::seeded().await;
+    let mut stream: StreamReader = shop.order_stream().await;
+    stream.read().await;
+    store_placed(&shop, "order-000").await;
+    let mut order = shop.order("order-000").await.unwrap();
+    // Something else about the order changes: its event is out already.
+    order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    shop.put_order(&order).await;
+    // The outbox is written again, as the same event at another time.
+    order.event.as_mut().unwrap().time = order.updated_at;
+    shop.put_order(&order).await;
+    // The order is confirmed, and its outbox cleared.
+    (order.status, order.event) = (OrderStatus::Confirmed, None);
+    shop.put_order(&order).await;
+    // It is canceled, which calls for another event.
+    let canceled =
+        PendingEvent::new(&order.id, EventKind::Canceled, order.updated_at, "c-2".parse().unwrap());
+    (order.status, order.event) = (OrderStatus::Canceled, Some(canceled));
+    shop.put_order(&order).await;
+    shop.direct_client()
+        .delete_item()
+        .table_name(&shop.tables.orders)
+        .key("OrderId", tables::text("order-000"))
+        .send()
+        .await
+        .unwrap();
+
+    let records = stream.read().await;
+    assert_eq!(records.len(), 6);
+    assert!(relay(&shop, &records).await.is_empty());
+    let kinds: Vec<_> = shop.bus.published().iter().map(|event| event.detail_type().to_owned()).collect();
+    assert_eq!(kinds, ["OrderPlaced", "OrderCanceled"]);
+}
+
+#[tokio::test]
+async fn each_kind_of_event_can_be_read_by_its_consumers() {
+    let shop = TestShop::seeded().await;
+    let mut stream = shop.order_stream().await;
+    stream.read().await;
+    let seed = shop.order("001").await.unwrap();
+    for kind in EventKind::ALL {
+        let id = format!("order-{kind}").parse().unwrap();
+        let event = PendingEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
+        shop.put_order(&Order { id, event: Some(event), ..seed.clone() }).await;
+    }
+    assert!(relay(&shop, &stream.read().await).await.is_empty());
+    let events = shop.bus.published();
+    assert_eq!(events.len(), EventKind::ALL.len());
+    for event in events {
+        let read = OrderEvent::from_json(event.detail_text()).unwrap();
+        assert_eq!(read.kind().as_str(), event.detail_type());
+    }
+}
+
+#[tokio::test]
+async fn the_largest_order_fits_into_an_entry_and_ten_of_them_into_a_call() {
+    let shop = TestShop::seeded().await;
+    let mut stream = shop.order_stream().await;
+    stream.read().await;
+    let seed = shop.order("001").await.unwrap();
+    for n in 0..10 {
+        let items = (0..50).map(|line| {
+            let mut item = seed.items[0].clone();
+            item.line.product_id = format!("{line:064}").parse().unwrap();
+            item.line.quantity = domain::Quantity::new(1000).unwrap();
+            item
+        });
+        let id = format!("{n:064}").parse().unwrap();
+        let event =
+            PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c".repeat(128).parse().unwrap());
+        shop.put_order(&Order { id, items: items.collect(), event: Some(event), ..seed.clone() }).await;
+    }
+    assert!(relay(&shop, &stream.read().await).await.is_empty());
+    assert_eq!((shop.bus.calls().len(), shop.bus.published().len()), (1, 10));
+}
+
+#[tokio::test]
+async fn records_whose_time_runs_out_are_handed_back() {
+    let shop = TestShop::seeded().await;
+    let records = placed(&shop, 15).await;
+    shop.bus.script([BusBehavior::HoldRequest(Gate::default())]);
+    let invocation =
+        invocation::with_remaining_time(invocation::stream(&records), Duration::from_millis(1_500));
+    let failed = batch_item_failures(&shop.order_service().handle(invocation).await.unwrap());
+    let first = records.iter().position(|record| number(record) == failed[0]).unwrap();
+    assert_eq!(shop.bus.calls().len(), 2, "nothing is tried again");
+    assert_eq!(published(&shop).len(), if first == 0 { 5 } else { 10 });
+
+    relay_until_done(&shop, &records[first..]).await;
+    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
+}

@@ -1,0 +1,89 @@
+//! What an order may cost at most: round trips, and request units of DynamoDB.
+//! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
+
+use std::collections::BTreeMap;
+
+use domain::OrderStatus;
+use test_support::{ApiRequest, EventDriver, TestShop};
+
+const ORDER: &str =
+    r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
+const SINGLE_LINE: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
+
+/// A shop that counts units, where the engine counts them right.
+async fn metered_shop() -> Option<TestShop> {
+    if !test_support::engine_counts_units() {
+        return None;
+    }
+    let shop = TestShop::seeded().await;
+    shop.proxy.start_metering();
+    Some(shop)
+}
+
+async fn place(shop: &TestShop, body: &str) -> String {
+    let request = ApiRequest::post("/order").header("Idempotency-Key", "key-1").json(body);
+    let response = request.send(&shop.order_service()).await;
+    assert_eq!(response.status, 201, "{}", response.body);
+    response.json()["orderId"].as_str().unwrap().to_owned()
+}
+
+fn round_trips(shop: &TestShop) -> usize {
+    shop.proxy.calls_by_operation().values().sum()
+}
+
+fn units<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
+    of.map(|(name, units)| (name.to_owned(), units)).into()
+}
+
+#[tokio::test]
+async fn placing_an_order_writes_one_unit_and_one_on_the_index() {
+    let Some(shop) = metered_shop().await else { return };
+    place(&shop, ORDER).await;
+    let (orders, index) = (&shop.tables.orders, format!("{}/CustomerOrders", shop.tables.orders));
+    assert_eq!(shop.proxy.consumed_units().writes, units([(orders, 1), (&index, 1)]));
+    assert_eq!(round_trips(&shop), 2);
+}
+
+#[tokio::test]
+async fn placing_an_order_reads_its_customer_and_each_product_once() {
+    let Some(shop) = metered_shop().await else { return };
+    place(&shop, ORDER).await;
+    // A consistent read takes a unit for each item of up to 4 KB.
+    let read = units([(&shop.tables.customers, 1), (&shop.tables.products, 2)]);
+    assert_eq!(shop.proxy.consumed_units().reads, read);
+}
+
+#[tokio::test]
+async fn a_clients_retry_takes_no_more_round_trips_than_its_first_try() {
+    let shop = TestShop::seeded().await;
+    place(&shop, ORDER).await;
+    shop.proxy.reset();
+    place(&shop, ORDER).await;
+    assert_eq!(round_trips(&shop), 2);
+}
+
+#[tokio::test]
+async fn reserving_a_single_line_is_one_round_trip_of_four_units() {
+    let Some(shop) = metered_shop().await else { return };
+    let id = place(&shop, SINGLE_LINE).await;
+    let mut driver = EventDriver::new(&shop).await;
+    driver.relay().await;
+    shop.proxy.start_metering();
+    driver.run().await;
+    assert_eq!(shop.order(&id).await.unwrap().status, OrderStatus::Confirmed);
+    // A transaction takes two units for each item; a change of status takes none of the index.
+    let written = units([(&shop.tables.orders, 2), (&shop.tables.inventory, 2)]);
+    assert_eq!((shop.proxy.consumed_units().writes, shop.proxy.consumed_units().reads), (written, units([])));
+    assert_eq!(round_trips(&shop), 1);
+}
+
+#[tokio::test]
+async fn a_change_of_status_by_its_route_is_one_round_trip_of_one_unit() {
+    let Some(shop) = metered_shop().await else { return };
+    let id = place(&shop, ORDER).await;
+    shop.proxy.start_metering();
+    let request = ApiRequest::post("/order/{orderId}/cancel").path("orderId", &id);
+    assert_eq!(request.send(&shop.order_service()).await.status, 200);
+    assert_eq!(shop.proxy.consumed_units().writes, units([(&shop.tables.orders, 1)]));
+    assert_eq!(round_trips(&shop), 1);
+}

@@ -1,0 +1,380 @@
+//! OrderPlaced: stock is taken for the whole order or not at all, once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::{Order, OrderStatus};
+use lambda_support::Failure;
+use serde_json::json;
+use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
+
+const CONFLICT: &str = "TransactionConflict";
+
+/// Stores orders of one piece of product 001 and one of 002 each.
+async fn store_orders(shop: &TestShop, count: usize) -> Vec<Order> {
+    let mut orders = Vec::new();
+    for n in 0..count {
+        let order =
+            Order { id: format!("order-{n:03}").parse().unwrap(), ..shop.order("001").await.unwrap() };
+        shop.put_order(&order).await;
+        orders.push(order);
+    }
+    orders
+}
+
+fn placed(id: &str) -> Invocation {
+    placed_with(id, r#"[{"productId":"001","quantity":1},{"productId":"002","quantity":1}]"#)
+}
+
+fn placed_with(id: &str, items: &str) -> Invocation {
+    let detail = format!(
+        r#"{{"detailType":"OrderPlaced","orderId":"{id}","orderStatus":"OrderPlaced","customerId":"001","items":{items},"totalAmount":279.98}}"#
+    );
+    invocation::event("OrderPlaced", &detail)
+}
+
+async fn apply(shop: &TestShop, event: Invocation) -> Result<(), Failure> {
+    shop.inventory_service().handle(event).await.map(drop)
+}
+
+async fn stock(shop: &TestShop) -> (u64, u64) {
+    (shop.stock_of("001").await, shop.stock_of("002").await)
+}
+
+#[tokio::test]
+async fn an_order_is_confirmed_and_its_stock_taken_in_one_round_trip() {
+    let shop = TestShop::seeded().await;
+    apply(&shop, placed("001")).await.unwrap();
+    let order = shop.order("001").await.unwrap();
+    assert_eq!((order.status, order.stock_reserved, order.event), (OrderStatus::Confirmed, true, None));
+    assert_eq!(stock(&shop).await, (149, 199));
+    assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"TransactWriteItems": 1}));
+}
+
+#[tokio::test]
+async fn a_hundred_reservations_at_once_for_ten_units_confirm_ten_orders() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("001", 10).await;
+    let orders = store_orders(&shop, 100).await;
+    let service = shop.inventory_service();
+    let events = orders.iter().map(|order| service.handle(placed(order.id.as_str())));
+    for outcome in concurrently(events).await {
+        outcome.unwrap();
+    }
+    let mut statuses = BTreeMap::new();
+    for order in shop.orders().await.iter().filter(|order| order.id.as_str() != "001") {
+        *statuses.entry(order.status.as_str()).or_insert(0) += 1;
+        assert_eq!(order.stock_reserved, order.status == OrderStatus::Confirmed);
+    }
+    assert_eq!(statuses, [("Confirmed", 10), ("Rejected", 90)].into());
+    assert_eq!(stock(&shop).await, (0, 190));
+}
+
+#[tokio::test]
+async fn a_duplicate_takes_nothing() {
+    let shop = TestShop::seeded().await;
+    apply(&shop, placed("001")).await.unwrap();
+    let after_first = shop.snapshot().await;
+    for _ in 0..3 {
+        apply(&shop, placed("001")).await.unwrap();
+    }
+    assert_eq!(shop.snapshot().await, after_first);
+}
+
+#[tokio::test]
+async fn duplicates_at_once_take_the_stock_once() {
+    let shop = TestShop::seeded().await;
+    let service = shop.inventory_service();
+    let events = (0..20).map(|_| service.handle(placed("001")));
+    for outcome in concurrently(events).await {
+        outcome.unwrap();
+    }
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn a_late_event_changes_nothing_about_an_order_that_has_moved_on() {
+    use OrderStatus::{Canceled, Delivered, Rejected, Shipped};
+    for status in [Shipped, Delivered, Rejected, Canceled] {
+        let shop = TestShop::seeded().await;
+        shop.put_order(&Order { status, ..shop.order("001").await.unwrap() }).await;
+        let before = shop.snapshot().await;
+        apply(&shop, placed("001")).await.unwrap();
+        assert_eq!(shop.snapshot().await, before, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_short_of_one_product_takes_none_of_any_and_says_what_was_missing() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("002", 0).await;
+    apply(&shop, placed("001")).await.unwrap();
+    let order = shop.order("001").await.unwrap();
+    assert_eq!((order.status, order.stock_reserved), (OrderStatus::Rejected, false));
+    assert_eq!(
+        serde_json::to_string(&order.shortages).unwrap(),
+        r#"[{"productId":"002","requested":1,"available":0}]"#
+    );
+    assert_eq!(order.event.unwrap().kind, domain::EventKind::Rejected);
+    assert_eq!(stock(&shop).await, (150, 0));
+    assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"TransactWriteItems": 1, "UpdateItem": 1}));
+
+    let after_first = shop.snapshot().await;
+    shop.set_stock("002", 5).await;
+    apply(&shop, placed("001")).await.unwrap();
+    shop.set_stock("002", 0).await;
+    assert_eq!(shop.snapshot().await, after_first, "a rejection is final");
+}
+
+#[tokio::test]
+async fn a_product_without_stock_item_has_no_stock() {
+    let shop = TestShop::seeded().await;
+    let request = shop.direct_client().delete_item().table_name(&shop.tables.inventory);
+    request.key("ProductId", tables::text("002")).send().await.unwrap();
+    apply(&shop, placed("001")).await.unwrap();
+    assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Rejected);
+    assert_eq!(shop.stock_of("001").await, 150);
+}
+
+#[tokio::test]
+async fn another_producers_order_is_created_along_with_its_reservation() {
+    let shop = TestShop::seeded().await;
+    apply(&shop, placed("new-1")).await.unwrap();
+    let order = shop.order("new-1").await.unwrap();
+    assert_eq!((order.status, order.stock_reserved), (OrderStatus::Confirmed, true));
+    assert_eq!(
+        (order.customer_id.as_str(), order.total_amount.unwrap().to_string().as_str()),
+        ("001", "279.98")
+    );
+    assert_eq!(stock(&shop).await, (149, 199));
+    apply(&shop, placed("new-1")).await.unwrap();
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn another_producers_order_without_stock_is_stored_as_rejected() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("001", 0).await;
+    apply(&shop, placed("new-1")).await.unwrap();
+    let order = shop.order("new-1").await.unwrap();
+    assert_eq!(
+        (order.status, order.shortages.len(), order.stock_reserved),
+        (OrderStatus::Rejected, 1, false)
+    );
+    assert_eq!(order.event.unwrap().kind, domain::EventKind::Rejected);
+    assert_eq!(stock(&shop).await, (0, 200));
+}
+
+#[tokio::test]
+async fn the_stored_order_has_the_last_word_on_its_lines() {
+    let claims = [
+        r#"[{"productId":"001","quantity":100}]"#,
+        r#"[{"productId":"001","quantity":1}]"#,
+        r#"[{"productId":"002","quantity":1},{"productId":"001","quantity":1}]"#,
+        r#"[{"productId":"001","quantity":1},{"productId":"002","quantity":1},{"productId":"003","quantity":1}]"#,
+        r#"[{"productId":"001","quantity":1},{"productId":"002","quantity":1000}]"#,
+    ];
+    for claim in claims {
+        let shop = TestShop::seeded().await;
+        apply(&shop, placed_with("001", claim)).await.unwrap();
+        assert_eq!(stock(&shop).await, (149, 199), "{claim}");
+        let order = shop.order("001").await.unwrap();
+        assert_eq!((order.status, order.items.len()), (OrderStatus::Confirmed, 2));
+    }
+}
+
+#[tokio::test]
+async fn an_order_of_fifty_lines_is_reserved_in_one_transaction() {
+    let shop = TestShop::seeded().await;
+    let mut order = shop.order("001").await.unwrap();
+    let line = order.items[0].clone();
+    order.items = (0..50)
+        .map(|n| {
+            let mut item = line.clone();
+            item.line.product_id = format!("{n:064}").parse().unwrap();
+            item.line.quantity = domain::Quantity::new(1000).unwrap();
+            item
+        })
+        .collect();
+    order.id = "large".parse().unwrap();
+    shop.put_order(&order).await;
+    for line in order.lines() {
+        shop.set_stock(line.product_id.as_str(), 1000).await;
+    }
+    let items = serde_json::to_string(&order.lines().collect::<Vec<_>>()).unwrap();
+    apply(&shop, placed_with("large", &items)).await.unwrap();
+    assert_eq!(shop.order("large").await.unwrap().status, OrderStatus::Confirmed);
+    for line in order.lines() {
+        assert_eq!(shop.stock_of(line.product_id.as_str()).await, 0);
+    }
+    assert_eq!(shop.proxy.calls("TransactWriteItems"), 1);
+}
+
+#[tokio::test]
+async fn conflicts_on_a_hot_product_are_waited_out() {
+    let shop = TestShop::seeded().await;
+    let canceled = |reasons: &[&str]| AwsError::transaction_canceled(reasons);
+    shop.proxy.on("TransactWriteItems").times(3).fail(canceled(&["None", CONFLICT, "None"]));
+    shop.proxy.on("TransactWriteItems").fail(canceled(&[CONFLICT, "None", "ThrottlingError"]));
+    shop.proxy.on("TransactWriteItems").fail(canceled(&["None", "ProvisionedThroughputExceeded", "None"]));
+    apply(&shop, placed("001")).await.unwrap();
+    assert_eq!(shop.proxy.calls("TransactWriteItems"), 6);
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn an_order_that_others_are_at_is_not_rejected_for_what_an_event_claims() {
+    let shop = TestShop::seeded().await;
+    shop.proxy
+        .on("TransactWriteItems")
+        .fail(AwsError::transaction_canceled(&[CONFLICT, "ConditionalCheckFailed"]));
+    apply(&shop, placed_with("001", r#"[{"productId":"001","quantity":900}]"#)).await.unwrap();
+    assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Confirmed);
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn conflicts_without_end_are_left_to_lambdas_retry() {
+    let shop = TestShop::seeded().await;
+    let before = shop.snapshot().await;
+    shop.proxy
+        .on("TransactWriteItems")
+        .always()
+        .fail(AwsError::transaction_canceled(&["None", CONFLICT, "None"]));
+    let failure = apply(&shop, placed("001")).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::BUSY);
+    assert_eq!(shop.snapshot().await, before);
+    shop.proxy.reset();
+    apply(&shop, placed("001")).await.unwrap();
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn an_event_whose_time_runs_out_is_left_to_lambdas_retry() {
+    let shop = TestShop::seeded().await;
+    let before = shop.snapshot().await;
+    let _never_opened = shop.proxy.on("TransactWriteItems").hold_request();
+    let invocation = invocation::with_remaining_time(placed("001"), Duration::from_millis(1_300));
+    let failure = apply(&shop, invocation).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::BUSY);
+    assert_eq!((shop.snapshot().await, shop.proxy.calls("TransactWriteItems")), (before, 1));
+    apply(&shop, placed("001")).await.unwrap();
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn a_cancellation_for_another_reason_is_an_error_of_its_own() {
+    let shop = TestShop::seeded().await;
+    let before = shop.snapshot().await;
+    shop.proxy.on("TransactWriteItems").fail(AwsError::transaction_canceled(&[
+        "None",
+        "ValidationError",
+        "None",
+    ]));
+    let failure = apply(&shop, placed("001")).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::INTERNAL);
+    assert_eq!(shop.proxy.calls("TransactWriteItems"), 1);
+    assert_eq!(shop.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn a_transaction_whose_answer_is_lost_takes_the_stock_once() {
+    let shop = TestShop::seeded().await;
+    shop.proxy.on("TransactWriteItems").drop_response();
+    apply(&shop, placed("001")).await.unwrap();
+    let tokens: Vec<_> = shop
+        .proxy
+        .requests("TransactWriteItems")
+        .iter()
+        .map(|request| request["ClientRequestToken"].clone())
+        .collect();
+    assert_eq!(tokens.len(), 2);
+    assert_eq!(tokens[0], tokens[1]);
+    assert_eq!(stock(&shop).await, (149, 199));
+}
+
+#[tokio::test]
+async fn a_function_that_dies_at_any_step_leaves_nothing_half_done() {
+    // Every call after the first `survived` is cut off, as for a function that
+    // is killed; the event is then delivered again.
+    for (operation, stock_of_001) in [("TransactWriteItems", 150), ("UpdateItem", 0)] {
+        for takes_effect in [false, true] {
+            let shop = TestShop::seeded().await;
+            shop.set_stock("001", stock_of_001).await;
+            let rule = shop.proxy.on(operation).times(3);
+            if takes_effect {
+                rule.drop_response()
+            } else {
+                rule.drop_request()
+            }
+            let first = apply(&shop, placed("001")).await;
+            assert_eq!(first.unwrap_err().error_type, inventory_service::BUSY, "{operation}");
+            apply(&shop, placed("001")).await.unwrap();
+            let order = shop.order("001").await.unwrap();
+            let (status, left) =
+                if stock_of_001 == 0 { (OrderStatus::Rejected, 0) } else { (OrderStatus::Confirmed, 149) };
+            assert_eq!(
+                (order.status, shop.stock_of("001").await),
+                (status, left),
+                "{operation} {takes_effect}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_canceled_while_it_is_found_short_is_not_rejected() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("001", 0).await;
+    let gate = shop.proxy.on("UpdateItem").hold_request();
+    let reserve = apply(&shop, placed("001"));
+    let cancel = async {
+        gate.reached().await;
+        shop.put_order(&Order { status: OrderStatus::Canceled, ..shop.order("001").await.unwrap() }).await;
+        gate.open();
+    };
+    tokio::join!(reserve, cancel).0.unwrap();
+    let order = shop.order("001").await.unwrap();
+    assert_eq!((order.status, order.event), (OrderStatus::Canceled, None));
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_understood_is_a_permanent_failure_and_changes_nothing() {
+    let shop = TestShop::seeded().await;
+    let before = shop.snapshot().await;
+    let fixed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":1}"#;
+    let malformed = [
+        ("OrderPlaced", r#""text""#.to_owned()),
+        ("OrderPlaced", "{}".to_owned()),
+        ("OrderShipped", fixed.to_owned()),
+        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":0")),
+        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":1001")),
+        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":1.5")),
+        ("OrderPlaced", fixed.replace("[{\"productId\":\"001\",\"quantity\":1}]", "[]")),
+        ("OrderPlaced", fixed.replace("\"orderId\":\"001\"", "\"orderId\":\"\"")),
+        ("OrderPlaced", fixed.replace("\"totalAmount\":1", "\"totalAmount\":-1")),
+        ("OrderPlaced", fixed.replace("\"orderStatus\":\"OrderPlaced\"", "\"orderStatus\":\"OrderShipped\"")),
+    ];
+    for (detail_type, detail) in malformed {
+        let failure = apply(&shop, invocation::event(detail_type, &detail)).await.unwrap_err();
+        assert_eq!(failure.error_type, inventory_service::MALFORMED_EVENT, "{detail}");
+    }
+    let failure =
+        apply(&shop, invocation::event_from("somebody.else", "OrderPlaced", fixed)).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::MALFORMED_EVENT);
+
+    let metadata = r#","metadata":{"eventId":"e","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":2,"correlationId":"c"}}"#;
+    let future = fixed.replace("}],\"totalAmount\":1}", &format!("}}],\"totalAmount\":1{metadata}"));
+    let failure = apply(&shop, invocation::event("OrderPlaced", &future)).await.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::UNKNOWN_VERSION);
+    assert_eq!(shop.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn a_rejection_that_comes_back_over_the_bus_is_nothing_to_act_on() {
+    let shop = TestShop::seeded().await;
+    let before = shop.snapshot().await;
+    let detail = r#"{"detailType":"OrderRejected","orderId":"001","orderStatus":"OrderRejected","customerId":"001","items":[{"productId":"001","quantity":1}],"shortages":[]}"#;
+    apply(&shop, invocation::event("OrderRejected", detail)).await.unwrap();
+    assert_eq!(shop.snapshot().await, before);
+}

@@ -1,0 +1,107 @@
+//! The files in `events/`, each handed to the function that it is for, on the seed data.
+
+use domain::{Order, OrderEvent, OrderStatus};
+use lambda_support::Access;
+use test_support::{ApiResponse, TestShop, batch_item_failures, invocation};
+
+use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Shipped};
+
+/// The details that producers send, as the contract has them.
+const CONTRACT: [(&str, &str); 4] = [
+    (
+        "order-placed",
+        r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#,
+    ),
+    ("order-shipped", r#"{"detailType":"OrderShipped","orderId":"001","orderStatus":"OrderShipped"}"#),
+    ("order-delivered", r#"{"detailType":"OrderDelivered","orderId":"001","orderStatus":"OrderDelivered"}"#),
+    (
+        "order-canceled",
+        r#"{"detailType":"OrderCanceled","orderId":"001","orderStatus":"OrderCanceled","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}]}"#,
+    ),
+];
+
+async fn set_status(shop: &TestShop, status: OrderStatus) {
+    let stock_reserved = matches!(status, Confirmed | Shipped);
+    shop.put_order(&Order { status, stock_reserved, ..shop.order("001").await.unwrap() }).await;
+}
+
+#[test]
+fn the_details_are_those_of_the_contract_and_survive_being_read_and_written() {
+    for (name, contract) in CONTRACT {
+        let event: serde_json::Value = serde_json::from_str(invocation::fixture(name).payload.get()).unwrap();
+        let contract_value: serde_json::Value = serde_json::from_str(contract).unwrap();
+        assert_eq!(event["detail"], contract_value, "{name}");
+        assert_eq!(event["source"], "ecommerce.order");
+        assert_eq!(event["detail-type"], contract_value["detailType"]);
+        assert_eq!(OrderEvent::from_json(contract).unwrap().to_json().unwrap(), contract, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_event_of_the_bus_takes_the_seeds_order_one_step_on() {
+    let steps = [
+        ("order-placed", Placed, Confirmed, 149),
+        ("order-shipped", Confirmed, Shipped, 150),
+        ("order-delivered", Shipped, Delivered, 150),
+        ("order-canceled", Confirmed, Canceled, 151),
+    ];
+    for (name, from, to, stock) in steps {
+        let shop = TestShop::seeded().await;
+        set_status(&shop, from).await;
+        shop.inventory_service().handle(invocation::fixture(name)).await.unwrap();
+        assert_eq!(shop.order("001").await.unwrap().status, to, "{name}");
+        assert_eq!(shop.stock_of("001").await, stock, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn each_request_gets_its_answer() {
+    let requests = [
+        ("api-post-order", Placed, 201, r#""orderStatus":"Placed""#),
+        ("api-get-order", Placed, 200, r#""orderId":"001""#),
+        ("api-cancel-order", Placed, 200, r#""orderStatus":"Canceled""#),
+        ("api-ship-order", Confirmed, 200, r#""orderStatus":"Shipped""#),
+        ("api-deliver-order", Shipped, 200, r#""orderStatus":"Delivered""#),
+        ("api-list-customer-orders", Placed, 200, r#"{"orders":[{"orderId":"001""#),
+        ("api-list-products", Placed, 200, r#""name":"Smartwatch","price":199.99"#),
+        ("api-get-product", Placed, 200, r#""name":"Wireless Headphones","price":79.99"#),
+    ];
+    for (name, status_of_order, status, body) in requests {
+        let shop = TestShop::seeded().await;
+        set_status(&shop, status_of_order).await;
+        let response =
+            ApiResponse::of(&shop.order_service().handle(invocation::fixture(name)).await.unwrap());
+        assert_eq!(response.status, status, "{name}: {response:?}");
+        assert!(response.body.contains(body), "{name}: {}", response.body);
+    }
+    let shop = TestShop::seeded().await;
+    let stock = ApiResponse::of(
+        &shop.inventory_service().handle(invocation::fixture("api-get-inventory")).await.unwrap(),
+    );
+    assert_eq!((stock.status, stock.body.as_str()), (200, r#"{"productId":"001","quantity":150}"#));
+    let hello =
+        ApiResponse::of(&hello_world::handle(Access::Open, invocation::fixture("hello")).await.unwrap());
+    assert_eq!((hello.status, hello.body.as_str()), (200, r#"{"message":"hello world"}"#));
+}
+
+#[tokio::test]
+async fn the_streams_record_publishes_the_contracts_event() {
+    let shop = TestShop::seeded().await;
+    let answer = shop.order_service().handle(invocation::fixture("stream-order-placed")).await.unwrap();
+    assert!(batch_item_failures(&answer).is_empty());
+    let [event] = shop.bus.published().try_into().unwrap();
+    let without_metadata = CONTRACT[0].1.trim_end_matches('}');
+    assert!(
+        event.detail_text().starts_with(&format!("{without_metadata},\"metadata\":")),
+        "{}",
+        event.detail_text()
+    );
+}
+
+#[tokio::test]
+async fn an_operators_request_is_answered_for_the_seeds_order() {
+    let shop = TestShop::seeded().await;
+    let answer = shop.order_service().handle(invocation::fixture("republish")).await.unwrap();
+    let answer = serde_json::to_string(&answer).unwrap();
+    assert_eq!(answer, r#"{"orders":[{"orderId":"001","outcome":"NothingToPublish"}]}"#);
+}

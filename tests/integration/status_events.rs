@@ -1,0 +1,297 @@
+//! OrderShipped, OrderDelivered and OrderCanceled.
+
+use domain::{EventId, EventKind, Order, OrderStatus, PendingEvent};
+use lambda_support::Failure;
+use serde_json::json;
+use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
+
+use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
+
+const CONFLICT: &str = "TransactionConflict";
+
+/// The seed's order in some status, holding stock or not, with or without the
+/// event of this kind in its outbox. The stock is that of before, less what it holds.
+async fn shop_with(status: OrderStatus, stock_reserved: bool, outbox: Option<EventKind>) -> TestShop {
+    let shop = TestShop::seeded().await;
+    let seed = shop.order("001").await.unwrap();
+    let event = outbox.map(|kind| PendingEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap()));
+    shop.put_order(&Order { status, stock_reserved, event, ..seed }).await;
+    if stock_reserved {
+        shop.set_stock("001", 149).await;
+        shop.set_stock("002", 199).await;
+    }
+    shop
+}
+
+/// An event of the seed's order as another producer sends it, without metadata.
+fn bare(kind: EventKind) -> Invocation {
+    invocation::event(kind.as_str(), &detail(kind, ""))
+}
+
+/// The event that this system itself sends.
+fn own(kind: EventKind) -> Invocation {
+    let id = EventId::of(&"001".parse().unwrap(), kind);
+    let metadata = format!(
+        r#","metadata":{{"eventId":"{id}","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":1,"correlationId":"c-1"}}"#
+    );
+    invocation::event(kind.as_str(), &detail(kind, &metadata))
+}
+
+fn detail(kind: EventKind, metadata: &str) -> String {
+    let content = match kind {
+        // The claim is wrong on purpose: what the order holds is what counts.
+        EventKind::Canceled => r#","customerId":"001","items":[{"productId":"001","quantity":1000}]"#,
+        _ => "",
+    };
+    format!(r#"{{"detailType":"{kind}","orderId":"001","orderStatus":"{kind}"{content}{metadata}}}"#)
+}
+
+async fn apply(shop: &TestShop, event: Invocation) -> Result<(), Failure> {
+    shop.inventory_service().handle(event).await.map(drop)
+}
+
+async fn state(shop: &TestShop) -> (OrderStatus, bool, Option<EventKind>, u64, u64) {
+    let order = shop.order("001").await.unwrap();
+    let kind = order.event.map(|event| event.kind);
+    (order.status, order.stock_reserved, kind, shop.stock_of("001").await, shop.stock_of("002").await)
+}
+
+#[tokio::test]
+async fn shipping_and_delivering_set_the_status_and_keep_the_stock() {
+    for (kind, from, to) in
+        [(EventKind::Shipped, Confirmed, Shipped), (EventKind::Delivered, Shipped, Delivered)]
+    {
+        for event in [bare(kind), own(kind)] {
+            let shop = shop_with(from, true, None).await;
+            apply(&shop, event).await.unwrap();
+            assert_eq!(state(&shop).await, (to, true, None, 149, 199));
+            assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_event_of_a_change_that_is_made_already_clears_the_outbox_in_one_write() {
+    for (kind, status) in [(EventKind::Shipped, Shipped), (EventKind::Delivered, Delivered)] {
+        let shop = shop_with(status, true, Some(kind)).await;
+        apply(&shop, own(kind)).await.unwrap();
+        assert_eq!(state(&shop).await, (status, true, None, 149, 199));
+        assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
+    }
+}
+
+#[tokio::test]
+async fn an_event_clears_no_other_events_outbox() {
+    let shop = shop_with(Shipped, true, Some(EventKind::Shipped)).await;
+    apply(&shop, bare(EventKind::Shipped)).await.unwrap();
+    assert_eq!(state(&shop).await.2, Some(EventKind::Shipped));
+
+    let shop = shop_with(Delivered, true, Some(EventKind::Delivered)).await;
+    apply(&shop, own(EventKind::Shipped)).await.unwrap();
+    assert_eq!(state(&shop).await.2, Some(EventKind::Delivered));
+
+    let shop = shop_with(Canceled, false, Some(EventKind::Canceled)).await;
+    apply(&shop, bare(EventKind::Canceled)).await.unwrap();
+    assert_eq!(state(&shop).await.2, Some(EventKind::Canceled));
+}
+
+#[tokio::test]
+async fn what_is_there_already_or_further_is_no_error() {
+    let cases = [
+        (EventKind::Shipped, Shipped),
+        (EventKind::Shipped, Delivered),
+        (EventKind::Delivered, Delivered),
+        (EventKind::Canceled, Canceled),
+        (EventKind::Canceled, Rejected),
+    ];
+    for (kind, status) in cases {
+        for event in [bare(kind), own(kind)] {
+            let shop = shop_with(status, false, None).await;
+            let before = shop.snapshot().await;
+            apply(&shop, event).await.unwrap();
+            assert_eq!(shop.snapshot().await, before, "{kind} of {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_early_is_an_error_that_is_retried() {
+    let cases =
+        [(EventKind::Shipped, Placed), (EventKind::Delivered, Placed), (EventKind::Delivered, Confirmed)];
+    for (kind, status) in cases {
+        let shop = shop_with(status, false, None).await;
+        let before = shop.snapshot().await;
+        let failure = apply(&shop, own(kind)).await.unwrap_err();
+        assert_eq!(failure.error_type, inventory_service::TOO_EARLY, "{kind} of {status}");
+        assert_eq!(shop.snapshot().await, before);
+    }
+    let shop = TestShop::empty().await;
+    for kind in [EventKind::Shipped, EventKind::Delivered] {
+        let failure = apply(&shop, bare(kind)).await.unwrap_err();
+        assert_eq!(failure.error_type, inventory_service::TOO_EARLY, "{kind} of no order");
+    }
+    assert!(shop.orders().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_can_never_be_is_an_error_of_its_own_type() {
+    let cases = [
+        (EventKind::Shipped, Canceled),
+        (EventKind::Shipped, Rejected),
+        (EventKind::Delivered, Canceled),
+        (EventKind::Delivered, Rejected),
+        (EventKind::Canceled, Shipped),
+        (EventKind::Canceled, Delivered),
+    ];
+    for (kind, status) in cases {
+        let shop = shop_with(status, false, None).await;
+        let before = shop.snapshot().await;
+        let failure = apply(&shop, own(kind)).await.unwrap_err();
+        assert_eq!(failure.error_type, inventory_service::ILLEGAL_TRANSITION, "{kind} of {status}");
+        assert!(failure.message.contains("001") && failure.message.contains(status.as_str()), "{failure}");
+        assert_eq!(shop.snapshot().await, before);
+    }
+}
+
+#[tokio::test]
+async fn canceling_gives_back_what_the_order_holds_whatever_the_event_claims() {
+    for (status, outbox) in [(Confirmed, None), (Canceled, Some(EventKind::Canceled))] {
+        for event in [bare(EventKind::Canceled), own(EventKind::Canceled)] {
+            let shop = shop_with(status, true, outbox).await;
+            apply(&shop, event).await.unwrap();
+            assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+            assert_eq!(
+                json!(shop.proxy.calls_by_operation()),
+                json!({"GetItem": 1, "TransactWriteItems": 1})
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn canceling_twice_gives_back_once() {
+    let shop = shop_with(Confirmed, true, None).await;
+    apply(&shop, own(EventKind::Canceled)).await.unwrap();
+    let after_first = shop.snapshot().await;
+    apply(&shop, own(EventKind::Canceled)).await.unwrap();
+    apply(&shop, bare(EventKind::Canceled)).await.unwrap();
+    assert_eq!(shop.snapshot().await, after_first);
+}
+
+#[tokio::test]
+async fn twenty_cancels_at_once_give_back_once() {
+    let shop = shop_with(Confirmed, true, None).await;
+    let service = shop.inventory_service();
+    for outcome in concurrently((0..20).map(|_| service.handle(own(EventKind::Canceled)))).await {
+        outcome.unwrap();
+    }
+    assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+}
+
+#[tokio::test]
+async fn canceling_what_holds_nothing_gives_nothing_back() {
+    for (status, outbox) in [(Placed, Some(EventKind::Placed)), (Canceled, Some(EventKind::Canceled))] {
+        let shop = shop_with(status, false, outbox).await;
+        apply(&shop, own(EventKind::Canceled)).await.unwrap();
+        assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+        assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"GetItem": 1, "UpdateItem": 1}));
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_that_comes_before_its_order_leaves_a_canceled_one_behind() {
+    let shop = TestShop::seeded().await;
+    let canceled = r#"{"detailType":"OrderCanceled","orderId":"new-1","orderStatus":"OrderCanceled","customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
+    apply(&shop, invocation::event("OrderCanceled", canceled)).await.unwrap();
+    let placed = r#"{"detailType":"OrderPlaced","orderId":"new-1","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":79.99}"#;
+    apply(&shop, invocation::event("OrderPlaced", placed)).await.unwrap();
+    let order = shop.order("new-1").await.unwrap();
+    assert_eq!((order.status, order.stock_reserved), (Canceled, false));
+    assert_eq!(shop.stock_of("001").await, 150);
+}
+
+#[tokio::test]
+async fn a_cancel_sees_what_happens_between_its_read_and_its_write() {
+    // Reserved after the cancel has read the order as placed.
+    let shop = shop_with(Placed, false, None).await;
+    let gate = shop.proxy.on("UpdateItem").hold_request();
+    let cancel = apply(&shop, own(EventKind::Canceled));
+    let reserve = async {
+        gate.reached().await;
+        let placed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
+        apply(&shop, invocation::event("OrderPlaced", placed)).await.unwrap();
+        assert_eq!(state(&shop).await, (Confirmed, true, None, 149, 199));
+        gate.open();
+    };
+    tokio::join!(cancel, reserve).0.unwrap();
+    assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+
+    // Shipped after the cancel has read the order as confirmed.
+    let shop = shop_with(Confirmed, true, None).await;
+    let gate = shop.proxy.on("TransactWriteItems").hold_request();
+    let cancel = apply(&shop, own(EventKind::Canceled));
+    let ship = async {
+        gate.reached().await;
+        apply(&shop, bare(EventKind::Shipped)).await.unwrap();
+        gate.open();
+    };
+    let failure = tokio::join!(cancel, ship).0.unwrap_err();
+    assert_eq!(failure.error_type, inventory_service::ILLEGAL_TRANSITION);
+    assert_eq!(state(&shop).await, (Shipped, true, None, 149, 199));
+
+    // Created after the cancel has found no order.
+    let shop = TestShop::seeded().await;
+    let gate = shop.proxy.on("PutItem").hold_request();
+    let event = |kind: &str, total: &str| {
+        invocation::event(
+            kind,
+            &format!(
+                r#"{{"detailType":"{kind}","orderId":"new-1","orderStatus":"{kind}","customerId":"001","items":[{{"productId":"001","quantity":1}}]{total}}}"#
+            ),
+        )
+    };
+    let cancel = apply(&shop, event("OrderCanceled", ""));
+    let place = async {
+        gate.reached().await;
+        apply(&shop, event("OrderPlaced", r#","totalAmount":79.99"#)).await.unwrap();
+        assert_eq!(shop.stock_of("001").await, 149);
+        gate.open();
+    };
+    tokio::join!(cancel, place).0.unwrap();
+    assert_eq!(shop.order("new-1").await.unwrap().status, Canceled);
+    assert_eq!(shop.stock_of("001").await, 150);
+}
+
+#[tokio::test]
+async fn conflicts_are_waited_out_or_left_to_lambdas_retry() {
+    let shop = shop_with(Confirmed, true, None).await;
+    let conflict = || AwsError::transaction_canceled(&["None", CONFLICT, "None"]);
+    shop.proxy.on("TransactWriteItems").times(3).fail(conflict());
+    apply(&shop, own(EventKind::Canceled)).await.unwrap();
+    assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+
+    let shop = shop_with(Confirmed, true, None).await;
+    let before = shop.snapshot().await;
+    shop.proxy.on("TransactWriteItems").always().fail(conflict());
+    shop.proxy.on("UpdateItem").always().fail(AwsError::transaction_conflict());
+    for kind in [EventKind::Canceled, EventKind::Shipped] {
+        let failure = apply(&shop, own(kind)).await.unwrap_err();
+        assert_eq!(failure.error_type, inventory_service::BUSY);
+    }
+    assert_eq!(shop.snapshot().await, before);
+    shop.proxy.reset();
+    shop.proxy.on("UpdateItem").times(2).fail(AwsError::transaction_conflict());
+    apply(&shop, own(EventKind::Shipped)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_give_back_whose_answer_is_lost_gives_back_once() {
+    for lost in [1, 3] {
+        let shop = shop_with(Confirmed, true, None).await;
+        shop.proxy.on("TransactWriteItems").times(lost).drop_response();
+        // After three lost answers the function gives up, and Lambda delivers again.
+        assert_eq!(apply(&shop, own(EventKind::Canceled)).await.is_ok(), lost == 1);
+        apply(&shop, own(EventKind::Canceled)).await.unwrap();
+        assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+    }
+}
