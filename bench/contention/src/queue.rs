@@ -1,5 +1,5 @@
-//! What lies between the bus and the function: events that wait, are handed
-//! over, and come again when the function fails on them.
+//! Delivery of events from the bus to the function: events wait, are handed to
+//! an invocation, and return after a failure.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
@@ -8,31 +8,31 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// After this time a poller takes what lies with another.
-const NEGLECTED: Duration = Duration::from_millis(20);
+/// The delay after which a poller also receives the messages of other pollers.
+const STEAL_DELAY: Duration = Duration::from_millis(20);
 
-/// How events reach the function.
+/// The path of events to the function.
 #[derive(Debug, Clone, Copy)]
-pub enum Delivery {
-    /// Each by an asynchronous invocation of its own. Lambda tries again after
-    /// one minute and after two more:
+pub enum DeliveryMode {
+    /// One asynchronous invocation per event. Lambda retries after one minute
+    /// and after two more minutes:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>.
     Direct,
-    /// In batches from a queue, which hands out again what was not done:
+    /// Batches from a queue. Failed messages return after the visibility timeout:
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>.
     Batched {
-        /// How many messages at most.
-        size: usize,
-        /// How long a batch that is not full waits for more.
+        /// The largest number of messages in a batch.
+        max_size: usize,
+        /// The time that an incomplete batch waits for more messages.
         window: Duration,
     },
 }
 
-impl Delivery {
-    const fn size(self) -> usize {
+impl DeliveryMode {
+    const fn max_size(self) -> usize {
         match self {
             Self::Direct => 1,
-            Self::Batched { size, .. } => size,
+            Self::Batched { max_size, .. } => max_size,
         }
     }
 
@@ -43,32 +43,32 @@ impl Delivery {
         }
     }
 
-    /// How long after a failure an event comes again; `None` if it was the last time.
-    const fn again(self, failed: u32) -> Option<Duration> {
+    /// Returns the delay before the next attempt, or `None` after the last one.
+    const fn retry_delay(self, attempts: u32) -> Option<Duration> {
         match self {
-            Self::Direct if failed < 3 => Some(Duration::from_secs(60 * failed as u64)),
-            Self::Batched { .. } if failed < 5 => Some(Duration::from_secs(180)),
+            Self::Direct if attempts < 3 => Some(Duration::from_secs(60 * attempts as u64)),
+            Self::Batched { .. } if attempts < 5 => Some(Duration::from_secs(180)),
             _ => None,
         }
     }
 }
 
-/// An event that waits.
+/// An event on its way to the function.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// Which event.
+    /// The number of the order.
     pub number: usize,
-    /// When it came first.
-    pub came: Instant,
-    failed: u32,
-    /// Which poller it lies with.
-    lot: usize,
+    /// The time of the first arrival.
+    pub arrived_at: Instant,
+    failed_attempts: u32,
+    /// The poller that receives the message without delay.
+    poller: usize,
 }
 
-/// Events that wait, by the time at which they can be handed over.
+/// Events that wait, by the time at which they become available.
 #[derive(Debug)]
 pub struct Queue {
-    delivery: Delivery,
+    delivery: DeliveryMode,
     pollers: usize,
     state: Mutex<State>,
     changed: Notify,
@@ -78,27 +78,27 @@ pub struct Queue {
 struct State {
     waiting: BTreeMap<(Instant, usize), Message>,
     unsettled: usize,
-    dead: usize,
+    dead_letters: usize,
     failures: usize,
 }
 
 impl Queue {
-    /// Events that come at these times, for so many pollers.
+    /// Creates a queue with one event for each arrival time.
     #[must_use]
-    pub fn new(delivery: Delivery, pollers: usize, times: impl IntoIterator<Item = Instant>) -> Self {
-        let message = |(number, came)| {
-            let lot = fastrand::usize(0..pollers);
-            ((came, number), Message { number, came, failed: 0, lot })
+    pub fn new(delivery: DeliveryMode, pollers: usize, arrivals: impl IntoIterator<Item = Instant>) -> Self {
+        let message = |(number, arrived_at)| {
+            let poller = fastrand::usize(0..pollers);
+            ((arrived_at, number), Message { number, arrived_at, failed_attempts: 0, poller })
         };
-        let waiting: BTreeMap<_, _> = times.into_iter().enumerate().map(message).collect();
+        let waiting: BTreeMap<_, _> = arrivals.into_iter().enumerate().map(message).collect();
         let state = State { unsettled: waiting.len(), waiting, ..State::default() };
         Self { delivery, pollers, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// The next batch for a poller; `None` when every event is settled.
+    /// Waits for the next batch of a poller. Returns `None` when every event is settled.
     pub async fn receive(&self, poller: usize) -> Option<Vec<Message>> {
         let mut batch = Vec::new();
-        let mut until = None;
+        let mut window_end = None;
         loop {
             let changed = self.changed.notified();
             let now = Instant::now();
@@ -107,53 +107,54 @@ impl Queue {
                 if state.unsettled == 0 {
                     return None;
                 }
-                state.take(self, poller, now, &mut batch)
+                state.move_available(self, poller, now, &mut batch)
             };
             if batch.is_empty() {
                 tokio::select! {
-                    () = wait(next) => {}
+                    () = sleep_until_some(next) => {}
                     () = changed => {}
                 }
                 continue;
             }
-            let until = *until.get_or_insert(now + self.delivery.window());
-            if batch.len() == self.delivery.size() || now >= until {
+            let window_end = *window_end.get_or_insert(now + self.delivery.window());
+            if batch.len() == self.delivery.max_size() || now >= window_end {
                 return Some(batch);
             }
             tokio::select! {
-                () = wait(next) => {}
-                () = sleep_until(until) => {}
+                () = sleep_until_some(next) => {}
+                () = sleep_until(window_end) => {}
                 () = changed => {}
             }
         }
     }
 
-    /// Takes an event off the queue, or has it come again.
-    pub fn settle(&self, message: Message, done: bool) {
+    /// Deletes an event that succeeded. Schedules the next attempt of an event
+    /// that failed, or moves it to the dead-letter queue.
+    pub fn settle(&self, message: Message, succeeded: bool) {
         let mut state = self.lock();
-        let failed = message.failed + 1;
-        state.failures += usize::from(!done);
-        match self.delivery.again(failed).filter(|_| !done) {
+        let failed_attempts = message.failed_attempts + 1;
+        state.failures += usize::from(!succeeded);
+        match self.delivery.retry_delay(failed_attempts).filter(|_| !succeeded) {
             Some(delay) => {
-                let due = Instant::now() + delay;
-                state.waiting.insert((due, message.number), Message { failed, ..message });
+                let available_at = Instant::now() + delay;
+                state.waiting.insert((available_at, message.number), Message { failed_attempts, ..message });
             }
             None => {
                 state.unsettled -= 1;
-                state.dead += usize::from(!done);
+                state.dead_letters += usize::from(!succeeded);
             }
         }
         drop(state);
         self.changed.notify_waiters();
     }
 
-    /// How many events failed for the last time, and went to the dead-letter queue.
+    /// Returns the number of events in the dead-letter queue.
     #[must_use]
-    pub fn dead(&self) -> usize {
-        self.lock().dead
+    pub fn dead_letters(&self) -> usize {
+        self.lock().dead_letters
     }
 
-    /// How often the function failed on an event.
+    /// Returns the number of failed attempts.
     #[must_use]
     pub fn failures(&self) -> usize {
         self.lock().failures
@@ -163,41 +164,42 @@ impl Queue {
         self.state.lock().expect("the state of the queue")
     }
 
-    /// When a poller can have a message that is due at some time.
-    fn at(&self, due: Instant, message: &Message, poller: usize) -> Instant {
-        if message.lot % self.pollers == poller { due } else { due + NEGLECTED }
+    /// Returns the time at which a poller can receive a message.
+    fn available_to(&self, poller: usize, message: &Message, available_at: Instant) -> Instant {
+        if message.poller % self.pollers == poller { available_at } else { available_at + STEAL_DELAY }
     }
 }
 
 impl State {
-    /// Moves what a poller can have now into its batch; when there may be more.
-    fn take(
+    /// Moves the messages that a poller can receive now into its batch. Returns
+    /// the time at which more may be available.
+    fn move_available(
         &mut self,
         queue: &Queue,
         poller: usize,
         now: Instant,
         batch: &mut Vec<Message>,
     ) -> Option<Instant> {
-        let mut taken = Vec::new();
+        let mut moved = Vec::new();
         let mut next: Option<Instant> = None;
-        for (&(due, number), message) in &self.waiting {
-            if due > now + NEGLECTED || batch.len() + taken.len() == queue.delivery.size() {
-                next = Some(next.map_or(due, |next| next.min(due)));
+        for (&(available_at, number), message) in &self.waiting {
+            if available_at > now + STEAL_DELAY || batch.len() + moved.len() == queue.delivery.max_size() {
+                next = Some(next.map_or(available_at, |next| next.min(available_at)));
                 break;
             }
-            match queue.at(due, message, poller) {
-                at if at <= now => taken.push((due, number)),
+            match queue.available_to(poller, message, available_at) {
+                at if at <= now => moved.push((available_at, number)),
                 at => next = Some(next.map_or(at, |next| next.min(at))),
             }
         }
-        batch.extend(taken.iter().filter_map(|key| self.waiting.remove(key)));
+        batch.extend(moved.iter().filter_map(|key| self.waiting.remove(key)));
         next
     }
 }
 
-async fn wait(until: Option<Instant>) {
-    match until {
-        Some(until) => sleep_until(until).await,
+async fn sleep_until_some(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }

@@ -1,4 +1,4 @@
-//! The SDK's way to the model: no socket lies between, so that nothing but the
+//! An SDK client that calls the model without a socket, so that only the
 //! model's clock decides how long a call takes.
 
 use std::sync::Arc;
@@ -14,28 +14,28 @@ use aws_support::client::{retries, timeouts};
 use crate::model::Model;
 
 #[derive(Debug, Clone)]
-struct Connection(Arc<Model>);
+struct ModelConnector(Arc<Model>);
 
-impl HttpConnector for Connection {
+impl HttpConnector for ModelConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let model = Arc::clone(&self.0);
         HttpConnectorFuture::new(async move {
-            let target = request.headers().get("x-amz-target").expect("a call of DynamoDB");
+            let target = request.headers().get("x-amz-target").expect("a DynamoDB request");
             let (_, operation) = target.split_once('.').expect("an operation");
-            let body = request.body().bytes().expect("a body that is there");
+            let body = request.body().bytes().expect("a buffered body");
             let body = std::str::from_utf8(body).expect("a body in UTF-8");
-            let (status, answer) = model.call(operation, body).await;
-            let status = status.try_into().expect("a status");
-            Ok(HttpResponse::new(status, answer.into()))
+            let response = model.call(operation, body).await;
+            let status = response.status.try_into().expect("an HTTP status");
+            Ok(HttpResponse::new(status, response.body.into()))
         })
     }
 }
 
-/// A client as a function has it: the functions' retries and timeouts, and
-/// nothing that it shares with other functions.
+/// Returns a client with the retries and timeouts of the functions. It shares
+/// nothing with other clients.
 #[must_use]
 pub fn client(model: &Arc<Model>) -> Client {
-    let connector = SharedHttpConnector::new(Connection(Arc::clone(model)));
+    let connector = SharedHttpConnector::new(ModelConnector(Arc::clone(model)));
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| connector.clone()))

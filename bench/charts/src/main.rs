@@ -1,0 +1,3 @@
+//! Draws the charts of the documents from `docs/data/*.csv`.
+
+fn main() {}

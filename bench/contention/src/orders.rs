@@ -1,0 +1,148 @@
+//! The orders of a simulation.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{Line, LineItem, Money, Order, Quantity, Quote, RequestHash};
+use serde_json::{Value, json};
+
+use crate::design::Design;
+use crate::model::Model;
+
+/// The tables with their key attributes.
+pub const TABLES: [(&str, &str); 2] = [(ORDERS_TABLE, "OrderId"), (INVENTORY_TABLE, "ProductId")];
+/// The name of the orders table.
+pub(crate) const ORDERS_TABLE: &str = "Orders";
+/// The name of the inventory table.
+pub(crate) const INVENTORY_TABLE: &str = "Inventory";
+
+/// The units of stock after a simulation. They add up to the initial stock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FinalStock {
+    /// Units of confirmed orders.
+    pub confirmed: usize,
+    /// Units on hand.
+    pub on_hand: i64,
+    /// Units held for orders that are not confirmed.
+    pub held: usize,
+}
+
+/// Placed orders with their events. Each order has one line with one unit.
+#[derive(Debug)]
+pub struct Orders {
+    ids: Vec<String>,
+    /// The EventBridge event of each order.
+    events: Vec<String>,
+    stripes: usize,
+}
+
+impl Orders {
+    /// Stores this number of placed orders, and as many units of stock.
+    #[must_use]
+    pub fn store(model: &Model, design: Design, count: usize) -> Self {
+        let stripes = if let Design::Stripes(stripes) = design { stripes } else { 1 };
+        for stripe in 0..stripes {
+            let units = (stripe..count).step_by(stripes).count();
+            let stock = json!({
+                "ProductId": {"S": product_id(stripe)}, "Quantity": {"N": units.to_string()}, "Held": {"M": {}},
+            });
+            model.put(INVENTORY_TABLE, &stock);
+        }
+        let mut orders = Self { ids: Vec::new(), events: Vec::new(), stripes };
+        for number in 0..count {
+            let order = placed_order(number, stripes);
+            model.put(ORDERS_TABLE, &to_json(AttributeValue::M(tables::order_to_item(&order)))["M"]);
+            orders.events.push(bus_event(&order));
+            orders.ids.push(order.id.as_str().to_owned());
+        }
+        orders
+    }
+
+    /// Counts the units of stock.
+    #[must_use]
+    pub fn final_stock(&self, model: &Model) -> FinalStock {
+        let is_confirmed = |id: &str| {
+            let order = model.item(ORDERS_TABLE, id).expect("an order item");
+            order["OrderStatus"]["S"] == "Confirmed" && order["StockReserved"]["BOOL"] == true
+        };
+        let confirmed: BTreeSet<_> =
+            self.ids.iter().map(String::as_str).filter(|id| is_confirmed(id)).collect();
+        let mut stock = FinalStock { confirmed: confirmed.len(), ..FinalStock::default() };
+        for stripe in 0..self.stripes {
+            let item = model.item(INVENTORY_TABLE, &product_id(stripe)).expect("a stock item");
+            let quantity = item["Quantity"]["N"].as_str().expect("a quantity");
+            stock.on_hand += quantity.parse::<i64>().expect("a number");
+            let held = item["Held"]["M"].as_object().expect("the reservations");
+            stock.held += held.keys().filter(|id| !confirmed.contains(id.as_str())).count();
+        }
+        stock
+    }
+
+    /// Returns the id of an order.
+    #[must_use]
+    pub fn id(&self, number: usize) -> &str {
+        &self.ids[number]
+    }
+
+    /// Returns the payload of an invocation by the bus rule.
+    #[must_use]
+    pub fn event(&self, number: usize) -> String {
+        self.events[number].clone()
+    }
+
+    /// Returns the payload of an invocation by the queue. The message ids are
+    /// the numbers of the orders.
+    #[must_use]
+    pub fn batch(&self, numbers: &[usize]) -> String {
+        let record = |&number: &usize| json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": self.events[number]});
+        json!({"Records": numbers.iter().map(record).collect::<Vec<_>>()}).to_string()
+    }
+}
+
+/// Returns the product id of a stripe. Without stripes, the product is stripe 0.
+pub(crate) fn product_id(stripe: usize) -> String {
+    format!("hot-{stripe:03}")
+}
+
+/// Returns an order as the API stores it.
+fn placed_order(number: usize, stripes: usize) -> Order {
+    let price: Money = "79.99".parse().expect("a price");
+    let line = Line {
+        product_id: product_id(number % stripes).parse().expect("a product id"),
+        quantity: Quantity::new(1).expect("a quantity"),
+    };
+    let quote = Quote { items: vec![LineItem { line, unit_price: Some(price) }], total_amount: price };
+    Order::place(
+        format!("01938f7c-0000-7000-8000-{number:012}").parse().expect("an order id"),
+        "001".parse().expect("a customer id"),
+        quote,
+        RequestHash::from_stored("0".repeat(64)),
+        "2025-01-01T00:00:00Z".parse().expect("a timestamp"),
+        "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id"),
+    )
+}
+
+/// Returns the event of a placed order as EventBridge delivers it.
+fn bus_event(order: &Order) -> String {
+    let pending = order.event.as_ref().expect("a placed order has an event");
+    let detail = order.event(pending).expect("the order has a total").to_json().expect("an event in JSON");
+    format!(
+        r#"{{"version":"0","id":"{id}","detail-type":"OrderPlaced","source":"{source}","account":"000000000000","time":"2025-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{detail}}}"#,
+        id = pending.id.as_str(),
+        source = domain::event::SOURCE,
+    )
+}
+
+fn to_json(value: AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) => json!({"S": text}),
+        AttributeValue::N(number) => json!({"N": number}),
+        AttributeValue::Bool(flag) => json!({"BOOL": flag}),
+        AttributeValue::L(list) => json!({"L": list.into_iter().map(to_json).collect::<Vec<_>>()}),
+        AttributeValue::M(map) => {
+            let map = map.into_iter().map(|(name, value)| (name, to_json(value)));
+            json!({"M": map.collect::<serde_json::Map<_, _>>()})
+        }
+        other => panic!("an order item has no {other:?}"),
+    }
+}

@@ -1,0 +1,141 @@
+//! One simulation: a number of orders, a design, and a concurrency.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::runtime::Builder;
+use tokio::time::{Instant, sleep};
+
+use crate::design::Design;
+use crate::function_instance::FunctionInstance;
+use crate::model::{Assumptions, Model, Usage};
+use crate::orders::{FinalStock, Orders, TABLES};
+use crate::queue::{DeliveryMode, Queue};
+
+/// The time between the end of one invocation and the start of the next one,
+/// with the handler's own work. Neither takes virtual time by itself.
+const INVOCATION_OVERHEAD: Duration = Duration::from_millis(2);
+
+/// The parameters of a simulation.
+#[derive(Debug, Clone, Copy)]
+pub struct Simulation {
+    /// The design.
+    pub design: Design,
+    /// The path of events to the function.
+    pub delivery: DeliveryMode,
+    /// The largest number of concurrent invocations.
+    pub concurrency: usize,
+    /// The number of orders.
+    pub orders: usize,
+    /// Orders that arrive each second, or `None` if all arrive at once.
+    pub orders_per_second: Option<f64>,
+    /// The times and limits of DynamoDB.
+    pub assumptions: Assumptions,
+}
+
+/// The result of a simulation.
+#[derive(Debug, Clone)]
+pub struct SimulationResult {
+    /// The times from event to confirmed order, in ascending order.
+    pub latencies: Vec<Duration>,
+    /// The times from the start to each confirmed order, in ascending order.
+    pub confirmed_at: Vec<Duration>,
+    /// Requests, conflicts, and write units.
+    pub usage: Usage,
+    /// Events in the dead-letter queue. Their orders are not confirmed.
+    pub dead_letters: usize,
+    /// Failed attempts.
+    pub failures: usize,
+    /// The units of stock at the end.
+    pub stock: FinalStock,
+}
+
+impl SimulationResult {
+    /// Returns the confirmed orders per second. Leaves out the last 5% of the
+    /// orders, because redelivery delays some of them by minutes.
+    #[must_use]
+    pub fn confirmed_per_second(&self) -> f64 {
+        let counted = (self.confirmed_at.len() * 95).div_ceil(100);
+        self.confirmed_at[..counted].last().map_or(0.0, |last| counted as f64 / last.as_secs_f64())
+    }
+
+    /// Returns the latency that this percentage of the orders does not exceed.
+    #[must_use]
+    pub fn latency_percentile(&self, percent: usize) -> Duration {
+        let index = (self.latencies.len() * percent).div_ceil(100).saturating_sub(1);
+        self.latencies.get(index).copied().unwrap_or_default()
+    }
+}
+
+impl Simulation {
+    /// Runs the simulation in virtual time. The random numbers are seeded: the
+    /// same simulation has the same result on any machine.
+    #[must_use]
+    pub fn run(&self) -> SimulationResult {
+        fastrand::seed(7);
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(self.simulate())
+    }
+
+    async fn simulate(&self) -> SimulationResult {
+        let model = Arc::new(Model::new(self.assumptions, &TABLES));
+        let orders = Orders::store(&model, self.design, self.orders);
+        let start = Instant::now();
+        let arrivals = (0..self.orders).map(|number| start + self.arrival(number));
+        let queue = Queue::new(self.delivery, self.concurrency, arrivals);
+        let confirmed = Mutex::new(Vec::with_capacity(self.orders));
+        let instances =
+            (0..self.concurrency).map(|poller| self.poll(&model, poller, &orders, &queue, &confirmed));
+        join_all(instances).await;
+        let confirmed: Vec<Confirmation> = confirmed.into_inner().expect("the confirmations");
+        let mut latencies: Vec<_> = confirmed.iter().map(|order| order.at - order.arrived_at).collect();
+        let mut confirmed_at: Vec<_> = confirmed.iter().map(|order| order.at - start).collect();
+        latencies.sort_unstable();
+        confirmed_at.sort_unstable();
+        SimulationResult {
+            latencies,
+            confirmed_at,
+            usage: model.usage(),
+            dead_letters: queue.dead_letters(),
+            failures: queue.failures(),
+            stock: orders.final_stock(&model),
+        }
+    }
+
+    fn arrival(&self, number: usize) -> Duration {
+        self.orders_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(number as f64 / rate))
+    }
+
+    /// Applies batches of events until every event is settled.
+    async fn poll(
+        &self,
+        model: &Arc<Model>,
+        poller: usize,
+        orders: &Orders,
+        queue: &Queue,
+        confirmed: &Mutex<Vec<Confirmation>>,
+    ) {
+        let instance = FunctionInstance::start(model, self.design);
+        while let Some(batch) = queue.receive(poller).await {
+            sleep(INVOCATION_OVERHEAD).await;
+            let numbers: Vec<_> = batch.iter().map(|message| message.number).collect();
+            let failed = instance.apply(orders, &numbers).await;
+            for message in batch {
+                let succeeded = !failed.contains(&message.number);
+                if succeeded {
+                    let confirmation = Confirmation { arrived_at: message.arrived_at, at: Instant::now() };
+                    confirmed.lock().expect("the confirmations").push(confirmation);
+                }
+                queue.settle(message, succeeded);
+            }
+        }
+    }
+}
+
+/// The times of a confirmed order.
+#[derive(Debug, Clone, Copy)]
+struct Confirmation {
+    arrived_at: Instant,
+    at: Instant,
+}

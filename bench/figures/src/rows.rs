@@ -1,0 +1,114 @@
+//! The columns of each CSV file, in their order.
+
+use serde::{Deserialize, Serialize};
+
+/// `lambda-latency.csv`: the time of one phase of a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaLatency {
+    /// The function, peer, or baseline.
+    pub target: String,
+    /// `http` or `https`, to the DynamoDB engine.
+    pub transport: String,
+    /// `init`, `first_invocation`, `cold_start` (both) or `warm_invocation`.
+    pub phase: String,
+    /// 10, 50, 90 or 99.
+    pub percentile: u8,
+    /// The time in milliseconds.
+    pub milliseconds: f64,
+}
+
+/// `lambda-instructions.csv`: the instructions that a function executes in one phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaInstructions {
+    /// The function.
+    pub target: String,
+    /// `http` or `https`, to the DynamoDB engine.
+    pub transport: String,
+    /// `init`, `first_invocation` or `warm_invocation`.
+    pub phase: String,
+    /// The count in millions.
+    pub millions: f64,
+}
+
+/// `lambda-size.csv`: the memory and the deployment package of a target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaSize {
+    /// The function or peer.
+    pub target: String,
+    /// `peak_memory` or `package`.
+    pub measure: String,
+    /// The size in units of 1,000,000 bytes.
+    pub megabytes: f64,
+}
+
+/// `lambda-goals.csv`: a goal and the figure that decides it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaGoal {
+    /// The measured quantity and its subject.
+    pub goal: String,
+    /// `at most` or `at least`.
+    pub bound: String,
+    /// The limit.
+    pub limit: f64,
+    /// The measured value.
+    pub measured: f64,
+    /// The unit of both.
+    pub unit: String,
+    /// `yes` or `no`.
+    pub met: String,
+}
+
+/// `lambda-setup.csv`: a property of the measuring machine or of the run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaSetup {
+    /// The name of the property.
+    pub property: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// `hot-product-throughput.csv`: all orders arrive at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HotProductThroughput {
+    /// The design.
+    pub design: String,
+    /// The largest number of concurrent invocations.
+    pub concurrency: usize,
+    /// Confirmed orders per second, without the last 5% of the orders.
+    pub confirmed_per_second: f64,
+    /// Seconds until the last order is confirmed.
+    pub last_confirmed_seconds: f64,
+    /// Items that were rejected with a transaction conflict, per order.
+    pub conflicts_per_order: f64,
+    /// Write units of successful writes, per order.
+    pub write_units_per_order: f64,
+    /// Write units of successful and rejected writes, per order.
+    pub total_units_per_order: f64,
+    /// Attempts after which the function reported a failure.
+    pub failures: usize,
+    /// Events in the dead-letter queue.
+    pub dead_letters: usize,
+}
+
+/// `hot-product-latency.csv`: orders arrive at a constant rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HotProductLatency {
+    /// The design.
+    pub design: String,
+    /// Orders that arrive each second.
+    pub orders_per_second: f64,
+    /// Median milliseconds from event to confirmed order.
+    pub median_ms: u64,
+    /// 99th percentile of the same.
+    pub p99_ms: u64,
+    /// Items that were rejected with a transaction conflict, per order.
+    pub conflicts_per_order: f64,
+    /// Write units of successful writes, per order.
+    pub write_units_per_order: f64,
+    /// Write units of successful and rejected writes, per order.
+    pub total_units_per_order: f64,
+    /// Attempts after which the function reported a failure.
+    pub failures: usize,
+    /// Events in the dead-letter queue.
+    pub dead_letters: usize,
+}
