@@ -1,7 +1,7 @@
-"""Asks the deployed API what docs/openapi.yaml says one can ask, and worse, with schemathesis.
+"""Deploys the API and tests it against docs/openapi.yaml with schemathesis.
 
-Whatever the answer, it must be one that the document announces: its status, its
-content type, its headers and the shape of its body; and never an error of ours.
+schemathesis sends valid and invalid requests. The document must describe the status,
+content type, headers and body of every response, and no response may be a server error.
 """
 
 import json
@@ -13,58 +13,58 @@ import urllib.request
 from typing import Any
 
 import stack
-from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
+from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
 from stack import LOCAL, StackError
 
 SCHEMATHESIS = LOCAL / "venv" / "schemathesis" / "bin" / "schemathesis"
 CONFIG = ROOT / "tools" / "schemathesis.toml"
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 SECONDS = 60
-# How far each order is taken that schemathesis may ask about, by the name that
-# the configuration knows it by.
+# Orders that schemathesis may use, by name in its configuration, with the actions
+# that bring each order to its status after it is confirmed.
 ORDERS = {"CONFIRMED": (), "SHIPPED": ("ship",), "DELIVERED": ("ship", "deliver")}
 CONFIRMED_WITHIN_SECONDS = 60
 
 
 def main() -> int:
-    """Returns the exit code of schemathesis."""
+    """Deploys the API, tests it and returns the exit code of schemathesis."""
     try:
         stack.build()
-        with temporary_emulator("contract", enforces_policies=True) as emulator:
+        with run_temporary_emulator("contract", enforces_policies=True) as emulator:
             description = stack.deploy(emulator)
             stack.load_seed_data(emulator)
-            return check(emulator, description["apiUrl"])
+            return run_schemathesis(emulator, description["apiUrl"])
     except (EmulatorError, StackError) as error:
         sys.exit(f"contract: {error}")
 
 
-def check(emulator: Emulator, api_url: str) -> int:
-    """Runs schemathesis on a deployed API; returns its exit code."""
-    orders = {f"ORDER_{name}": _order(api_url, changes) for name, changes in ORDERS.items()}
+def run_schemathesis(emulator: Emulator, api_url: str) -> int:
+    """Tests a deployed API and returns the exit code of schemathesis."""
+    orders = {f"ORDER_{name}": _create_order(api_url, actions) for name, actions in ORDERS.items()}
     command = [SCHEMATHESIS, "--config-file", CONFIG, "run", DOCUMENT, "--url", api_url, "--max-time", str(SECONDS)]
     return subprocess.run(command, cwd=emulator.directory, env=os.environ | orders, check=False).returncode
 
 
-def _order(api_url: str, changes: tuple[str, ...]) -> str:
-    """The id of a new order to which these changes were made once it was confirmed."""
+def _create_order(api_url: str, actions: tuple[str, ...]) -> str:
+    """Places an order, waits until it is confirmed, applies the actions and returns its id."""
     body = {"customerId": "001", "items": [{"productId": "001", "quantity": 1}]}
-    order = _ask(f"{api_url}/order", json.dumps(body).encode())
-    address = f"{api_url}/order/{order['orderId']}"
+    order = _send(f"{api_url}/order", json.dumps(body).encode())
+    url = f"{api_url}/order/{order['orderId']}"
     deadline = time.monotonic() + CONFIRMED_WITHIN_SECONDS
-    while (status := _ask(address)["orderStatus"]) != "Confirmed":
+    while (status := _send(url)["orderStatus"]) != "Confirmed":
         if time.monotonic() > deadline:
-            raise StackError(f"{address} is still {status}")
+            raise StackError(f"{url} is still {status}")
         time.sleep(0.1)
-    for change in changes:
-        _ask(f"{address}/{change}", b"")
+    for action in actions:
+        _send(f"{url}/{action}", b"")
     return str(order["orderId"])
 
 
-def _ask(address: str, body: bytes | None = None) -> dict[str, Any]:
-    """GET, or POST of a body; anything but success is an error."""
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return dict(json.load(answer))
+def _send(url: str, body: bytes | None = None) -> dict[str, Any]:
+    """Sends a GET request, or a POST request with a body. Raises an error unless it succeeds."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        return dict(json.load(response))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""What a message of the dead-letter queue says.
+"""Messages of DeadLetterQueue.
 
-The queue takes messages of four makes, each with an event of the bus in it:
+The queue receives four kinds of messages. Each contains an event of the bus:
 
-- Lambda's record of an invocation that failed for good, with the event as requestPayload:
+- Lambda's record of an invocation that failed permanently, with the event as requestPayload:
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-- of the same shape, what UnhandledEventRule sends of an event that no other rule takes;
-- the bare event, which EventBridge could not deliver, with the reason as message attributes:
+- a message of the same format from UnhandledEventRule, for an event that no other rule matches
+- the bare event that EventBridge could not deliver, with the reason in message attributes:
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
-- the bare event without a reason, which OrderEventQueue has handed out too often:
+- the bare event without a reason that OrderEventQueue delivered too often:
   https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 """
 
@@ -19,9 +19,9 @@ from datetime import datetime
 from typing import Any
 
 SOURCE = "ecommerce.order"
-# The relay says so of an order whose event it cannot publish.
+# The detail-type of the relay's report about an order whose event cannot be published.
 UNPUBLISHABLE = "OrderEventUnpublishable"
-# These would come straight back.
+# Events with these error types would fail again.
 PERMANENT = {"IllegalTransition", "MalformedEvent", "UnhandledDetailType", "UnknownVersion", "UnsupportedTrigger"}
 
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -30,7 +30,7 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True)
 class Event:
-    """An event of the bus. Its detail is text, so that no digit of a number gets lost."""
+    """An event of the bus. Its detail stays JSON text, which preserves every digit of its numbers."""
 
     source: str
     detail_type: str
@@ -39,88 +39,89 @@ class Event:
     time: datetime | None
 
     @property
-    def order(self) -> str | None:
-        """The order that it is about, if it says so."""
+    def order_id(self) -> str | None:
+        """Id of the event's order, if the detail has one."""
         detail = json.loads(self.detail)
-        order = detail.get("orderId") if isinstance(detail, dict) else None
-        return order if isinstance(order, str) else None
+        order_id = detail.get("orderId") if isinstance(detail, dict) else None
+        return order_id if isinstance(order_id, str) else None
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An event, if the message holds one, and why it is in the queue."""
+    """The event in a message, if there is one, and the reason for the message."""
 
     event: Event | None
     error_type: str
     reason: str
 
     @property
-    def is_notice(self) -> bool:
-        """Whether it tells of an order whose event cannot be published."""
+    def reports_unpublishable(self) -> bool:
+        """True for the relay's report about an order whose event cannot be published."""
         return self.event is not None and self.event.source == SOURCE and self.event.detail_type == UNPUBLISHABLE
 
 
-def read(message: Mapping[str, Any]) -> DeadLetter:
-    """Reads a message as SQS hands it out."""
+def parse_message(message: Mapping[str, Any]) -> DeadLetter:
+    """Parses a message in the format of SQS."""
     try:
-        body = _members(message["Body"])
+        body = _split_members(message["Body"])
     except ValueError as error:
         return DeadLetter(None, "Unreadable", str(error))
     if "detail-type" in body:
         attributes = message.get("MessageAttributes", {})
         code, text = (attributes.get(name, {}).get("StringValue", "") for name in ("ERROR_CODE", "ERROR_MESSAGE"))
-        return DeadLetter(_event(message["Body"]), code, text)
-    answer, context = (json.loads(body.get(name, "null")) or {} for name in ("responsePayload", "requestContext"))
-    error_type = answer.get("errorType") or context.get("condition") or ""
-    letter = DeadLetter(_event(body.get("requestPayload", "null")), error_type, answer.get("errorMessage") or "")
-    return _of_notice(letter) if letter.is_notice else letter
+        return DeadLetter(_parse_event(message["Body"]), code, text)
+    response, context = (json.loads(body.get(name, "null")) or {} for name in ("responsePayload", "requestContext"))
+    error_type = response.get("errorType") or context.get("condition") or ""
+    event = _parse_event(body.get("requestPayload", "null"))
+    letter = DeadLetter(event, error_type, response.get("errorMessage") or "")
+    return _with_reported_reason(letter) if letter.reports_unpublishable else letter
 
 
-def _of_notice(letter: DeadLetter) -> DeadLetter:
-    """A notice brings its own reason."""
+def _with_reported_reason(letter: DeadLetter) -> DeadLetter:
+    """Replaces the reason by the one in the detail of the relay's report."""
     assert letter.event is not None
     detail = json.loads(letter.event.detail)
     return DeadLetter(letter.event, str(detail.get("errorType", "")), str(detail.get("reason", "")))
 
 
-def _event(text: str) -> Event | None:
+def _parse_event(text: str) -> Event | None:
     try:
-        envelope = _members(text)
+        envelope = _split_members(text)
         return Event(
-            source=_text(envelope["source"]),
-            detail_type=_text(envelope["detail-type"]),
+            source=_parse_string(envelope["source"]),
+            detail_type=_parse_string(envelope["detail-type"]),
             detail=envelope["detail"],
             resources=[str(resource) for resource in json.loads(envelope.get("resources", "[]"))],
-            time=datetime.fromisoformat(_text(envelope["time"])) if "time" in envelope else None,
+            time=datetime.fromisoformat(_parse_string(envelope["time"])) if "time" in envelope else None,
         )
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _text(value: str) -> str:
+def _parse_string(value: str) -> str:
     text = json.loads(value)
     if not isinstance(text, str):
-        raise TypeError(f"{value} is no text")
+        raise TypeError(f"{value} is not a string")
     return text
 
 
-def _members(text: str) -> dict[str, str]:
-    """The members of a JSON object, each value as its text stands."""
+def _split_members(text: str) -> dict[str, str]:
+    """Splits a JSON object into its members, with the unparsed JSON text of each value."""
     if not isinstance(json.loads(text), dict):
         raise ValueError("not a JSON object")
     members = {}
-    at = _skip(text, _skip(text, 0) + 1)
-    while text[at] != "}":
-        name, at = _DECODER.raw_decode(text, at)
-        begin = _skip(text, _skip(text, at) + 1)
+    position = _skip_blanks(text, _skip_blanks(text, 0) + 1)
+    while text[position] != "}":
+        name, position = _DECODER.raw_decode(text, position)
+        begin = _skip_blanks(text, _skip_blanks(text, position) + 1)
         _, end = _DECODER.raw_decode(text, begin)
         members[name] = text[begin:end]
-        at = _skip(text, end)
-        if text[at] == ",":
-            at = _skip(text, at + 1)
+        position = _skip_blanks(text, end)
+        if text[position] == ",":
+            position = _skip_blanks(text, position + 1)
     return members
 
 
-def _skip(text: str, at: int) -> int:
-    blank = _BLANK.match(text, at)
-    return blank.end() if blank else at
+def _skip_blanks(text: str, position: int) -> int:
+    blank = _BLANK.match(text, position)
+    return blank.end() if blank else position

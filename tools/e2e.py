@@ -1,10 +1,10 @@
-"""Deploys everything to a local AWS of its own and runs the end-to-end tests there.
+"""Deploys the project to a temporary local AWS and runs the end-to-end tests.
 
-First with an API that is open, then the same stack with a queue before the consumer, then
-without it and closed, with other tests each time; open again for schemathesis.
+The tests run in turn on an open API, on the same stack with batched event delivery, and
+on a closed API that drains the queue. Finally, schemathesis tests the open API.
 
-That AWS enforces the policies of the functions' roles, which the one of `make run`
-does not, so that an action that a role does not allow is noticed.
+Unlike the local AWS of `make run`, this one enforces the policies of the functions'
+roles, so a missing permission fails a test.
 """
 
 import os
@@ -12,16 +12,16 @@ import subprocess
 import sys
 
 import contract
-from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
-from stack import LOCAL, StackError, build, deploy, load_seed_data, stack_file
+from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
+from stack import LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
-WHILE_OPEN = ["e2e", "e2e_poison", "e2e_operations"]
-WHILE_BATCHED = ["e2e_batched"]
-WHILE_CLOSED = ["e2e_access"]
-# A client's share of the rate is small, for a test to use it up; the log is at its most talkative.
-# Of the queue that is there by now, what is left in it is worked off.
-CLOSED = {
+OPEN_TESTS = ["e2e", "e2e_poison", "e2e_operations"]
+BATCHED_TESTS = ["e2e_batched"]
+CLOSED_TESTS = ["e2e_access"]
+# A test uses up the low rate limit of a client. The log level TRACE shows that the
+# functions log no token. The function drains the queue of the batched stack.
+CLOSED_PARAMETERS = {
     "ApiAccess": "cognito",
     "ClientRate": "2",
     "ClientBurst": "300",
@@ -31,32 +31,32 @@ CLOSED = {
 
 
 def main() -> int:
-    """Returns the exit code of the first that fails."""
+    """Runs all tests and returns the exit code of the first failure, or 0."""
     try:
         build()
-        with temporary_emulator("e2e", enforces_policies=True) as emulator:
+        with run_temporary_emulator("e2e", enforces_policies=True) as emulator:
             deploy(emulator)
             load_seed_data(emulator)
-            if code := _test(WHILE_OPEN, emulator):
+            if code := _run_tests(OPEN_TESTS, emulator):
                 return code
             deploy(emulator, EventDelivery="batched")
-            if code := _test(WHILE_BATCHED, emulator):
+            if code := _run_tests(BATCHED_TESTS, emulator):
                 return code
-            deploy(emulator, **CLOSED)
-            if code := _test(WHILE_CLOSED, emulator):
+            deploy(emulator, **CLOSED_PARAMETERS)
+            if code := _run_tests(CLOSED_TESTS, emulator):
                 return code
-            # At last, for it leaves little of the stock.
-            return contract.check(emulator, deploy(emulator)["apiUrl"])
+            # schemathesis runs last because it uses up most of the stock.
+            return contract.run_schemathesis(emulator, deploy(emulator)["apiUrl"])
     except (EmulatorError, StackError) as error:
         sys.exit(f"e2e: {error}")
 
 
-def _test(programs: list[str], emulator: Emulator) -> int:
-    selected = [argument for program in programs for argument in ("--test", program)]
+def _run_tests(targets: list[str], emulator: Emulator) -> int:
+    selected = [argument for target in targets for argument in ("--test", target)]
     command = ["cargo", "test", "--locked", "--package", "tests", *selected, "--", "--ignored", "--test-threads=1"]
     environment = emulator.client_environment | {
         "E2E_PYTHON": sys.executable,
-        "E2E_STACK": str(stack_file(emulator)),
+        "E2E_STACK": str(locate_stack_file(emulator)),
         "PATH": f"{AWS_CLI}{os.pathsep}{os.environ['PATH']}",
     }
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

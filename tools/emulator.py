@@ -1,4 +1,4 @@
-"""A local AWS in one process, for one directory of this project."""
+"""A local AWS in one process, with its files in one directory."""
 
 import json
 import os
@@ -22,23 +22,23 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / ".local" / "venv" / "emulator" / "bin" / "python"
 HOST = "127.0.0.1"
 REGION = "eu-central-1"
-# The emulator's own account. It takes no other without signing up.
+# The emulator's default account. Other accounts require a subscription.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-# What the functions, which are its children, need of the environment.
+# Variables that the functions, the emulator's child processes, need.
 INHERITED = ("HOME", "LANG", "PATH")
 START_SECONDS = 60
 STOP_SECONDS = 10
 
 
 class EmulatorError(Exception):
-    """Why there is no emulator, in one line."""
+    """A failure of the emulator, described in one line."""
 
 
 @dataclass(frozen=True)
 class Emulator:
-    """A local AWS that keeps its files in a directory and listens on a port of this machine.
+    """A local AWS with a directory for its files and a port of this machine.
 
-    It enforces the policies of the functions' roles if asked to.
+    With `enforces_policies`, it enforces the policies of the functions' roles.
     """
 
     directory: Path
@@ -47,41 +47,44 @@ class Emulator:
 
     @property
     def endpoint(self) -> str:
-        """Where it serves the APIs of AWS."""
+        """URL of the AWS APIs."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def log(self) -> Path:
-        """What it and the functions write."""
+        """Log file of the emulator and the functions."""
         return self.directory / "emulator.log"
 
     @property
     def credentials(self) -> dict[str, str]:
-        """What tells clients of AWS to talk to it."""
+        """Environment variables that point AWS clients to the emulator."""
         return CREDENTIALS | {
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
-            # Whatever is set up for the real AWS must not be used by mistake.
+            # Prevents the use of the caller's AWS configuration.
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     @property
     def client_environment(self) -> dict[str, str]:
-        """An environment in which clients of AWS talk to it, and to nothing else."""
+        """The caller's environment with AWS clients restricted to the emulator."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         return own | self.credentials
 
-    def pid(self) -> int | None:
-        """Its process, if it runs: never another one that has come to have the same number."""
-        record = self._record()
+    def find_pid(self) -> int | None:
+        """Returns the process id of the emulator if it runs.
+
+        A different process that reuses the id is not returned.
+        """
+        record = self._read_record()
         return int(record["pid"]) if record and self._owns(int(record["pid"])) else None
 
     def start(self) -> bool:
-        """Starts it, unless it runs; whether it had to."""
-        if self.pid() is not None:
-            self._check_port_is_the_same()
+        """Starts the emulator if it does not run, and returns true if it did not."""
+        if self.find_pid() is not None:
+            self._check_port_is_unchanged()
             return False
         self._check_port_is_free()
         self._temporary.mkdir(parents=True, exist_ok=True)
@@ -89,58 +92,59 @@ class Emulator:
             process = subprocess.Popen(
                 [PYTHON, "-m", "ministack"],
                 cwd=self.directory,
-                env=self._environment(),
+                env=self._build_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._pid_file.write_text(json.dumps({"pid": process.pid, "port": self.port}))
+        self._record_file.write_text(json.dumps({"pid": process.pid, "port": self.port}))
         self._wait_until_healthy(process)
         return True
 
     def stop(self) -> bool:
-        """Stops it with the functions that it runs; whether there was anything to stop."""
-        pid = self.pid()
+        """Stops the emulator and its functions, and returns true if it ran."""
+        pid = self.find_pid()
         if pid is not None:
-            _end_group(pid)
-        self._pid_file.unlink(missing_ok=True)
+            _stop_process_group(pid)
+        self._record_file.unlink(missing_ok=True)
         shutil.rmtree(self._temporary, ignore_errors=True)
         return pid is not None
 
     @property
-    def _pid_file(self) -> Path:
+    def _record_file(self) -> Path:
         return self.directory / "emulator.json"
 
     @property
     def _temporary(self) -> Path:
         return self.directory / "tmp"
 
-    def _record(self) -> dict[str, int] | None:
+    def _read_record(self) -> dict[str, int] | None:
         try:
-            return dict(json.loads(self._pid_file.read_text()))
+            return dict(json.loads(self._record_file.read_text()))
         except FileNotFoundError:
             return None
 
     def _owns(self, pid: int) -> bool:
-        """Whether a process was started by, and for, this directory."""
+        """Returns true if a process was started for this directory."""
         try:
             environment = Path(f"/proc/{pid}/environ").read_bytes()
         except OSError:
             return False
         return f"TMPDIR={self._temporary}".encode() in environment.split(b"\0")
 
-    def _check_port_is_the_same(self) -> None:
-        record = self._record()
+    def _check_port_is_unchanged(self) -> None:
+        record = self._read_record()
         if record and record["port"] != self.port:
-            raise EmulatorError(f"it runs on port {record['port']}: give PORT={record['port']}, or stop it first")
+            port = record["port"]
+            raise EmulatorError(f"the local AWS already runs on port {port}: use PORT={port}, or stop it first")
 
     def _check_port_is_free(self) -> None:
         with socket.socket() as client:
             if client.connect_ex((HOST, self.port)) == 0:
-                raise EmulatorError(f"port {self.port} is taken by something else: give another, PORT=...")
+                raise EmulatorError(f"port {self.port} is in use: choose another port with PORT=number")
 
-    def _environment(self) -> dict[str, str]:
+    def _build_environment(self) -> dict[str, str]:
         inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
         settings = {
             "BIND_HOST": HOST,
@@ -148,7 +152,7 @@ class Emulator:
             "MINISTACK_REGION": REGION,
             "LAMBDA_EXECUTOR": "local",
             "AUTH": str(self.enforces_policies).lower(),
-            # Would listen on every interface.
+            # This service would listen on every interface.
             "IOT_MTLS_ENABLED": "false",
             "TMPDIR": str(self._temporary),
         }
@@ -163,15 +167,15 @@ class Emulator:
             except (urllib.error.URLError, OSError):
                 time.sleep(0.1)
         self.stop()
-        raise EmulatorError(f"it did not start within {START_SECONDS} s, see {self.log}")
+        raise EmulatorError(f"the local AWS did not start within {START_SECONDS} s, see {self.log}")
 
 
 @contextmanager
-def temporary_emulator(name: str, *, enforces_policies: bool = False) -> Iterator[Emulator]:
-    """An emulator for as long as the context lasts, in a directory that keeps its logs."""
-    emulator = Emulator(ROOT / ".local" / name, free_port(), enforces_policies)
+def run_temporary_emulator(name: str, *, enforces_policies: bool = False) -> Iterator[Emulator]:
+    """Runs an emulator until the context ends. Its directory keeps the logs."""
+    emulator = Emulator(ROOT / ".local" / name, find_free_port(), enforces_policies)
     signal.signal(signal.SIGTERM, _unwind)
-    emulator.stop()  # what a run that was killed may have left
+    emulator.stop()  # An earlier run may have been killed before it stopped its emulator.
     emulator.start()
     try:
         yield emulator
@@ -183,8 +187,8 @@ def _unwind(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def client(service: str, endpoint: str) -> Any:
-    """A client of an AWS service, of an emulator that serves it at an endpoint."""
+def create_client(service: str, endpoint: str) -> Any:
+    """Creates a client for an AWS service of the emulator at an endpoint."""
     return boto3.client(
         service,
         endpoint_url=endpoint,
@@ -194,17 +198,17 @@ def client(service: str, endpoint: str) -> Any:
     )
 
 
-def free_port() -> int:
-    """A port that nothing listens on right now."""
+def find_free_port() -> int:
+    """Returns a port on which no process listens."""
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         return int(listener.getsockname()[1])
 
 
-def _end_group(leader: int) -> None:
+def _stop_process_group(leader: int) -> None:
     os.killpg(leader, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    while _exists(leader) and time.monotonic() < deadline:
+    while _is_alive(leader) and time.monotonic() < deadline:
         time.sleep(0.05)
     try:
         os.killpg(leader, signal.SIGKILL)
@@ -212,8 +216,8 @@ def _end_group(leader: int) -> None:
         return
 
 
-def _exists(pid: int) -> bool:
-    """Whether a process is alive; one that has ended and is still listed is not."""
+def _is_alive(pid: int) -> bool:
+    """Returns true if a process is alive. A terminated child is reaped and not alive."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     return Path(f"/proc/{pid}").exists()

@@ -1,7 +1,7 @@
-"""Proves every file in events/ on the built functions.
+"""Sends every file in events/ to its built function and checks the result.
 
-Each function runs behind Lambda's runtime interface emulator, with the
-environment that the template gives it, on the template's tables and bus.
+Each function runs on Lambda's runtime interface emulator, with its environment of the
+template and with the template's tables and event bus.
 """
 
 import json
@@ -12,141 +12,143 @@ from decimal import Decimal
 from typing import Any
 
 import rie
-from emulator import ROOT, Emulator, EmulatorError, temporary_emulator
+from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
 from samcli.yamlhelper import yaml_parse
 from stack import BUILD, StackError, build
 from state import State
 
 EVENTS = ROOT / "events"
-ORDER = "001"
+ORDER_ID = "001"
 TOTAL = Decimal("279.98")
-HELLO, ORDERS, STOCK = "HelloWorldFunction", "OrderServiceFunction", "InventoryServiceFunction"
+HELLO, ORDERS, INVENTORY = "HelloWorldFunction", "OrderServiceFunction", "InventoryServiceFunction"
 
 
 @dataclass(frozen=True)
 class Case:
-    """An event for a function, how it must be answered, and what must come of it."""
+    """An event for a function, with the expected response and effects."""
 
     function: str
     event: str
-    answer: Any
-    before: str = "Placed"
-    after: str = "Placed"
+    response: Any
+    status_before: str = "Placed"
+    status_after: str = "Placed"
     published: str | None = None
 
 
-def rest(status: int, **body: Any) -> dict[str, Any]:
-    """The answer to a REST request. Of its body, what is not named may be anything."""
+def expect_http(status: int, **body: Any) -> dict[str, Any]:
+    """Returns the expected response to an HTTP request. Its body may have other members."""
     return {"statusCode": status, "body": body}
 
 
 CASES = [
-    Case(HELLO, "hello.json", rest(200, message="hello world")),
+    Case(HELLO, "hello.json", expect_http(200, message="hello world")),
     Case(
         ORDERS,
         "api-list-products.json",
-        rest(200, products=[{"productId": "001"}, {"productId": "002"}]),
+        expect_http(200, products=[{"productId": "001"}, {"productId": "002"}]),
     ),
-    Case(ORDERS, "api-get-product.json", rest(200, productId="001", price=Decimal("79.99"))),
+    Case(ORDERS, "api-get-product.json", expect_http(200, productId="001", price=Decimal("79.99"))),
     Case(
         ORDERS,
         "api-get-order.json",
-        rest(200, orderId=ORDER, orderStatus="Placed", totalAmount=TOTAL),
+        expect_http(200, orderId=ORDER_ID, orderStatus="Placed", totalAmount=TOTAL),
     ),
-    Case(ORDERS, "api-list-customer-orders.json", rest(200, orders=[{"orderId": ORDER}])),
-    Case(ORDERS, "api-post-order.json", rest(201, orderStatus="Placed", totalAmount=TOTAL)),
-    Case(ORDERS, "api-cancel-order.json", rest(200, orderStatus="Canceled"), "Placed", "Canceled"),
-    Case(ORDERS, "api-ship-order.json", rest(200, orderStatus="Shipped"), "Confirmed", "Shipped"),
-    Case(ORDERS, "api-deliver-order.json", rest(200, orderStatus="Delivered"), "Shipped", "Delivered"),
+    Case(ORDERS, "api-list-customer-orders.json", expect_http(200, orders=[{"orderId": ORDER_ID}])),
+    Case(ORDERS, "api-post-order.json", expect_http(201, orderStatus="Placed", totalAmount=TOTAL)),
+    Case(ORDERS, "api-cancel-order.json", expect_http(200, orderStatus="Canceled"), "Placed", "Canceled"),
+    Case(ORDERS, "api-ship-order.json", expect_http(200, orderStatus="Shipped"), "Confirmed", "Shipped"),
+    Case(ORDERS, "api-deliver-order.json", expect_http(200, orderStatus="Delivered"), "Shipped", "Delivered"),
     Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published="OrderPlaced"),
     Case(
         ORDERS,
         "republish.json",
-        {"orders": [{"orderId": ORDER, "outcome": "NothingToPublish"}]},
+        {"orders": [{"orderId": ORDER_ID, "outcome": "NothingToPublish"}]},
     ),
-    Case(STOCK, "api-get-inventory.json", rest(200, productId="001", quantity=150)),
-    Case(STOCK, "order-placed.json", None, "Placed", "Confirmed"),
-    Case(STOCK, "order-shipped.json", None, "Confirmed", "Shipped"),
-    Case(STOCK, "order-delivered.json", None, "Shipped", "Delivered"),
-    Case(STOCK, "order-canceled.json", None, "Confirmed", "Canceled"),
-    Case(STOCK, "queue-order-placed.json", {"batchItemFailures": []}, "Placed", "Confirmed"),
+    Case(INVENTORY, "api-get-inventory.json", expect_http(200, productId="001", quantity=150)),
+    Case(INVENTORY, "order-placed.json", None, "Placed", "Confirmed"),
+    Case(INVENTORY, "order-shipped.json", None, "Confirmed", "Shipped"),
+    Case(INVENTORY, "order-delivered.json", None, "Shipped", "Delivered"),
+    Case(INVENTORY, "order-canceled.json", None, "Confirmed", "Canceled"),
+    Case(INVENTORY, "queue-order-placed.json", {"batchItemFailures": []}, "Placed", "Confirmed"),
 ]
 
 
 def main() -> int:
-    """Runs every case; returns the exit code."""
+    """Runs all cases and returns the exit code."""
     _check_completeness()
     try:
         build()
-        with temporary_emulator("invoke") as emulator:
-            failed = _run(emulator)
+        with run_temporary_emulator("invoke") as emulator:
+            failed = _run_cases(emulator)
     except (EmulatorError, StackError) as error:
         sys.exit(f"invoke: {error}")
     print(f"{len(CASES) - failed} passed, {failed} failed")
     return int(failed > 0)
 
 
-def _run(emulator: Emulator) -> int:
-    """Runs every case; returns how many failed."""
+def _run_cases(emulator: Emulator) -> int:
+    """Runs all cases and returns the number of failures."""
     template = yaml_parse((BUILD / "template.yaml").read_text())
     state = State(template, emulator.endpoint)
-    with ExitStack() as until_the_end:
+    with ExitStack() as contexts:
         functions = {
-            name: until_the_end.enter_context(_start(name, template, state, emulator))
-            for name in (HELLO, ORDERS, STOCK)
+            name: contexts.enter_context(_start_function(name, template, state, emulator))
+            for name in (HELLO, ORDERS, INVENTORY)
         }
-        return sum(not _passes(case, functions[case.function], state) for case in CASES)
+        return sum(not _run_case(case, functions[case.function], state) for case in CASES)
 
 
 def _check_completeness() -> None:
-    unknown = {file.name for file in EVENTS.iterdir()} ^ {case.event for case in CASES}
-    if unknown:
-        sys.exit(f"invoke: in events/ or among the cases, but not both: {', '.join(sorted(unknown))}")
+    unmatched = {file.name for file in EVENTS.iterdir()} ^ {case.event for case in CASES}
+    if unmatched:
+        sys.exit(f"invoke: every file in events/ needs a case and vice versa: {', '.join(sorted(unmatched))}")
 
 
-def _start(
+def _start_function(
     name: str, template: dict[str, Any], state: State, emulator: Emulator
 ) -> AbstractContextManager[rie.Function]:
     properties = template["Resources"][name]["Properties"]
-    return rie.running(
+    return rie.run_function(
         program=BUILD / properties["CodeUri"] / "bootstrap",
-        environment=emulator.credentials | state.variables(properties),
+        environment=emulator.credentials | state.resolve_environment(properties),
         timeout=properties["Timeout"],
         log=emulator.directory / f"{name}.log",
     )
 
 
-def _passes(case: Case, function: rie.Function, state: State) -> bool:
-    state.put_order(case.before)
-    answer = function.invoke((EVENTS / case.event).read_bytes())
-    faults = [
-        *differences(case.answer, with_parsed_body(answer), "answer"),
-        *differences(case.after, state.order_status(ORDER), f"status of order {ORDER}"),
-        *(differences({"detail-type": case.published}, state.next_published(), "event") if case.published else []),
+def _run_case(case: Case, function: rie.Function, state: State) -> bool:
+    """Runs a case, prints the result and returns true if it passed."""
+    state.put_order(case.status_before)
+    response = function.invoke((EVENTS / case.event).read_bytes())
+    differences = [
+        *find_differences(case.response, parse_body(response), "response"),
+        *find_differences(case.status_after, state.get_order_status(ORDER_ID), f"status of order {ORDER_ID}"),
     ]
-    print("FAIL" if faults else "ok  ", f"{case.function} < events/{case.event}", flush=True)
-    for fault in faults:
-        print(f"     {fault}", flush=True)
-    return not faults
+    if case.published:
+        differences += find_differences({"detail-type": case.published}, state.receive_published(), "event")
+    print("FAIL" if differences else "ok  ", f"{case.function} < events/{case.event}", flush=True)
+    for difference in differences:
+        print(f"     {difference}", flush=True)
+    return not differences
 
 
-def with_parsed_body(answer: Any) -> Any:
-    """An answer to a REST request with its body read."""
-    if isinstance(answer, dict) and isinstance(answer.get("body"), str):
-        return answer | {"body": json.loads(answer["body"], parse_float=Decimal)}
-    return answer
+def parse_body(response: Any) -> Any:
+    """Replaces the JSON text in the body of an HTTP response by its value."""
+    if isinstance(response, dict) and isinstance(response.get("body"), str):
+        return response | {"body": json.loads(response["body"], parse_float=Decimal)}
+    return response
 
 
-def differences(expected: Any, actual: Any, where: str) -> list[str]:
-    """Tells where something is not as expected; what is not named may be anything."""
+def find_differences(expected: Any, actual: Any, where: str) -> list[str]:
+    """Describes the differences between two values. Additional members are allowed."""
     if isinstance(expected, dict) and isinstance(actual, dict):
         pairs = [(value, actual.get(name), f"{where}.{name}") for name, value in expected.items()]
     elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        both = zip(expected, actual, strict=True)
-        pairs = [(*pair, f"{where}[{index}]") for index, pair in enumerate(both)]
+        elements = zip(expected, actual, strict=True)
+        pairs = [(*pair, f"{where}[{index}]") for index, pair in enumerate(elements)]
     else:
         return [] if expected == actual else [f"{where} is {actual!r}, expected {expected!r}"]
-    return [fault for pair in pairs for fault in differences(*pair)]
+    return [difference for pair in pairs for difference in find_differences(*pair)]
 
 
 if __name__ == "__main__":

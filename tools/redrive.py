@@ -1,19 +1,17 @@
-"""Puts back what ended in the dead-letter queues, and shows what it did.
+"""Redrives the dead-letter queues of a stack and prints the result for each message.
 
-python tools/redrive.py            on the local stack (.local/stack.json)
-python tools/redrive.py STACK      on AWS, as the credentials of the environment allow
+python tools/redrive.py            the local stack (.local/stack.json)
+python tools/redrive.py STACK      a stack on AWS, with the credentials of the environment
 
 An event of DeadLetterQueue goes back on the bus. A message of RelayDeadLetterQueue only
-points into the stream, so the orders there are found, and each is asked to publish again
-the event that it still carries. A message is deleted only after that has been accepted.
-Every event may be delivered twice, so it does no harm to run this twice.
+points to a range of the Orders stream. The orders of that range republish the events that
+they still carry. A message is deleted only after all of its events are accepted. A duplicate
+event changes neither order nor stock, so it is safe to run this twice.
 """
 
 import argparse
 import json
-import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,145 +20,106 @@ from typing import Any
 
 import botocore.exceptions
 import dead_letter
-import seed
+from message_queue import MessageQueue
+from order_finder import OrderFinder, format_time
+from republish import SETTLED, FunctionError, Republisher, describe_outcome
+from stack_target import LOCAL_STACK, ClientFactory, read_outputs, select_stack
 
-# How long SQS hides a message that was read, if this program dies over it.
-HIDDEN_SECONDS = 300
-BATCH = 10
-# As many as the function takes at once.
-MAX_ORDERS = 100
-ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# So many answers without a record mean that there is none.
-EMPTY_ANSWERS = 20
-# The message has the arrival of records by the second, an order its change by the function's clock.
-CLOCK_TOLERANCE = timedelta(minutes=5)
-# What nothing is left to do for.
-SETTLED = {"NothingToPublish", "Published", "UnknownOrder"}
-# Why the stream may not have what a message points to: it keeps records for 24 hours.
-GONE = {"ExpiredIteratorException", "ResourceNotFoundException", "TrimmedDataAccessException", "ValidationException"}
-COLUMNS = ("queue", "event", "order", "reason", "done")
-WIDEST = 60
-
-
-class FunctionError(Exception):
-    """OrderServiceFunction did not answer what it was asked."""
+COLUMNS = ("queue", "event", "order", "reason", "result")
+MAX_COLUMN_WIDTH = 60
 
 
 @dataclass(frozen=True)
 class Row:
-    """What was found, and what was done about it."""
+    """The result for an event or an order."""
 
     queue: str
     event: str
     order: str
     reason: str
-    done: str
+    result: str
     failed: bool = False
 
 
+@dataclass(frozen=True)
+class Handled:
+    """The result for a message. A settled message can be deleted."""
+
+    settled: bool
+    rows: list[Row]
+
+
 def main(arguments: list[str]) -> int:
-    """Redrives both queues; returns 1 if something was to be put back and was not accepted."""
-    chosen = options(arguments)
+    """Redrives both queues and returns 1 if an event was not accepted."""
+    options = parse_options(arguments)
     rows: list[Row] = []
     try:
-        client, stack = seed.target(chosen.stack, chosen.local_stack)
-        redrive = Redrive(client, seed.outputs(client("cloudformation"), stack), chosen)
+        create_client, stack = select_stack(options.stack, options.local_stack)
+        redrive = Redrive(create_client, read_outputs(create_client, stack), options)
         rows.extend(redrive.run())
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, FunctionError) as error:
-        # What was done before is done.
-        _show(rows)
+        # The results so far are final, so they are printed.
+        _print_rows(rows)
         sys.exit(f"redrive: {error}")
-    _show(rows)
+    _print_rows(rows)
     return int(any(row.failed for row in rows))
 
 
 class Redrive:
-    """The queues of a stack, and where what is in them came from."""
+    """The dead-letter queues of a stack, with the bus, the table and the function behind them."""
 
-    def __init__(self, client: Callable[[str], Any], outputs: Mapping[str, str], options: argparse.Namespace) -> None:
-        """Names the stack by what its template puts out."""
+    def __init__(self, create_client: ClientFactory, outputs: Mapping[str, str], options: argparse.Namespace) -> None:
+        """Creates the clients for a stack with these outputs."""
         self._outputs = outputs
         self._options = options
-        self._sqs = client("sqs")
-        self._events = client("events")
-        self._functions = client("lambda")
-        self._tables = client("dynamodb")
-        self._streams = client("dynamodbstreams")
+        self._sqs = create_client("sqs")
+        self._events = create_client("events")
+        self._republisher = Republisher(create_client("lambda"), outputs["OrderServiceFunctionName"])
+        self._finder = OrderFinder(
+            create_client("dynamodb"), create_client("dynamodbstreams"), outputs["OrdersTableName"]
+        )
 
     def run(self) -> Iterator[Row]:
-        """Does everything that was asked for."""
-        yield from self._queue("DeadLetterQueue", self._put_back)
-        yield from self._queue("RelayDeadLetterQueue", self._republish_stretch)
+        """Handles both queues, and the stuck orders if requested."""
+        yield from self._redrive_queue("DeadLetterQueue", self._handle_event)
+        yield from self._redrive_queue("RelayDeadLetterQueue", self._handle_stream_range)
         if self._options.stuck is not None:
             yield from self._republish_stuck(timedelta(seconds=self._options.stuck))
 
-    def _queue(self, name: str, handle: Callable[[Mapping[str, Any]], tuple[bool, list[Row]]]) -> Iterator[Row]:
-        """Handles each message that is in a queue now; deletes those of which nothing is left to do."""
-        url = self._outputs[f"{name}Url"]
-        hidden: dict[str, str] = {}
-        try:
-            for message in self._messages(url, hidden):
-                settled, rows = handle(message)
-                if settled and not self._options.dry:
-                    self._sqs.delete_message(QueueUrl=url, ReceiptHandle=hidden.pop(message["MessageId"]))
-                yield from rows
-        finally:
-            for receipt in hidden.values():
-                self._sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=0)
+    def _redrive_queue(self, name: str, handle: Callable[[Mapping[str, Any]], Handled]) -> Iterator[Row]:
+        """Handles the messages of a queue and deletes the settled ones."""
+        with MessageQueue(self._sqs, self._outputs[f"{name}Url"]) as queue:
+            for message in queue.read_messages():
+                handled = handle(message)
+                if handled.settled and not self._options.dry:
+                    queue.delete(message)
+                yield from handled.rows
 
-    def _messages(self, url: str, hidden: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """Every message once; those that were read are added to `hidden`, with the receipt to show them again by.
-
-        One that comes while this runs is for the next time: it may be one that was just put back.
-        """
-        began = time.time() * 1000
-        seen: set[str] = set()
-        while messages := self._receive(url):
-            hidden |= {message["MessageId"]: message["ReceiptHandle"] for message in messages}
-            for message in messages:
-                if message["MessageId"] in seen:
-                    return
-                seen.add(message["MessageId"])
-                if int(message["Attributes"]["SentTimestamp"]) <= began:
-                    yield message
-
-    def _receive(self, url: str) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=BATCH,
-            # Asks every server of the queue, not only some.
-            WaitTimeSeconds=1,
-            VisibilityTimeout=HIDDEN_SECONDS,
-            MessageSystemAttributeNames=["SentTimestamp"],
-            MessageAttributeNames=["All"],
-        )
-        return list(answer.get("Messages", []))
-
-    def _put_back(self, message: Mapping[str, Any]) -> tuple[bool, list[Row]]:
-        """Puts an event back on the bus, if that can help; whether nothing is left to do."""
-        letter = dead_letter.read(message)
+    def _handle_event(self, message: Mapping[str, Any]) -> Handled:
+        """Puts the event of a message back on the bus unless it would fail again."""
+        letter = dead_letter.parse_message(message)
         event = letter.event
         reason = f"{letter.error_type}: {letter.reason}" if letter.reason else letter.error_type
 
-        def row(done: str, *, failed: bool = False) -> list[Row]:
-            kind, order = (event.detail_type, event.order or "") if event else ("", "")
-            return [Row("DeadLetterQueue", kind, order, reason, done, failed)]
+        def report(result: str, *, settled: bool = False, failed: bool = False) -> Handled:
+            kind, order = (event.detail_type, event.order_id or "") if event else ("", "")
+            return Handled(settled, [Row("DeadLetterQueue", kind, order, reason, result, failed)])
 
         if event is None:
-            return False, row("left: holds no event")
-        if letter.is_notice:
-            return self._settle_notice(event, row)
+            return report("left: contains no event")
+        if letter.reports_unpublishable:
+            return self._settle_unpublishable(event, report)
         if event.source != dead_letter.SOURCE:
-            return False, row(f"left: no rule takes events of source {event.source}")
+            return report(f"left: no rule matches the source {event.source}")
         if letter.error_type in dead_letter.PERMANENT and not self._options.all:
-            return False, row("left: would come back (ALL=1 puts it back)")
+            return report("left: would come back (ALL=1 puts it back)")
         if self._options.dry:
-            return True, row("would be put back")
-        refusal = self._put(event)
-        return refusal is None, row(f"left: {refusal}" if refusal else "put back", failed=refusal is not None)
+            return report("would be put back", settled=True)
+        error = self._put_on_bus(event)
+        return report(f"left: {error}", failed=True) if error else report("put back", settled=True)
 
-    def _put(self, event: dead_letter.Event) -> str | None:
-        """Puts an event on the bus; says why if it was not accepted."""
+    def _put_on_bus(self, event: dead_letter.Event) -> str | None:
+        """Puts an event on the bus and returns the error code if it was rejected."""
         entry = {
             "EventBusName": self._outputs["EventBusName"],
             "Source": event.source,
@@ -170,180 +129,84 @@ class Redrive:
         }
         if event.time is not None:
             entry["Time"] = event.time
-        answer = self._events.put_events(Entries=[entry])
-        return answer["Entries"][0].get("ErrorCode", "refused") if answer["FailedEntryCount"] else None
+        response = self._events.put_events(Entries=[entry])
+        return response["Entries"][0].get("ErrorCode", "rejected") if response["FailedEntryCount"] else None
 
-    def _settle_notice(self, event: dead_letter.Event, row: Callable[..., list[Row]]) -> tuple[bool, list[Row]]:
-        """The order itself tells whether its event can be published by now."""
-        if event.order is None:
-            return False, row("left: names no order")
+    def _settle_unpublishable(self, event: dead_letter.Event, report: Callable[..., Handled]) -> Handled:
+        """Republishes the order of a report, which succeeds once its item is repaired."""
+        if event.order_id is None:
+            return report("left: names no order")
         if self._options.dry:
-            return False, row("would ask the order again")
-        outcome = self._republish([event.order])[event.order]
+            return report("would ask the order to publish again")
+        outcome = self._republisher.republish([event.order_id])[event.order_id]
         if outcome["outcome"] in {"NothingToPublish", "Published"}:
-            return True, row(_said(outcome))
-        return False, row(f"left: mend the order, then run this again ({outcome['outcome']})")
+            return report(describe_outcome(outcome), settled=True)
+        return report(f"left: mend the order, then run this again ({outcome['outcome']})")
 
-    def _republish_stretch(self, message: Mapping[str, Any]) -> tuple[bool, list[Row]]:
-        """Has the orders of a stretch of the stream publish again; whether nothing is left to do."""
+    def _handle_stream_range(self, message: Mapping[str, Any]) -> Handled:
+        """Republishes the orders in the stream range of a message."""
         try:
             record = json.loads(message["Body"])
-            stretch = record["DDBStreamBatchInfo"]
-            reason = str(record["requestContext"]["condition"])
-            orders, found = self._orders_of(stretch)
+            stream_range = record["DDBStreamBatchInfo"]
+            condition = str(record["requestContext"]["condition"])
+            orders, place = self._finder.find_in_range(stream_range)
         except (KeyError, TypeError, ValueError, botocore.exceptions.ParamValidationError) as error:
             reason = f"{type(error).__name__}: {error}"
-            return False, [Row("RelayDeadLetterQueue", "", "", reason, "left: points to no records")]
-        rows = self._rows("RelayDeadLetterQueue", f"{reason}, {found}", orders)
-        return not any(row.failed for row in rows), rows or [
-            Row("RelayDeadLetterQueue", "", "", f"{reason}, {found}", "no order is left to publish")
-        ]
+            return Handled(False, [Row("RelayDeadLetterQueue", "", "", reason, "left: points to no records")])
+        reason = f"{condition}, {place}"
+        rows = self._republish("RelayDeadLetterQueue", reason, orders)
+        if not rows:
+            return Handled(True, [Row("RelayDeadLetterQueue", "", "", reason, "no order has an event to publish")])
+        return Handled(not any(row.failed for row in rows), rows)
 
     def _republish_stuck(self, age: timedelta) -> Iterator[Row]:
-        """Has those orders publish again whose event is out for so long that it must be lost."""
-        before = _stored(datetime.now(UTC) - age)
-        orders = self._scan(
-            "#event.#time < :before AND OrderStatus <> :rejected",
-            {":before": before, ":rejected": "Rejected"},
-            {"#event": "Event", "#time": "Time"},
-        )
-        yield from self._rows("", f"carries an event since before {before}", orders)
+        """Republishes the orders whose event is so old that it must have been lost."""
+        before = format_time(datetime.now(UTC) - age)
+        yield from self._republish("", f"carries an event since before {before}", self._finder.find_older_than(before))
 
-    def _orders_of(self, stretch: Mapping[str, str]) -> tuple[list[str], str]:
-        """The orders of a stretch of the stream that called for an event, and where they were found."""
-        try:
-            return list(dict.fromkeys(self._records(stretch))), "in the stream"
-        except LookupError:
-            pass
-        except botocore.exceptions.ClientError as error:
-            if error.response["Error"]["Code"] not in GONE:
-                raise
-        # Rejected orders keep their event for good: only those of that time count.
-        first, last = (
-            datetime.fromisoformat(stretch[f"approximateArrivalOf{which}Record"]) for which in ("First", "Last")
-        )
-        orders = self._scan(
-            "attribute_exists(#event) AND (OrderStatus <> :rejected OR UpdatedAt BETWEEN :first AND :last)",
-            {
-                ":rejected": "Rejected",
-                ":first": _stored(first - CLOCK_TOLERANCE),
-                ":last": _stored(last + CLOCK_TOLERANCE),
-            },
-            {"#event": "Event"},
-        )
-        return orders, "in the table"
-
-    def _records(self, stretch: Mapping[str, str]) -> Iterator[str]:
-        """The order of each record of a stretch that carries an event; a LookupError if its end is not found."""
-        last = int(stretch["endSequenceNumber"])
-        position = self._streams.get_shard_iterator(
-            StreamArn=stretch["streamArn"],
-            ShardId=stretch["shardId"],
-            ShardIteratorType="AT_SEQUENCE_NUMBER",
-            SequenceNumber=stretch["startSequenceNumber"],
-        )["ShardIterator"]
-        empty = 0
-        while position and empty < EMPTY_ANSWERS:
-            answer = self._streams.get_records(ShardIterator=position)
-            empty = 0 if answer["Records"] else empty + 1
-            for record in answer["Records"]:
-                change = record["dynamodb"]
-                if int(change["SequenceNumber"]) > last:
-                    return
-                if "Event" in change.get("NewImage", {}):
-                    yield change["Keys"]["OrderId"]["S"]
-                if int(change["SequenceNumber"]) == last:
-                    return
-            position = answer.get("NextShardIterator")
-        raise LookupError(f"no record {last} in {stretch['shardId']}")
-
-    def _scan(self, condition: str, values: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
-        pages = self._tables.get_paginator("scan").paginate(
-            TableName=self._outputs["OrdersTableName"],
-            FilterExpression=condition,
-            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
-            ExpressionAttributeNames=dict(names),
-            ProjectionExpression="OrderId",
-            ConsistentRead=True,
-        )
-        return [item["OrderId"]["S"] for page in pages for item in page["Items"]]
-
-    def _rows(self, queue: str, reason: str, orders: list[str]) -> list[Row]:
-        """Has orders publish again; what was done for each."""
+    def _republish(self, queue: str, reason: str, orders: list[str]) -> list[Row]:
+        """Republishes orders and returns the result for each."""
         if self._options.dry:
-            return [Row(queue, "", order, reason, "would publish what it carries") for order in orders]
-        outcomes = self._republish(orders)
+            return [Row(queue, "", order, reason, "would publish its event") for order in orders]
         return [
             Row(
                 queue,
                 outcome.get("eventType", ""),
                 order,
                 reason,
-                _said(outcome),
+                describe_outcome(outcome),
                 outcome["outcome"] not in SETTLED,
             )
-            for order, outcome in outcomes.items()
+            for order, outcome in self._republisher.republish(orders).items()
         ]
 
-    def _republish(self, orders: list[str]) -> dict[str, dict[str, str]]:
-        """Asks OrderServiceFunction to publish again what orders carry; the outcome for each."""
-        outcomes = {order: {"outcome": "UnreadableId"} for order in orders}
-        readable = [order for order in orders if ORDER_ID.fullmatch(order)]
-        for begin in range(0, len(readable), MAX_ORDERS):
-            request = {"republish": {"orderIds": readable[begin : begin + MAX_ORDERS]}}
-            answer = self._functions.invoke(
-                FunctionName=self._outputs["OrderServiceFunctionName"], Payload=json.dumps(request)
-            )
-            report = json.load(answer["Payload"])
-            if "FunctionError" in answer:
-                raise FunctionError(f"OrderServiceFunction failed: {report}")
-            outcomes |= {order["orderId"]: order for order in report["orders"]}
-        return outcomes
 
-
-def _said(outcome: Mapping[str, str]) -> str:
-    """An outcome in words."""
-    words = {
-        "NothingToPublish": "nothing to publish any more",
-        "Published": "published again",
-        "UnknownOrder": "there is no such order",
-    }
-    kind = outcome["outcome"]
-    reason = f" ({outcome['errorType']}: {outcome['reason']})" if "reason" in outcome else ""
-    return words.get(kind, f"left: {kind}{reason}")
-
-
-def _stored(moment: datetime) -> str:
-    """A time as the table has it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _show(rows: list[Row]) -> None:
+def _print_rows(rows: list[Row]) -> None:
     if not rows:
         print("Nothing to redrive")
         return
-    table = [COLUMNS, *((row.queue, row.event, row.order, row.reason, row.done) for row in rows)]
-    cells = [[_cut(cell) for cell in line] for line in table]
+    table = [COLUMNS, *((row.queue, row.event, row.order, row.reason, row.result) for row in rows)]
+    cells = [[_shorten(cell) for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _cut(text: str) -> str:
+def _shorten(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return text if len(text) <= MAX_COLUMN_WIDTH else f"{text[: MAX_COLUMN_WIDTH - 1]}…"
 
 
-def options(arguments: list[str]) -> argparse.Namespace:
-    """What is asked for on the command line."""
-    parser = argparse.ArgumentParser(description="Puts back what ended in the dead-letter queues.")
-    parser.add_argument("stack", nargs="*", metavar="STACK", help="a stack on AWS; without, the local one")
+def parse_options(arguments: list[str]) -> argparse.Namespace:
+    """Parses the command line."""
+    parser = argparse.ArgumentParser(description="Redrives the dead-letter queues of a stack.")
+    parser.add_argument("stack", nargs="*", metavar="STACK", help="a stack on AWS (default: the local stack)")
     parser.add_argument("--dry", action="store_true", help="only show what would be done")
-    parser.add_argument("--all", action="store_true", help="also put back what is sure to come back")
+    parser.add_argument("--all", action="store_true", help="also put back events that would fail again")
     parser.add_argument(
-        "--stuck", type=int, metavar="SECONDS", help="also the orders that carry an event for longer than this"
+        "--stuck", type=int, metavar="SECONDS", help="also republish orders that carry an event for longer than this"
     )
-    parser.add_argument("--local-stack", type=Path, default=seed.LOCAL_STACK, metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--local-stack", type=Path, default=LOCAL_STACK, metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 

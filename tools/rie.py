@@ -1,7 +1,7 @@
-"""A function's program behind Lambda's real runtime interface emulator.
+"""Runs a function's program on Lambda's runtime interface emulator.
 
-The emulator is part of the SAM CLI, which copies it into its containers; it runs
-as well without one.
+The SAM CLI contains this emulator and copies it into its containers. The emulator
+also runs without a container.
 """
 
 import json
@@ -19,30 +19,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from emulator import HOST, free_port
+from emulator import HOST, find_free_port
 
 STARTUP_SECONDS = 10
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 class Function:
-    """Something to invoke over HTTP, as the Lambda service would."""
+    """A function that is invoked over HTTP, as the Lambda service invokes it."""
 
     def __init__(self, port: int, timeout: float) -> None:
-        """Names the emulator's port and how long an invocation may take."""
+        """Stores the emulator's port and the limit for the duration of an invocation."""
         self._url = f"http://{HOST}:{port}/2015-03-31/functions/function/invocations"
         self._timeout = timeout
 
     def invoke(self, event: bytes) -> Any:
-        """Hands over an event; returns the answer, its numbers with all their digits.
+        """Sends an event and returns the response, with exact decimal numbers.
 
-        What the emulator itself has to say, of a time-out for example, may be plain text.
+        Messages of the emulator itself, for example about a timeout, may be plain text.
         """
         try:
-            with urllib.request.urlopen(self._url, event, timeout=self._timeout) as answer:
-                text = answer.read().decode()
-        except urllib.error.HTTPError as refusal:
-            text = refusal.read().decode()
+            with urllib.request.urlopen(self._url, event, timeout=self._timeout) as response:
+                text = response.read().decode()
+        except urllib.error.HTTPError as error:
+            text = error.read().decode()
         try:
             return json.loads(text, parse_float=Decimal)
         except ValueError:
@@ -50,11 +50,11 @@ class Function:
 
 
 @contextmanager
-def running(program: Path, environment: Mapping[str, str], timeout: int, log: Path) -> Iterator[Function]:
+def run_function(program: Path, environment: Mapping[str, str], timeout: int, log: Path) -> Iterator[Function]:
     """Runs a function's program until the context ends."""
-    port, api_port = free_port(), free_port()
+    port, api_port = find_free_port(), find_free_port()
     command = [
-        str(_emulator()),
+        str(_locate_emulator()),
         f"--runtime-interface-emulator-address={HOST}:{port}",
         f"--runtime-api-address={HOST}:{api_port}",
         str(program),
@@ -70,14 +70,14 @@ def running(program: Path, environment: Mapping[str, str], timeout: int, log: Pa
         ) as process,
     ):
         try:
-            _wait_for(port, process)
-            # The emulator itself ends an invocation that takes too long.
+            _wait_for_port(port, process)
+            # The emulator ends an invocation that exceeds the timeout.
             yield Function(port, timeout + STARTUP_SECONDS)
         finally:
             process.terminate()
 
 
-def _emulator() -> Path:
+def _locate_emulator() -> Path:
     package = find_spec("samcli")
     if package is None or package.origin is None:
         raise SystemExit("rie: the SAM CLI is not installed in this Python environment")
@@ -88,7 +88,7 @@ def _emulator() -> Path:
     return emulator
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+def _wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + STARTUP_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:

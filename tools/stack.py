@@ -1,6 +1,6 @@
-"""The project on a local AWS: builds it, deploys it, loads the seed data, stops it.
+"""Builds the project, deploys it to a local AWS, loads the seed data and stops the local AWS.
 
-python tools/stack.py build|run|stop      PORT chooses where the local AWS listens
+python tools/stack.py build|run|stop      the variable PORT sets the port of the local AWS
 """
 
 import json
@@ -16,17 +16,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import seed
-from emulator import REGION, ROOT, Emulator, EmulatorError, client
+from emulator import REGION, ROOT, Emulator, EmulatorError, create_client
 from samcli.yamlhelper import yaml_parse
+from stack_target import read_outputs
 
 LOCAL = ROOT / ".local"
 CONFIG = "local"
-# Where samconfig.toml has this environment built.
+# The build directory of this environment in samconfig.toml.
 BUILD = LOCAL / "build"
 SAM = LOCAL / "venv" / "sam" / "bin"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
-# A build to try things out with need not be small or fast, but quickly done,
-# and need not run on other machines, which is what Zig links for.
+# Settings for a short build. The functions need not be small or fast, and need not
+# run on other machines, so Zig is not needed for linking.
 QUICK_BUILD = {
     "CARGO_LAMBDA_COMPILER": "cargo",
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
@@ -34,7 +35,7 @@ QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_TARGET_DIR": str(LOCAL / "target"),
 }
-# What a stack has besides where its API is closed.
+# Outputs that exist only if the API is closed, with their names in stack.json.
 CLOSED_OUTPUTS = {
     "UserPoolId": "userPoolId",
     "CustomerClientId": "customerClientId",
@@ -46,13 +47,13 @@ USAGE = "usage: stack.py build|run|stop"
 
 
 class StackError(Exception):
-    """What went wrong, in one line."""
+    """A failure, described in one line."""
 
 
 def main(arguments: list[str]) -> int:
-    """Runs one command."""
+    """Runs a command."""
     try:
-        emulator = Emulator(LOCAL, _port())
+        emulator = Emulator(LOCAL, _read_port())
         match arguments:
             case ["build"]:
                 build()
@@ -70,92 +71,97 @@ def main(arguments: list[str]) -> int:
 
 
 def run(emulator: Emulator) -> None:
-    """Brings everything up, or up to date."""
+    """Starts the local AWS if necessary, and builds and deploys the project."""
     started = time.monotonic()
     _check_machine()
-    fresh = emulator.start()
-    _say(f"Local AWS {'started' if fresh else 'already runs'} at {emulator.endpoint}")
+    started_now = emulator.start()
+    _print_step(f"Local AWS {'started' if started_now else 'already running'} at {emulator.endpoint}")
     build()
     stack = deploy(emulator)
     load_seed_data(emulator)
-    _say(f"Ready in {time.monotonic() - started:.0f} s. Described in {_shown(stack_file(emulator))}")
-    _say(f"API: {stack['apiAccess']}")
-    print(_hints(stack["apiUrl"]))
+    file = _format_path(locate_stack_file(emulator))
+    _print_step(f"Ready after {time.monotonic() - started:.0f} s. {file} describes the stack")
+    _print_step(f"API: {stack['apiAccess']}")
+    print(_format_hints(stack["apiUrl"]))
 
 
 def stop(emulator: Emulator) -> None:
-    """Ends the local AWS; the build is kept."""
+    """Stops the local AWS and keeps the build."""
     stopped = emulator.stop()
-    stack_file(emulator).unlink(missing_ok=True)
-    _say("Local AWS stopped" if stopped else "Nothing runs")
+    locate_stack_file(emulator).unlink(missing_ok=True)
+    _print_step("Local AWS stopped" if stopped else "The local AWS is not running")
 
 
 def build() -> None:
-    """Builds the functions for this machine, with `sam build`."""
+    """Builds the functions for this machine with `sam build`."""
     environment = os.environ | QUICK_BUILD | {"PATH": f"{SAM}{os.pathsep}{os.environ['PATH']}"}
-    # SAM keeps to itself what cargo says, so have cargo do its work beforehand.
-    for crate in _functions():
-        _say(f"Compiling {crate.name}")
+    # `sam build` hides the output of cargo, so cargo compiles the functions first.
+    for crate in _list_function_crates():
+        _print_step(f"Compiling {crate.name}")
         command = ["cargo", "lambda", "build", "--release", "--locked"]
-        _check(subprocess.run(command, cwd=crate, env=environment, check=False))
-    _say("sam build")
-    _sam(["build", *_overrides()], environment, LOCAL / "build.log")
+        _check_exit_code(subprocess.run(command, cwd=crate, env=environment, check=False))
+    _print_step("sam build")
+    _run_sam(["build", *_build_overrides()], environment, LOCAL / "build.log")
 
 
 def deploy(emulator: Emulator, **parameters: str) -> dict[str, Any]:
-    """Deploys what was built, with `sam deploy`; writes down and returns where everything is.
+    """Deploys the build with `sam deploy`. Returns the description of the stack and writes it to stack.json.
 
-    The parameters add to, and go before, those of samconfig.toml.
+    The parameters extend and override those of samconfig.toml.
     """
-    _say(" ".join(["sam deploy", *(f"{name}={value}" for name, value in parameters.items())]))
-    _sam(["deploy", *_overrides(**parameters)], emulator.client_environment, emulator.directory / "deploy.log")
-    stack = _describe(emulator)
-    stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")
+    _print_step(" ".join(["sam deploy", *(f"{name}={value}" for name, value in parameters.items())]))
+    log = emulator.directory / "deploy.log"
+    _run_sam(["deploy", *_build_overrides(**parameters)], emulator.client_environment, log)
+    stack = _describe_stack(emulator)
+    locate_stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")
     return stack
 
 
 def load_seed_data(emulator: Emulator) -> None:
-    """Loads the seed data into what is deployed."""
-    outputs = seed.outputs(client("cloudformation", emulator.endpoint), _stack_name())
-    added = seed.load(client("dynamodb", emulator.endpoint), seed.table_names(outputs))
-    _say(f"Seed data: {added} items added")
+    """Loads the seed data into the deployed tables."""
+    names = seed.get_table_names(_read_stack_outputs(emulator))
+    added = seed.load_items(create_client("dynamodb", emulator.endpoint), names)
+    _print_step(f"Seed data: {added} items added")
 
 
-def stack_file(emulator: Emulator) -> Path:
-    """Where it is written down what an emulator runs."""
+def locate_stack_file(emulator: Emulator) -> Path:
+    """Returns the path of stack.json, which describes the stack on an emulator."""
     return emulator.directory / "stack.json"
 
 
-def _port() -> int:
+def _read_port() -> int:
     chosen = os.environ.get("PORT", "4566")
     if not chosen.isdecimal() or not 0 < int(chosen) < 65536:
-        raise StackError(f"PORT must be the number of a port, not {chosen!r}")
+        raise StackError(f"PORT must be a number from 1 to 65535, not {chosen!r}")
     return int(chosen)
 
 
 def _check_machine() -> None:
-    """The emulator runs the functions as processes of this machine."""
+    """Checks that this machine can run the functions, which are processes of the emulator."""
     if sys.platform != "linux" or platform.machine() not in ARCHITECTURES:
-        raise StackError("the functions run on Linux on x86_64 or arm64 only; elsewhere, deploy to AWS")
+        raise StackError("the local AWS needs Linux on x86_64 or arm64; on other machines, deploy to AWS")
 
 
-def _overrides(**parameters: str) -> list[str]:
-    """What there is on the command line replaces what samconfig.toml says, so it is said again."""
-    configured = str(_config()["deploy"]["parameters"]["parameter_overrides"]).split()
+def _build_overrides(**parameters: str) -> list[str]:
+    """Returns the option for the parameters of the stack.
+
+    The option replaces the parameters in samconfig.toml, so it repeats them.
+    """
+    configured = str(_read_config()["deploy"]["parameters"]["parameter_overrides"]).split()
     chosen = {"Architecture": ARCHITECTURES[platform.machine()]} | parameters
     kept = [pair for pair in configured if pair.partition("=")[0] not in chosen]
     return ["--parameter-overrides", *kept, *(f"{name}={value}" for name, value in chosen.items())]
 
 
-def _functions() -> list[Path]:
-    """The crates of the functions that the template deploys."""
+def _list_function_crates() -> list[Path]:
+    """Returns the directories of the crates that the template deploys."""
     resources = yaml_parse((ROOT / "template.yaml").read_text())["Resources"].values()
     functions = [resource for resource in resources if resource["Type"] == "AWS::Serverless::Function"]
     return [ROOT / function["Properties"]["CodeUri"] for function in functions]
 
 
-def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
-    """Runs the SAM CLI; what it says is shown if it fails."""
+def _run_sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
+    """Runs the SAM CLI with its output in a log file, and prints the log if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         result = subprocess.run(
@@ -169,23 +175,22 @@ def _sam(arguments: list[str], environment: Mapping[str, str], log: Path) -> Non
         )
     if result.returncode:
         sys.stderr.write(log.read_text(errors="replace"))
-    _check(result)
+    _check_exit_code(result)
 
 
-def _check(result: subprocess.CompletedProcess[bytes]) -> None:
+def _check_exit_code(result: subprocess.CompletedProcess[bytes]) -> None:
     if result.returncode:
         raise StackError(f"{' '.join(map(str, result.args))} failed (exit code {result.returncode})")
 
 
-def _describe(emulator: Emulator) -> dict[str, Any]:
-    name = _stack_name()
-    outputs = seed.outputs(client("cloudformation", emulator.endpoint), name)
+def _describe_stack(emulator: Emulator) -> dict[str, Any]:
+    outputs = _read_stack_outputs(emulator)
     return {
-        "apiUrl": _local_api_url(emulator, outputs["ApiUrl"]),
+        "apiUrl": _build_local_api_url(emulator, outputs["ApiUrl"]),
         "apiAccess": outputs["ApiAccess"],
         "awsEndpointUrl": emulator.endpoint,
         "region": REGION,
-        "stackName": name,
+        "stackName": _read_stack_name(),
         "eventBusName": outputs["EventBusName"],
         "tables": {
             "orders": outputs["OrdersTableName"],
@@ -198,46 +203,55 @@ def _describe(emulator: Emulator) -> dict[str, Any]:
         "functions": {
             key.removesuffix("Name"): value for key, value in outputs.items() if key.endswith("FunctionName")
         },
-        "pid": emulator.pid(),
-    } | {described: outputs[output] for output, described in CLOSED_OUTPUTS.items() if output in outputs}
+        "pid": emulator.find_pid(),
+    } | {name: outputs[output] for output, name in CLOSED_OUTPUTS.items() if output in outputs}
 
 
-def _stack_name() -> str:
-    return str(_config()["global"]["parameters"]["stack_name"])
+def _read_stack_outputs(emulator: Emulator) -> dict[str, str]:
+    return read_outputs(lambda service: create_client(service, emulator.endpoint), _read_stack_name())
 
 
-def _config() -> dict[str, Any]:
+def _read_stack_name() -> str:
+    return str(_read_config()["global"]["parameters"]["stack_name"])
+
+
+def _read_config() -> dict[str, Any]:
     return dict(tomllib.loads((ROOT / "samconfig.toml").read_text())[CONFIG])
 
 
-def _local_api_url(emulator: Emulator, api_url: str) -> str:
-    """The address of the API by path: not everything resolves API_ID.execute-api.localhost."""
+def _build_local_api_url(emulator: Emulator, api_url: str) -> str:
+    """Returns the URL of the API with its id in the path.
+
+    Not every client resolves API_ID.execute-api.localhost.
+    """
     url = urlsplit(api_url)
     api = str(url.hostname).split(".")[0]
     return f"{emulator.endpoint}/restapis/{api}{url.path}/_user_request_"
 
 
-def _say(line: str) -> None:
+def _print_step(line: str) -> None:
     print(f"==> {line}", flush=True)
 
 
-def _shown(path: Path) -> str:
+def _format_path(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def _hints(api: str) -> str:
+def _format_hints(api: str) -> str:
     order = '{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}'
     return f"""
-Place an order (its stock is reserved a moment later):
+Place an order. Its stock is reserved a moment later:
 
   curl -s -H 'Content-Type: application/json' -d '{order}' {api}/order
 
-Watch the stock, and read the order with its orderId:
+Show the stock and the order:
 
   curl -s {api}/inventory/001
   curl -s {api}/order/ORDER_ID
 
-All of it in one go: make demo. Its logs: {_shown(LOCAL / "emulator.log")}. To end it: make stop.
+Run the whole example: make demo
+Stop the local AWS:    make stop
+Logs:                  {_format_path(LOCAL / "emulator.log")}
 """
 
 

@@ -1,4 +1,4 @@
-"""Redriving, on queues, bus, function and tables that are stand-ins: python -m unittest."""
+"""Tests of tools/redrive.py with a fake AWS: python -m unittest."""
 
 import io
 import json
@@ -10,16 +10,17 @@ from unittest.mock import patch
 import botocore.exceptions
 import dead_letter
 import redrive
+import republish
 
-LETTERS, STRETCHES = "letters", "stretches"
+EVENTS, RANGES = "events", "ranges"
 OUTPUTS = {
-    "DeadLetterQueueUrl": LETTERS,
-    "RelayDeadLetterQueueUrl": STRETCHES,
+    "DeadLetterQueueUrl": EVENTS,
+    "RelayDeadLetterQueueUrl": RANGES,
     "EventBusName": "bus",
     "OrdersTableName": "orders",
     "OrderServiceFunctionName": "order-service",
 }
-STRETCH = {
+STREAM_RANGE = {
     "shardId": "shard",
     "startSequenceNumber": "10",
     "endSequenceNumber": "12",
@@ -29,24 +30,24 @@ STRETCH = {
 }
 
 
-class Cloud:
-    """The part of AWS that is used, in memory."""
+class FakeAws:
+    """The AWS services that redrive.py uses, in memory."""
 
     def __init__(self) -> None:
-        """Everything works, and the queues are empty."""
-        self.queues: dict[str, list[dict[str, Any]]] = {LETTERS: [], STRETCHES: []}
+        """Creates empty queues and services that succeed."""
+        self.queues: dict[str, list[dict[str, Any]]] = {EVENTS: [], RANGES: []}
         self.hidden: set[str] = set()
         self.events: list[dict[str, Any]] = []
-        self.refuses = False
-        self.fails = False
-        self.asked: list[list[str]] = []
+        self.rejects_events = False
+        self.fails_invocations = False
+        self.republished: list[list[str]] = []
         self.outcomes: dict[str, dict[str, str]] = {}
         self.records: list[dict[str, Any]] | None = []
         self.scans: list[dict[str, Any]] = []
-        self.found: list[str] = []
-        self.comes_back = False
+        self.scanned_orders: list[str] = []
+        self.events_fail_again = False
 
-    def client(self, _service: str) -> "Cloud":
+    def create_client(self, _service: str) -> "FakeAws":
         return self
 
     def send(self, queue: str, body: Any, sent: float = 0, attributes: dict[str, str] | None = None) -> None:
@@ -63,34 +64,35 @@ class Cloud:
         )
 
     def receive_message(self, QueueUrl: str, MaxNumberOfMessages: int, **_: Any) -> dict[str, Any]:
-        visible = [one for one in self.queues[QueueUrl] if one["ReceiptHandle"] not in self.hidden]
+        visible = [message for message in self.queues[QueueUrl] if message["ReceiptHandle"] not in self.hidden]
         batch = visible[:MaxNumberOfMessages]
-        self.hidden |= {one["ReceiptHandle"] for one in batch}
+        self.hidden |= {message["ReceiptHandle"] for message in batch}
         return {"Messages": batch} if batch else {}
 
     def delete_message(self, QueueUrl: str, ReceiptHandle: str) -> None:
-        self.queues[QueueUrl] = [one for one in self.queues[QueueUrl] if one["ReceiptHandle"] != ReceiptHandle]
+        queue = self.queues[QueueUrl]
+        self.queues[QueueUrl] = [message for message in queue if message["ReceiptHandle"] != ReceiptHandle]
 
     def change_message_visibility(self, ReceiptHandle: str, VisibilityTimeout: int, **_: Any) -> None:
         assert VisibilityTimeout == 0
         self.hidden.discard(ReceiptHandle)
 
     def put_events(self, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.refuses:
+        if self.rejects_events:
             return {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "InternalFailure"}]}
         self.events += Entries
-        if self.comes_back:
-            self.send(LETTERS, unhandled("OrderLost"), sent=datetime.now(UTC).timestamp() * 1000 + 60_000)
+        if self.events_fail_again:
+            self.send(EVENTS, build_unhandled("OrderLost"), sent=datetime.now(UTC).timestamp() * 1000 + 60_000)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:
         assert FunctionName == "order-service"
-        if self.fails:
+        if self.fails_invocations:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType":"Busy"}')}
         orders = json.loads(Payload)["republish"]["orderIds"]
-        self.asked.append(orders)
-        done = [{"orderId": one} | self.outcomes.get(one, {"outcome": "Published"}) for one in orders]
-        return {"Payload": io.BytesIO(json.dumps({"orders": done}).encode())}
+        self.republished.append(orders)
+        results = [{"orderId": order} | self.outcomes.get(order, {"outcome": "Published"}) for order in orders]
+        return {"Payload": io.BytesIO(json.dumps({"orders": results}).encode())}
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         if self.records is None:
@@ -102,74 +104,76 @@ class Cloud:
         return {"ShardIterator": request["SequenceNumber"]}
 
     def get_records(self, ShardIterator: str) -> dict[str, Any]:
-        records = [one for one in self.records or [] if int(one["dynamodb"]["SequenceNumber"]) >= int(ShardIterator)]
-        return {"Records": records[:2], "NextShardIterator": str(int(ShardIterator) + 2)}
+        first = int(ShardIterator)
+        records = [record for record in self.records or [] if int(record["dynamodb"]["SequenceNumber"]) >= first]
+        return {"Records": records[:2], "NextShardIterator": str(first + 2)}
 
-    def get_paginator(self, operation: str) -> "Cloud":
+    def get_paginator(self, operation: str) -> "FakeAws":
         assert operation == "scan"
         return self
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         self.scans.append(request)
-        return [{"Items": [{"OrderId": {"S": order}} for order in self.found]}]
+        return [{"Items": [{"OrderId": {"S": order}} for order in self.scanned_orders]}]
 
 
-def event(kind: str = "OrderShipped", source: str = "ecommerce.order", detail: str = '{"orderId":"1"}') -> str:
+def build_event(kind: str = "OrderShipped", source: str = "ecommerce.order", detail: str = '{"orderId":"1"}') -> str:
     return (
         f'{{"version":"0","id":"e","detail-type":"{kind}","source":"{source}","account":"1",'
         f'"time":"2025-01-01T00:00:00Z","region":"r","resources":["a"], "detail": {detail} }}'
     )
 
 
-def failed(error_type: str, payload: str | None = None) -> str:
-    answer = json.dumps({"errorType": error_type, "errorMessage": "why"})
+def build_failure(error_type: str, payload: str | None = None) -> str:
+    response = json.dumps({"errorType": error_type, "errorMessage": "why"})
     context = json.dumps({"condition": "RetriesExhausted"})
-    return f'{{"requestContext":{context},"requestPayload":{payload or event()},"responsePayload":{answer}}}'
+    return f'{{"requestContext":{context},"requestPayload":{payload or build_event()},"responsePayload":{response}}}'
 
 
-def unhandled(kind: str, detail: str = '{"orderId":"1"}') -> str:
-    return failed("UnhandledDetailType", event(kind, detail=detail))
+def build_unhandled(kind: str, detail: str = '{"orderId":"1"}') -> str:
+    return build_failure("UnhandledDetailType", build_event(kind, detail=detail))
 
 
-def notice(order: str | None) -> str:
+def build_unpublishable_report(order: str | None) -> str:
     detail = {"sequenceNumber": "1", "errorType": "BadItem", "reason": "no"} | ({"orderId": order} if order else {})
-    return unhandled(dead_letter.UNPUBLISHABLE, json.dumps(detail))
+    return build_unhandled(dead_letter.UNPUBLISHABLE, json.dumps(detail))
 
 
-def record(number: int, order: str, *, carries: bool = True) -> dict[str, Any]:
-    image = {"Event": {"M": {}}} if carries else {}
+def build_record(number: int, order: str, *, with_event: bool = True) -> dict[str, Any]:
+    image = {"Event": {"M": {}}} if with_event else {}
     keys = {"OrderId": {"S": order}}
     return {"dynamodb": {"SequenceNumber": str(number), "Keys": keys, "NewImage": image}}
 
 
-def stretch(**other: str) -> dict[str, Any]:
+def build_range_message(**changes: str) -> dict[str, Any]:
     context = {"condition": "RetryAttemptsExhausted"}
-    return {"requestContext": context, "DDBStreamBatchInfo": STRETCH | other}
+    return {"requestContext": context, "DDBStreamBatchInfo": STREAM_RANGE | changes}
 
 
-class Redriving(unittest.TestCase):
-    """What becomes of each message."""
+class RedriveTest(unittest.TestCase):
+    """Tests of the result for each kind of message."""
 
     def setUp(self) -> None:
-        """A cloud of its own for each test."""
-        self.cloud = Cloud()
+        """Creates a fake AWS for each test."""
+        self.aws = FakeAws()
 
     def redrive(self, *arguments: str) -> list[redrive.Row]:
-        chosen = redrive.options(list(arguments))
-        return list(redrive.Redrive(self.cloud.client, OUTPUTS, chosen).run())
+        options = redrive.parse_options(list(arguments))
+        return list(redrive.Redrive(self.aws.create_client, OUTPUTS, options).run())
 
-    def left(self, queue: str = LETTERS) -> int:
-        """How many messages a queue has, all of which can be read again."""
-        self.assertFalse({one["ReceiptHandle"] for one in self.cloud.queues[queue]} & self.cloud.hidden)
-        return len(self.cloud.queues[queue])
+    def count_messages(self, queue: str = EVENTS) -> int:
+        """Checks that all messages of a queue are visible and returns their number."""
+        messages = self.aws.queues[queue]
+        self.assertFalse({message["ReceiptHandle"] for message in messages} & self.aws.hidden)
+        return len(messages)
 
-    def test_an_event_goes_back_as_it_came_and_its_message_goes(self) -> None:
+    def test_puts_an_unchanged_event_back_and_deletes_its_message(self) -> None:
         detail = '{"orderId":"1","totalAmount":79.990, "note":"a \\"b\\" }"}'
-        self.cloud.send(LETTERS, failed("Busy", event("OrderPlaced", detail=detail)))
+        self.aws.send(EVENTS, build_failure("Busy", build_event("OrderPlaced", detail=detail)))
         [row] = self.redrive()
-        self.assertEqual((row.event, row.order, row.reason, row.done), ("OrderPlaced", "1", "Busy: why", "put back"))
+        self.assertEqual((row.event, row.order, row.reason, row.result), ("OrderPlaced", "1", "Busy: why", "put back"))
         self.assertEqual(
-            self.cloud.events,
+            self.aws.events,
             [
                 {
                     "EventBusName": "bus",
@@ -181,161 +185,163 @@ class Redriving(unittest.TestCase):
                 }
             ],
         )
-        self.assertEqual(self.left(), 0)
+        self.assertEqual(self.count_messages(), 0)
 
-    def test_an_event_that_could_not_be_delivered_goes_back_too(self) -> None:
-        self.cloud.send(LETTERS, event(), attributes={"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "why"})
+    def test_puts_back_an_event_that_eventbridge_could_not_deliver(self) -> None:
+        self.aws.send(EVENTS, build_event(), attributes={"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "why"})
         [row] = self.redrive()
-        self.assertEqual((row.reason, row.done, self.left()), ("NO_PERMISSIONS: why", "put back", 0))
+        self.assertEqual((row.reason, row.result, self.count_messages()), ("NO_PERMISSIONS: why", "put back", 0))
 
-    def test_an_event_that_lambda_gave_no_reason_for_goes_back_too(self) -> None:
-        self.cloud.send(LETTERS, f'{{"requestContext":{{"condition":"EventAgeExceeded"}},"requestPayload":{event()}}}')
+    def test_puts_back_an_event_without_a_response(self) -> None:
+        body = f'{{"requestContext":{{"condition":"EventAgeExceeded"}},"requestPayload":{build_event()}}}'
+        self.aws.send(EVENTS, body)
         [row] = self.redrive()
-        self.assertEqual((row.reason, row.done), ("EventAgeExceeded", "put back"))
+        self.assertEqual((row.reason, row.result), ("EventAgeExceeded", "put back"))
 
-    def test_a_message_is_kept_until_its_event_is_accepted(self) -> None:
-        self.cloud.send(LETTERS, failed("Busy"))
-        self.cloud.refuses = True
+    def test_keeps_a_message_until_its_event_is_accepted(self) -> None:
+        self.aws.send(EVENTS, build_failure("Busy"))
+        self.aws.rejects_events = True
         [row] = self.redrive()
-        self.assertEqual((row.done, row.failed, self.left()), ("left: InternalFailure", True, 1))
-        with patch.object(Cloud, "put_events", side_effect=KeyError("cut off")), self.assertRaises(KeyError):
+        self.assertEqual((row.result, row.failed, self.count_messages()), ("left: InternalFailure", True, 1))
+        with patch.object(FakeAws, "put_events", side_effect=KeyError("cut off")), self.assertRaises(KeyError):
             self.redrive()
-        self.assertEqual(self.left(), 1)
-        self.cloud.refuses = False
+        self.assertEqual(self.count_messages(), 1)
+        self.aws.rejects_events = False
         self.redrive()
-        self.assertEqual((len(self.cloud.events), self.left()), (1, 0))
+        self.assertEqual((len(self.aws.events), self.count_messages()), (1, 0))
 
-    def test_what_would_come_back_is_left_unless_asked_for(self) -> None:
+    def test_puts_back_permanent_failures_only_with_the_option_all(self) -> None:
         kinds = ["MalformedEvent", "UnknownVersion", "IllegalTransition", "UnhandledDetailType", "UnsupportedTrigger"]
         for kind in kinds:
-            self.cloud.send(LETTERS, failed(kind))
-        self.cloud.send(LETTERS, failed("TooEarly"))
+            self.aws.send(EVENTS, build_failure(kind))
+        self.aws.send(EVENTS, build_failure("TooEarly"))
         rows = self.redrive()
-        self.assertEqual([row.done.startswith("left: would come back") for row in rows], [True] * 5 + [False])
+        self.assertEqual([row.result.startswith("left: would come back") for row in rows], [True] * 5 + [False])
         self.assertFalse(any(row.failed for row in rows))
-        self.assertEqual((len(self.cloud.events), self.left()), (1, 5))
+        self.assertEqual((len(self.aws.events), self.count_messages()), (1, 5))
         self.redrive("--all")
-        self.assertEqual((len(self.cloud.events), self.left()), (6, 0))
+        self.assertEqual((len(self.aws.events), self.count_messages()), (6, 0))
 
-    def test_what_comes_back_meanwhile_is_for_the_next_time(self) -> None:
-        self.cloud.comes_back = True
+    def test_skips_messages_that_arrive_during_the_run(self) -> None:
+        self.aws.events_fail_again = True
         for _ in range(12):
-            self.cloud.send(LETTERS, unhandled("OrderLost"))
+            self.aws.send(EVENTS, build_unhandled("OrderLost"))
         rows = self.redrive("--all")
-        self.assertEqual((len(rows), len(self.cloud.events), self.left()), (12, 12, 12))
+        self.assertEqual((len(rows), len(self.aws.events), self.count_messages()), (12, 12, 12))
 
     def test_a_dry_run_changes_nothing(self) -> None:
-        self.cloud.send(LETTERS, failed("Busy"))
-        self.cloud.send(LETTERS, notice("1"))
-        self.cloud.send(STRETCHES, stretch())
-        self.cloud.records = [record(10, "a")]
-        self.cloud.found = ["b"]
+        self.aws.send(EVENTS, build_failure("Busy"))
+        self.aws.send(EVENTS, build_unpublishable_report("1"))
+        self.aws.send(RANGES, build_range_message())
+        self.aws.records = [build_record(10, "a")]
+        self.aws.scanned_orders = ["b"]
         rows = self.redrive("--dry", "--stuck", "60")
-        self.assertEqual([row.done.split()[0] for row in rows], ["would"] * 4)
-        self.assertEqual((self.cloud.events, self.cloud.asked), ([], []))
-        self.assertEqual((self.left(), self.left(STRETCHES)), (2, 1))
+        self.assertEqual([row.result.split()[0] for row in rows], ["would"] * 4)
+        self.assertEqual((self.aws.events, self.aws.republished), ([], []))
+        self.assertEqual((self.count_messages(), self.count_messages(RANGES)), (2, 1))
 
-    def test_what_holds_no_event_of_ours_is_left(self) -> None:
-        foreign = failed("MalformedEvent", event(source="somebody.else"))
-        timeless = failed("Busy", event().replace("2025-01-01T", "sometime "))
-        bodies = ["no JSON", "7", "{}", timeless, failed("Busy", '{"a":1}'), failed("Busy", "null"), foreign]
+    def test_leaves_messages_without_an_event_of_this_system(self) -> None:
+        other_source = build_failure("MalformedEvent", build_event(source="example.other"))
+        invalid_time = build_failure("Busy", build_event().replace("2025-01-01T", "sometime "))
+        not_an_event = [build_failure("Busy", payload) for payload in ('{"a":1}', "null")]
+        bodies = ["no JSON", "7", "{}", invalid_time, *not_an_event, other_source]
         for body in bodies:
-            self.cloud.send(LETTERS, body)
+            self.aws.send(EVENTS, body)
         rows = self.redrive("--all")
-        self.assertTrue(all(row.done.startswith("left: ") for row in rows), rows)
-        self.assertEqual((self.cloud.events, self.left()), ([], len(bodies)))
+        self.assertTrue(all(row.result.startswith("left: ") for row in rows), rows)
+        self.assertEqual((self.aws.events, self.count_messages()), ([], len(bodies)))
 
-    def test_a_notice_is_settled_by_its_order_and_never_put_back(self) -> None:
-        self.cloud.outcomes = {
+    def test_settles_a_report_by_republishing_its_order(self) -> None:
+        self.aws.outcomes = {
             "bad": {"outcome": "Unpublishable", "errorType": "BadItem", "reason": "no"},
             "gone": {"outcome": "UnknownOrder"},
             "done": {"outcome": "NothingToPublish"},
         }
-        for order in ["mended", "bad", "gone", "done", None]:
-            self.cloud.send(LETTERS, notice(order))
+        for order in ["repaired", "bad", "gone", "done", None]:
+            self.aws.send(EVENTS, build_unpublishable_report(order))
         rows = self.redrive("--all")
         self.assertEqual({row.reason for row in rows}, {"BadItem: no"})
-        settled = [row.order for row in rows if not row.done.startswith("left: ")]
-        self.assertEqual((settled, self.left()), (["mended", "done"], 3))
-        self.assertEqual(self.cloud.events, [])
+        settled = [row.order for row in rows if not row.result.startswith("left: ")]
+        self.assertEqual((settled, self.count_messages()), (["repaired", "done"], 3))
+        self.assertEqual(self.aws.events, [])
 
-    def test_a_stretch_of_the_stream_leads_to_its_orders(self) -> None:
-        self.cloud.records = [
-            record(9, "before"),
-            record(10, "a"),
-            record(11, "b", carries=False),
-            record(12, "c"),
-            record(13, "behind"),
+    def test_republishes_the_orders_of_a_stream_range(self) -> None:
+        self.aws.records = [
+            build_record(9, "before"),
+            build_record(10, "a"),
+            build_record(11, "b", with_event=False),
+            build_record(12, "c"),
+            build_record(13, "after"),
         ]
-        self.cloud.send(STRETCHES, stretch())
+        self.aws.send(RANGES, build_range_message())
         rows = self.redrive()
-        self.assertEqual(self.cloud.asked, [["a", "c"]])
+        self.assertEqual(self.aws.republished, [["a", "c"]])
         self.assertEqual({row.reason for row in rows}, {"RetryAttemptsExhausted, in the stream"})
-        self.assertEqual((self.left(STRETCHES), self.cloud.scans), (0, []))
+        self.assertEqual((self.count_messages(RANGES), self.aws.scans), (0, []))
 
-    def test_a_stretch_that_the_stream_no_longer_has_leads_to_the_table(self) -> None:
-        self.cloud.records = None
-        self.cloud.found = [f"order-{number}" for number in range(101)]
-        self.cloud.send(STRETCHES, stretch())
+    def test_scans_the_table_if_the_stream_has_expired(self) -> None:
+        self.aws.records = None
+        self.aws.scanned_orders = [f"order-{number}" for number in range(101)]
+        self.aws.send(RANGES, build_range_message())
         rows = self.redrive()
-        self.assertEqual([len(orders) for orders in self.cloud.asked], [100, 1])
+        self.assertEqual([len(orders) for orders in self.aws.republished], [100, 1])
         self.assertEqual(len(rows), 101)
-        [scan] = self.cloud.scans
+        [scan] = self.aws.scans
         self.assertEqual(scan["ExpressionAttributeValues"][":first"], {"S": "2025-01-01T09:55:00.000Z"})
         self.assertEqual(scan["ExpressionAttributeValues"][":last"], {"S": "2025-01-01T10:35:00.000Z"})
         self.assertTrue(scan["ConsistentRead"])
-        self.assertEqual(self.left(STRETCHES), 0)
+        self.assertEqual(self.count_messages(RANGES), 0)
 
-    def test_a_stretch_is_kept_until_each_of_its_events_is_accepted(self) -> None:
-        self.cloud.records = [record(10, "a"), record(11, "b"), record(12, "no id")]
-        self.cloud.outcomes = {"a": {"outcome": "NotAccepted"}}
-        self.cloud.send(STRETCHES, stretch())
+    def test_keeps_a_stream_range_until_all_of_its_events_are_accepted(self) -> None:
+        self.aws.records = [build_record(10, "a"), build_record(11, "b"), build_record(12, "no id")]
+        self.aws.outcomes = {"a": {"outcome": "NotAccepted"}}
+        self.aws.send(RANGES, build_range_message())
         rows = self.redrive()
         self.assertEqual(
-            {row.order: row.done for row in rows},
+            {row.order: row.result for row in rows},
             {"a": "left: NotAccepted", "b": "published again", "no id": "left: UnreadableId"},
         )
-        self.assertEqual((self.cloud.asked, self.left(STRETCHES)), ([["a", "b"]], 1))
+        self.assertEqual((self.aws.republished, self.count_messages(RANGES)), ([["a", "b"]], 1))
         self.assertEqual([row.failed for row in rows], [True, False, True])
 
-    def test_a_stretch_whose_end_is_not_found_leads_to_the_table_too(self) -> None:
-        self.cloud.records = [record(10, "a")]
-        self.cloud.found = ["a", "b"]
-        self.cloud.send(STRETCHES, stretch())
+    def test_scans_the_table_if_the_end_of_the_range_is_missing(self) -> None:
+        self.aws.records = [build_record(10, "a")]
+        self.aws.scanned_orders = ["a", "b"]
+        self.aws.send(RANGES, build_range_message())
         self.assertEqual([row.order for row in self.redrive()], ["a", "b"])
 
-    def test_a_stretch_is_kept_when_the_function_fails(self) -> None:
-        self.cloud.records = [record(12, "a")]
-        self.cloud.fails = True
-        self.cloud.send(STRETCHES, stretch())
-        with self.assertRaises(redrive.FunctionError):
+    def test_keeps_a_stream_range_if_the_function_fails(self) -> None:
+        self.aws.records = [build_record(12, "a")]
+        self.aws.fails_invocations = True
+        self.aws.send(RANGES, build_range_message())
+        with self.assertRaises(republish.FunctionError):
             self.redrive()
-        self.assertEqual(self.left(STRETCHES), 1)
+        self.assertEqual(self.count_messages(RANGES), 1)
 
-    def test_a_stretch_ends_where_it_ends(self) -> None:
-        self.cloud.records = [record(10, "a"), record(13, "behind")]
-        self.cloud.send(STRETCHES, stretch())
+    def test_ignores_records_after_the_end_of_the_range(self) -> None:
+        self.aws.records = [build_record(10, "a"), build_record(13, "after")]
+        self.aws.send(RANGES, build_range_message())
         self.assertEqual([row.order for row in self.redrive()], ["a"])
 
-    def test_a_stretch_of_which_nothing_is_left_to_publish_is_done_with(self) -> None:
-        self.cloud.records = [record(12, "a", carries=False)]
-        self.cloud.send(STRETCHES, stretch())
+    def test_settles_a_stream_range_without_events(self) -> None:
+        self.aws.records = [build_record(12, "a", with_event=False)]
+        self.aws.send(RANGES, build_range_message())
         [row] = self.redrive()
-        self.assertEqual((row.done, self.left(STRETCHES)), ("no order is left to publish", 0))
+        self.assertEqual((row.result, self.count_messages(RANGES)), ("no order has an event to publish", 0))
 
-    def test_a_message_that_points_to_no_stretch_is_left(self) -> None:
-        self.cloud.send(STRETCHES, {"requestContext": {}})
-        self.cloud.send(STRETCHES, "no JSON")
-        self.cloud.send(STRETCHES, stretch(shardId=""))
+    def test_leaves_messages_without_a_stream_range(self) -> None:
+        self.aws.send(RANGES, {"requestContext": {}})
+        self.aws.send(RANGES, "no JSON")
+        self.aws.send(RANGES, build_range_message(shardId=""))
         rows = self.redrive()
-        self.assertTrue(all(row.done == "left: points to no records" for row in rows), rows)
-        self.assertEqual(self.left(STRETCHES), 3)
+        self.assertTrue(all(row.result == "left: points to no records" for row in rows), rows)
+        self.assertEqual(self.count_messages(RANGES), 3)
 
-    def test_orders_that_carry_an_event_for_long_publish_it_again(self) -> None:
-        self.cloud.found = ["a"]
+    def test_republishes_stuck_orders(self) -> None:
+        self.aws.scanned_orders = ["a"]
         [row] = self.redrive("--stuck", "60")
-        self.assertEqual((row.order, row.done), ("a", "published again"))
-        [scan] = self.cloud.scans
+        self.assertEqual((row.order, row.result), ("a", "published again"))
+        [scan] = self.aws.scans
         before = datetime.fromisoformat(scan["ExpressionAttributeValues"][":before"]["S"])
         self.assertAlmostEqual((datetime.now(UTC) - before).total_seconds(), 60, delta=timedelta(seconds=30).seconds)
 
