@@ -1,0 +1,139 @@
+"""Checks of the template with EventDelivery=batched: a queue in front of the consumer."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from policies import USED_ACTIONS, list_allowed_actions
+from template import (
+    ALARM,
+    CONSUMER,
+    EVENTS_FAILED_ALARM,
+    ORDER_EVENT_RULE,
+    PERMISSION,
+    QUEUE_AGE_ALARM,
+    Resources,
+    find_by_type,
+    get_at,
+    get_properties,
+    read_guide_section,
+)
+
+ORDER_EVENT_QUEUE = "OrderEventQueue"
+BATCHES = "OrderEventBatches"
+QUEUE_RESOURCES = {
+    ORDER_EVENT_QUEUE,
+    "OrderEventQueuePolicy",
+    BATCHES,
+    QUEUE_AGE_ALARM,
+    EVENTS_FAILED_ALARM,
+}
+# Actions in a transaction.
+MAX_ACTIONS = 100
+POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+
+
+def check_target(resources: Resources) -> Iterator[str]:
+    """Checks that the rule sends events to the queue, retries for an hour and keeps undeliverable events."""
+    targets = get_properties(resources, ORDER_EVENT_RULE)["Targets"]
+    expected = {
+        "Arn": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
+        "RetryPolicy": {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600},
+        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}},
+    }
+    if len(targets) != 1:
+        yield f"there are {len(targets)} targets"
+    yield from _find_differences(targets[0], expected)
+
+
+def check_sender(resources: Resources) -> Iterator[str]:
+    """Checks that only the order event rule may send to the queue."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
+        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [ORDER_EVENT_RULE, "Arn"]}}},
+    }
+    policy = get_properties(resources, "OrderEventQueuePolicy")
+    statements = get_at(policy, ("PolicyDocument", "Statement"))
+    if policy.get("Queues") != [{"Ref": ORDER_EVENT_QUEUE}] or statements != [statement]:
+        yield f"the policy of the queue is {policy}"
+
+
+def check_queue(resources: Resources) -> Iterator[str]:
+    """Checks that the queue is encrypted, retries failed events and moves them to the dead-letter queue."""
+    expected = {
+        "SqsManagedSseEnabled": True,
+        "MessageRetentionPeriod": 14 * 24 * 3600,
+        "VisibilityTimeout": 6 * get_properties(resources, CONSUMER)["Timeout"],
+        "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 5},
+    }
+    yield from _find_differences(get_properties(resources, ORDER_EVENT_QUEUE), expected)
+
+
+def check_batches(resources: Resources) -> Iterator[str]:
+    """Checks that a batch fits into a transaction and that the consumer reports failures per message."""
+    expected = {
+        "EventSourceArn": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
+        "FunctionName": {"Ref": CONSUMER},
+        "BatchSize": MAX_ACTIONS - 1,
+        "MaximumBatchingWindowInSeconds": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        "ScalingConfig": {"MaximumConcurrency": {"Fn::If": ["FewestBatches", 2, {"Ref": "BatchConcurrency"}]}},
+    }
+    yield from _find_differences(get_properties(resources, BATCHES), expected)
+
+
+def check_permissions(resources: Resources) -> Iterator[str]:
+    """Checks that the consumer may poll the queue and that no rule may invoke it."""
+    allowed = list_allowed_actions(resources, "InventoryServiceRole")
+    if allowed != USED_ACTIONS[CONSUMER] | {f"{ORDER_EVENT_QUEUE}.Arn": POLLING}:
+        yield f"{CONSUMER} may perform {allowed}"
+    for name, properties in find_by_type(resources, PERMISSION):
+        if properties["Principal"] == "events.amazonaws.com":
+            yield f"{name} allows a rule"
+
+
+def check_queue_age_alarm(resources: Resources) -> Iterator[str]:
+    """Checks that an alarm reports events that wait too long."""
+    expected = {
+        "Namespace": "AWS/SQS",
+        "MetricName": "ApproximateAgeOfOldestMessage",
+        "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "QueueName"]}}],
+        "Statistic": "Maximum",
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Threshold": 600,
+        "TreatMissingData": "notBreaching",
+    }
+    yield from _find_differences(get_properties(resources, QUEUE_AGE_ALARM), expected)
+    yield from _check_alarm(resources, QUEUE_AGE_ALARM)
+
+
+def check_events_failed_alarm(resources: Resources) -> Iterator[str]:
+    """Checks that an alarm reports failed events, which the function's Errors metric does not count in batches."""
+    expected = {
+        "Namespace": {"Ref": "AWS::StackName"},
+        "MetricName": "EventsFailed",
+        "Dimensions": [{"Name": "Service", "Value": "inventory-service"}],
+        "Statistic": "Sum",
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "Threshold": 5,
+        "TreatMissingData": "notBreaching",
+    }
+    yield from _find_differences(get_properties(resources, EVENTS_FAILED_ALARM), expected)
+    yield from _check_alarm(resources, EVENTS_FAILED_ALARM)
+
+
+def _check_alarm(resources: Resources, name: str) -> Iterator[str]:
+    """Checks that an alarm has actions and a heading in the operations guide."""
+    if get_at(resources, (name, "Type")) != ALARM or "AlarmActions" not in get_properties(resources, name):
+        yield f"{name} has no actions"
+    if f"### {name}\n" not in read_guide_section("Alarms"):
+        yield f"{name} is not in the operations guide"
+
+
+def _find_differences(actual: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
+    """Yields a line for each member that differs. Additional members are allowed."""
+    for name, value in expected.items():
+        if actual.get(name) != value:
+            yield f"{name} is {actual.get(name)!r}"

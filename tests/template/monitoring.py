@@ -1,0 +1,136 @@
+"""Checks of alarms, log groups, the dashboard and the operations guide."""
+
+import json
+import re
+from collections.abc import Iterator
+
+from template import (
+    ALARM,
+    DASHBOARD,
+    EVENT_SOURCE_MAPPING,
+    EVENTS_FAILED_ALARM,
+    FUNCTION,
+    LOG_GROUP,
+    QUEUE,
+    QUEUE_AGE_ALARM,
+    Properties,
+    Resources,
+    find_by_type,
+    format_reference,
+    get_at,
+    get_logical_id,
+    read_guide_section,
+)
+
+# Namespace and name of the metrics that the dashboard must show.
+DASHBOARD_METRICS = {
+    *(("${AWS::StackName}", f"Orders{status}") for status in ("Placed", "Confirmed", "Rejected", "Canceled")),
+    ("${AWS::StackName}", "OutboxLag"),
+    ("${AWS::StackName}", "ReservationConflicts"),
+    ("${AWS::StackName}", "EventsFailed"),
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    ("AWS/Lambda", "Errors"),
+    ("AWS/Lambda", "Throttles"),
+    ("AWS/Lambda", "Duration"),
+    ("AWS/Lambda", "IteratorAge"),
+    ("AWS/ApiGateway", "5XXError"),
+}
+
+
+def check_queue_alarms(resources: Resources) -> Iterator[str]:
+    """Checks that each queue has an alarm that starts with its first message."""
+    for name, _ in find_by_type(resources, QUEUE):
+        depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+        alarms = _find_alarms(resources, *depth, QueueName=f"{name}.QueueName")
+        if not any((alarm.get("Statistic"), alarm["Threshold"]) == ("Maximum", 0) for alarm in alarms):
+            yield f"{name} has no alarm for its depth"
+
+
+def check_function_alarms(resources: Resources) -> Iterator[str]:
+    """Checks that each function has alarms for errors, throttles and the 99th percentile of its duration."""
+    for name, _ in find_by_type(resources, FUNCTION):
+        for metric, key, statistic in (
+            ("Errors", "Statistic", "Sum"),
+            ("Throttles", "Statistic", "Sum"),
+            ("Duration", "ExtendedStatistic", "p99"),
+        ):
+            alarms = _find_alarms(resources, "AWS/Lambda", metric, FunctionName=name)
+            if not any(alarm.get(key) == statistic for alarm in alarms):
+                yield f"{name} has no alarm for {metric}"
+
+
+def check_flow_alarms(resources: Resources) -> Iterator[str]:
+    """Checks that there are alarms for the age of the stream, the outbox lag and the errors of the API."""
+    for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
+        function = format_reference(mapping["FunctionName"])
+        alarms = _find_alarms(resources, "AWS/Lambda", "IteratorAge", FunctionName=function)
+        if not any(alarm.get("Statistic") == "Maximum" for alarm in alarms):
+            yield f"{name} has no alarm for its age"
+    path = ("Environment", "Variables", "METRICS_NAMESPACE")
+    variables = [get_at(properties, path) for _, properties in find_by_type(resources, FUNCTION)]
+    for namespace in {format_reference(variable) for variable in variables if variable}:
+        alarms = _find_alarms(resources, namespace, "OutboxLag", Service="order-service")
+        if not any(alarm.get("ExtendedStatistic") == "p99" for alarm in alarms):
+            yield f"there is no alarm for the outbox lag in {namespace}"
+    for name, api in find_by_type(resources, "AWS::ApiGateway::RestApi"):
+        errors = ("AWS/ApiGateway", "5XXError")
+        alarms = _find_alarms(resources, *errors, ApiName=format_reference(api["Name"]), Stage="StageName")
+        if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
+            yield f"{name} has no alarm for its errors"
+
+
+def check_log_groups(resources: Resources) -> Iterator[str]:
+    """Checks that each function writes to a log group of this template."""
+    groups = dict(find_by_type(resources, LOG_GROUP))
+    for name, properties in find_by_type(resources, FUNCTION):
+        if get_logical_id(get_at(properties, ("LoggingConfig", "LogGroup"))) not in groups:
+            yield f"{name} writes to a log group outside of this template"
+
+
+def check_dashboard(resources: Resources) -> Iterator[str]:
+    """Checks that the dashboard shows the required metrics and every function and queue."""
+    dashboards = [properties for _, properties in find_by_type(resources, DASHBOARD)]
+    if len(dashboards) != 1:
+        yield f"there are {len(dashboards)} dashboards"
+        return
+    body = format_reference(dashboards[0]["DashboardBody"])
+    lines = [line for widget in json.loads(body)["widgets"] for line in widget["properties"]["metrics"]]
+    for namespace, metric in DASHBOARD_METRICS - {(line[0], line[1]) for line in lines}:
+        yield f"the dashboard does not show {metric} of {namespace}"
+    for resource_type in (QUEUE, FUNCTION):
+        for name, _ in find_by_type(resources, resource_type):
+            if f"${{{name}" not in body:
+                yield f"the dashboard does not show {name}"
+    for name in set(re.findall(r"\$\{(\w+)[.}]", body)) - resources.keys() - {"StageName"}:
+        yield f"the dashboard shows {name}, which does not exist"
+
+
+def check_operations_guide(resources: Resources) -> Iterator[str]:
+    """Checks that the operations guide has a heading for each alarm and a row for each metric."""
+    headings = set(re.findall(r"^### (\w+Alarm)$", read_guide_section("Alarms"), re.MULTILINE))
+    alarms = {name for name, _ in find_by_type(resources, ALARM)}
+    for name in (headings - {QUEUE_AGE_ALARM, EVENTS_FAILED_ALARM}) ^ alarms:
+        yield f"{name} is in only one of the template and the operations guide"
+    documented = set(re.findall(r"^\| `(\w+)`", read_guide_section("Metrics"), re.MULTILINE))
+    for name in _list_own_metrics(resources) - documented:
+        yield f"{name} is not a metric in the operations guide"
+
+
+def _list_own_metrics(resources: Resources) -> set[str]:
+    """Returns the metrics of the functions that alarms and the dashboard use."""
+    used = {alarm["MetricName"] for _, alarm in find_by_type(resources, ALARM) if isinstance(alarm["Namespace"], dict)}
+    for _, properties in find_by_type(resources, DASHBOARD):
+        body = format_reference(properties["DashboardBody"])
+        used |= set(re.findall(r'"\$\{AWS::StackName\}", "(\w+)", "Service"', body))
+    return used
+
+
+def _find_alarms(resources: Resources, namespace: str, metric: str, **dimensions: str) -> list[Properties]:
+    """Returns the alarms that start when a metric with exactly these dimensions is too high."""
+    return [
+        alarm
+        for _, alarm in find_by_type(resources, ALARM)
+        if (format_reference(alarm["Namespace"]), alarm["MetricName"]) == (namespace, metric)
+        and alarm["ComparisonOperator"].startswith("GreaterThan")
+        and {dimension["Name"]: format_reference(dimension["Value"]) for dimension in alarm["Dimensions"]} == dimensions
+    ]
