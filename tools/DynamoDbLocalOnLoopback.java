@@ -5,24 +5,24 @@ import software.amazon.dynamodb.services.local.main.ServerRunner;
 import software.amazon.dynamodb.services.local.server.DynamoDBProxyServer;
 
 /**
- * Starts DynamoDB Local where only this machine reaches it.
+ * Starts DynamoDB Local on the loopback address and prints its URL.
  *
- * <p>Its command line has an option for the port but none for the address, and listens on every
- * interface. So the server is made by DynamoDB Local itself and moved before it starts: to the
- * loopback address, and to a free port, which is printed.
+ * <p>The command line of DynamoDB Local has no option for the address and listens on every
+ * interface. This program creates the server through DynamoDB Local and sets the loopback address
+ * and a free port before it starts the server.
  */
 public final class DynamoDbLocalOnLoopback {
   public static void main(String[] arguments) throws Exception {
     DynamoDBProxyServer dynamoDb = ServerRunner.createServerFromCommandLineArgs(arguments);
-    ServerConnector connector = onlyConnector(dynamoDb);
+    ServerConnector connector = getConnector(dynamoDb);
     connector.setHost("127.0.0.1");
     connector.setPort(0);
-    dynamoDb.safeStart(); // start() would also send telemetry
+    dynamoDb.safeStart(); // start() also sends telemetry
     System.out.println("endpoint http://127.0.0.1:" + connector.getLocalPort());
     dynamoDb.join();
   }
 
-  private static ServerConnector onlyConnector(DynamoDBProxyServer dynamoDb) throws Exception {
+  private static ServerConnector getConnector(DynamoDBProxyServer dynamoDb) throws Exception {
     var field = DynamoDBProxyServer.class.getDeclaredField("server");
     field.setAccessible(true);
     var connectors = ((Server) field.get(dynamoDb)).getConnectors();
