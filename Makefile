@@ -130,12 +130,12 @@ cost: ## Print the cost of a million orders and the limits at each rate
 	@python3 tools/scale.py
 
 .PHONY: cost-write
-cost-write: ## Update the figures in docs/cost.md and docs/scale.md
+cost-write: ## Update the cost and scale figures in docs
 	@python3 tools/cost.py --write
 	@python3 tools/scale.py --write
 
 .PHONY: cost-check
-cost-check: ## Check the figures in docs/cost.md and docs/scale.md
+cost-check: ## Check the cost and scale figures in docs
 	@python3 tools/cost.py --check
 	@python3 tools/scale.py --check
 
