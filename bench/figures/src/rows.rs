@@ -44,8 +44,10 @@ pub struct LambdaSize {
 /// `lambda-goals.csv`: a goal and the figure that decides it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LambdaGoal {
-    /// The measured quantity and its subject.
+    /// The measured quantity.
     pub goal: String,
+    /// The function or peer.
+    pub subject: String,
     /// `at most` or `at least`.
     pub bound: String,
     /// The limit.
@@ -56,6 +58,19 @@ pub struct LambdaGoal {
     pub unit: String,
     /// `yes` or `no`.
     pub met: String,
+}
+
+/// `lambda-warm-ratio.csv`: the warm invocation of a peer, divided by that of order-service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LambdaWarmRatio {
+    /// The peer.
+    pub target: String,
+    /// The ratio of the medians.
+    pub whole_time: f64,
+    /// The ratio if order-service took only the time of the baseline.
+    pub order_service_at_baseline: f64,
+    /// The ratio of the times above the baseline.
+    pub above_baseline: f64,
 }
 
 /// `lambda-setup.csv`: a property of the measuring machine or of the run.

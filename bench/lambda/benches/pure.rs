@@ -1,6 +1,6 @@
-//! What an order costs without AWS: reading, pricing, writing.
+//! The CPU time of an order without AWS: parsing, pricing, and serializing.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "the names of the benchmarks say what they measure")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "each benchmark's name says what it measures")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +27,7 @@ fn prices(lines: u32) -> BTreeMap<ProductId, Money> {
 }
 
 #[divan::bench(args = [1, 2, 50])]
-fn read_and_price_an_order(bencher: Bencher<'_, '_>, lines: u32) {
+fn parse_and_price_an_order(bencher: Bencher<'_, '_>, lines: u32) {
     let (body, prices) = (body(lines), prices(lines));
     bencher.bench(|| PlaceOrder::parse(black_box(&body)).unwrap().quote(true, &prices).unwrap());
 }
@@ -39,18 +39,18 @@ fn hash_a_request(bencher: Bencher<'_, '_>, lines: u32) {
 }
 
 #[divan::bench]
-fn read_an_event() -> OrderEvent {
+fn parse_an_event() -> OrderEvent {
     OrderEvent::from_json(black_box(EVENT)).unwrap()
 }
 
 #[divan::bench]
-fn write_an_event(bencher: Bencher<'_, '_>) {
+fn serialize_an_event(bencher: Bencher<'_, '_>) {
     let event = OrderEvent::from_json(EVENT).unwrap();
     bencher.bench(|| black_box(&event).to_json().unwrap());
 }
 
 #[divan::bench(args = ["api-post-order", "stream-order-placed"])]
-fn tell_the_trigger(bencher: Bencher<'_, '_>, event: &str) {
+fn detect_the_trigger(bencher: Bencher<'_, '_>, event: &str) {
     let payload = fs::read_to_string(format!("{EVENTS}/{event}.json")).unwrap();
     let payload: Box<RawValue> = serde_json::from_str(&payload).unwrap();
     bencher.bench(|| Trigger::parse(black_box(&payload)).unwrap());

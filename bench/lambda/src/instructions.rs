@@ -1,134 +1,149 @@
-//! How many instructions a function executes in each phase of its life, counted
-//! by callgrind: <https://valgrind.org/docs/manual/cl-manual.html>
+//! The instructions that a function executes, counted by callgrind:
+//! <https://valgrind.org/docs/manual/cl-manual.html>
 //!
-//! Nothing in the function marks where a phase begins. It is run several times
-//! instead, each time with more invocations, and the differences are the phases.
-//! Counts vary by a fraction of a percent: with addresses, seeds of hash tables,
-//! and how answers are cut into packets.
+//! Nothing in the function marks where a phase begins. The function runs three
+//! times with a different number of invocations. The differences between the
+//! counts are the phases. Counts vary by a fraction of a percent, because of
+//! addresses, seeds of hash tables, and the packets of responses.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::contestant::{Contestant, ORDER_SERVICE};
-use crate::process::{Failure, Process, Program};
+use crate::process::{Process, ProcessError, Program};
+use crate::target::{ORDER_SERVICE, Target, Transport};
 
 /// Warm invocations that are counted together.
-const WARM: u32 = 20;
+const WARM_INVOCATIONS: u32 = 20;
 
-/// The goals for OrderServiceFunction that places an order.
-const GOALS: Instructions = Instructions { init: 2_500_000, first: 6_000_000, warm: 1_500_000 };
-/// What the check allows above a goal, in percent: compilers and libraries change.
-const HEADROOM: u64 = 20;
+/// The limits for OrderServiceFunction when it places an order.
+const LIMITS: Instructions =
+    Instructions { init: 2_500_000, first_invocation: 6_000_000, warm_invocation: 1_500_000 };
+/// The tolerance of the check above a limit, in percent. Compilers and libraries change.
+const TOLERANCE: u64 = 20;
 
 /// The instructions of each phase.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Instructions {
-    /// From the start of the process until it asks for its first invocation.
+    /// From the start of the process until it requests its first invocation.
     pub(crate) init: u64,
     /// The first invocation.
-    pub(crate) first: u64,
+    pub(crate) first_invocation: u64,
     /// A later invocation, on average.
-    pub(crate) warm: u64,
+    pub(crate) warm_invocation: u64,
 }
 
-/// The instructions of one function.
+impl Instructions {
+    /// Returns each phase with its name in the figures.
+    pub(crate) const fn phases(self) -> [(&'static str, u64); 3] {
+        [
+            ("init", self.init),
+            ("first_invocation", self.first_invocation),
+            ("warm_invocation", self.warm_invocation),
+        ]
+    }
+}
+
+/// The instructions of one target.
 #[derive(Debug)]
-pub(crate) struct Counted {
-    name: &'static str,
-    way: &'static str,
+pub(crate) struct InstructionCount {
+    pub(crate) name: &'static str,
+    pub(crate) transport: Transport,
     pub(crate) instructions: Instructions,
 }
 
-/// What was counted, and the most that it should be.
-#[derive(Debug)]
-pub(crate) struct Goal {
-    pub(crate) what: String,
-    pub(crate) measured: u64,
+/// The instructions of one phase, and their limit.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PhaseLimit {
+    pub(crate) phase: &'static str,
+    pub(crate) counted: u64,
     pub(crate) limit: u64,
 }
 
-impl Counted {
-    pub(crate) fn of(contestant: &Contestant, directory: &Path) -> Result<Self, Uncounted> {
-        Ok(Self { name: contestant.name, way: contestant.way, instructions: count(contestant, directory)? })
+impl InstructionCount {
+    /// Counts the instructions of a target. Leaves the profiles in `directory`
+    /// for `callgrind_annotate`.
+    pub(crate) fn of(target: &Target, directory: &Path) -> Result<Self, CountError> {
+        let init = total(target, 0, directory)?;
+        let one = total(target, 1, directory)?;
+        let many = total(target, 1 + WARM_INVOCATIONS, directory)?;
+        let instructions = Instructions {
+            init,
+            first_invocation: one - init,
+            warm_invocation: (many - one) / u64::from(WARM_INVOCATIONS),
+        };
+        Ok(Self { name: target.name, transport: target.transport, instructions })
     }
 
-    /// Which function, and how it reached the engine.
+    /// Returns the name of the target, with TLS if it uses TLS.
     pub(crate) fn label(&self) -> String {
-        format!("{}{}", self.name, self.way)
-    }
-
-    /// The goals for this function, if there are any.
-    pub(crate) fn goals(&self) -> Vec<Goal> {
-        let Instructions { init, first, warm } = self.instructions;
-        let goal =
-            |phase, measured, limit| Goal { what: format!("{phase} of {}", self.label()), measured, limit };
-        match self.name {
-            ORDER_SERVICE => vec![
-                goal("init", init, GOALS.init),
-                goal("first invocation", first, GOALS.first),
-                goal("warm invocation", warm, GOALS.warm),
-            ],
-            _ => Vec::new(),
+        match self.transport {
+            Transport::Http => self.name.to_owned(),
+            Transport::Https => format!("{} over TLS", self.name),
         }
     }
 
-    /// The goals that are missed by more than the headroom.
+    /// Returns the limits of this target. Only OrderServiceFunction has limits.
+    pub(crate) fn limits(&self) -> Vec<PhaseLimit> {
+        if self.name != ORDER_SERVICE {
+            return Vec::new();
+        }
+        let phases = self.instructions.phases().into_iter().zip(LIMITS.phases());
+        phases.map(|((phase, counted), (_, limit))| PhaseLimit { phase, counted, limit }).collect()
+    }
+
+    /// Describes the limits that are exceeded by more than the tolerance.
     pub(crate) fn exceeded(&self) -> Vec<String> {
-        let limit = |goal: &Goal| goal.limit * (100 + HEADROOM) / 100;
-        let missed = self.goals().into_iter().filter(|goal| goal.measured > limit(goal));
-        missed
-            .map(|goal| format!("{}: {} instructions, above {}", goal.what, goal.measured, limit(&goal)))
-            .collect()
+        let mut exceeded = Vec::new();
+        for PhaseLimit { phase, counted, limit } in self.limits() {
+            let tolerated = limit * (100 + TOLERANCE) / 100;
+            if counted > tolerated {
+                exceeded
+                    .push(format!("{phase} of {}: {counted} instructions, above {tolerated}", self.label()));
+            }
+        }
+        exceeded
     }
 }
 
-impl fmt::Display for Counted {
+impl fmt::Display for InstructionCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Instructions { init, first, warm } = self.instructions;
+        let Instructions { init, first_invocation, warm_invocation } = self.instructions;
         write!(
             f,
-            "{}: {init} instructions in init, {first} in the first invocation, {warm} in a warm one",
+            "{}: {init} instructions in init, {first_invocation} in the first invocation, \
+             {warm_invocation} in a warm invocation",
             self.label()
         )
     }
 }
 
-/// Instructions could not be counted.
+/// A failure to count instructions.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Uncounted {
+pub(crate) enum CountError {
     #[error(transparent)]
-    Failure(#[from] Failure),
+    Process(#[from] ProcessError),
     #[error("callgrind's output {0} cannot be read: {1}")]
     Output(PathBuf, io::Error),
     #[error("callgrind's output {0} has no totals")]
     NoTotals(PathBuf),
 }
 
-/// Counts the instructions of a function. The profiles stay in `directory`, for `callgrind_annotate`.
-fn count(contestant: &Contestant, directory: &Path) -> Result<Instructions, Uncounted> {
-    let init = total(contestant, 0, directory)?;
-    let one = total(contestant, 1, directory)?;
-    let many = total(contestant, 1 + WARM, directory)?;
-    Ok(Instructions { init, first: one - init, warm: (many - one) / u64::from(WARM) })
-}
-
-fn total(contestant: &Contestant, invocations: u32, directory: &Path) -> Result<u64, Uncounted> {
-    let Contestant { name, program, payload, .. } = contestant;
-    let profile = directory.join(format!("callgrind.{name}.{invocations}"));
+fn total(target: &Target, invocations: u32, directory: &Path) -> Result<u64, CountError> {
+    let profile = directory.join(format!("callgrind.{}.{}.{invocations}", target.name, target.transport));
     let output = format!("--callgrind-out-file={}", profile.display());
     let valgrind = ["valgrind", "--tool=callgrind", "--quiet", &output].map(str::to_owned);
     let program = Program {
-        command: valgrind.into_iter().chain(program.command.iter().cloned()).collect(),
-        ..program.clone()
+        command: valgrind.into_iter().chain(target.program.command.iter().cloned()).collect(),
+        ..target.program.clone()
     };
     let process = Process::start(&program)?;
     for _ in 0..invocations {
-        process.invoke(payload)?;
+        process.invoke(&target.payload)?;
     }
     process.terminate()?;
-    let text = fs::read_to_string(&profile).map_err(|error| Uncounted::Output(profile.clone(), error))?;
+    let text = fs::read_to_string(&profile).map_err(|error| CountError::Output(profile.clone(), error))?;
     let totals = text.lines().find_map(|line| line.strip_prefix("totals: ")?.trim().parse().ok());
-    totals.ok_or(Uncounted::NoTotals(profile))
+    totals.ok_or(CountError::NoTotals(profile))
 }

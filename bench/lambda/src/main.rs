@@ -1,28 +1,33 @@
 //! Measures the functions as Lambda runs them, side by side with peers in other
-//! languages, on the embedded DynamoDB engine of the tests or on the one that
-//! `DYNAMODB_ENDPOINT` names. See `docs/performance.md`.
+//! languages, on the embedded DynamoDB engine of the tests or on the engine at
+//! `DYNAMODB_ENDPOINT`. See `docs/performance.md`.
 //!
 //! ```text
-//! bench measure FUNCTIONS       prints all figures and writes them to docs/performance.md
+//! bench measure FUNCTIONS       measures everything and writes the figures
+//! bench report                  writes docs/performance.md from the published figures
 //! bench instructions FUNCTIONS  counts instructions, and fails above the limits
-//! bench agreement FUNCTIONS     fails if the peers answer or store otherwise
+//! bench agreement FUNCTIONS     fails if a peer responds or stores differently
 //! ```
 //!
-//! `FUNCTIONS` is the folder with the functions' programs. Run it from the root
-//! of the project, by `make bench` and its like.
+//! `FUNCTIONS` is the folder with the functions' programs. `measure` runs 20
+//! rounds and replaces the published figures in `docs`. With another number of
+//! `ROUNDS` in the environment it writes to `.local/bench/data`. Run it from
+//! the root of the project, by `make bench` and similar targets.
 
-mod agreement;
-mod contestant;
-mod document;
-mod floor;
+mod baseline;
+mod goals;
 mod instructions;
-mod machine;
+mod lambda_figures;
 mod measure;
+mod package;
+mod parity;
 mod process;
-mod report;
+mod results;
 mod runtime_api;
-mod size;
+mod setup;
 mod statistics;
+mod summary;
+mod target;
 mod tls;
 
 use std::env;
@@ -31,22 +36,26 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use figures::{DATA, document};
 use test_support::TestShop;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::contestant::{Contestant, Functions, HELLO_WORLD, INVENTORY_SERVICE, ORDER_SERVICE};
-use crate::floor::Floor;
-use crate::instructions::Counted;
-use crate::measure::{Life, Lives};
-use crate::report::Results;
-use crate::tls::Terminator;
+use crate::baseline::Baseline;
+use crate::goals::MAX_PACKAGE;
+use crate::instructions::InstructionCount;
+use crate::lambda_figures::LambdaFigures;
+use crate::results::{PackageSize, Results};
+use crate::target::{FunctionDirectory, HELLO_WORLD, INVENTORY_SERVICE, ORDER_SERVICE, Target};
+use crate::tls::TlsTerminator;
 
-const DOCUMENT: &str = "docs/performance.md";
-/// For profiles and packages.
+const PAGE: &str = "docs/performance.md";
+/// The folder for profiles and packages.
 const WORK: &str = ".local/bench";
+/// The folder for figures that are not published.
+const UNPUBLISHED: &str = ".local/bench/data";
+const PUBLISHED_ROUNDS: usize = 20;
 
 const PLACE_ORDER: &str = "api-post-order";
-const ROUNDS: usize = 20;
 /// The functions, each with the event that it is measured with.
 const FUNCTIONS: [(&str, &str); 3] =
     [(ORDER_SERVICE, PLACE_ORDER), (INVENTORY_SERVICE, "api-get-inventory"), (HELLO_WORLD, "hello")];
@@ -54,13 +63,14 @@ const FUNCTIONS: [(&str, &str); 3] =
 fn main() -> ExitCode {
     let arguments: Vec<_> = env::args().skip(1).collect();
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let outcome = match arguments[..] {
-        ["measure", functions] => measure(Functions(Path::new(functions))),
-        ["instructions", functions] => check_limits(Functions(Path::new(functions))),
-        ["agreement", functions] => check_agreement(Functions(Path::new(functions))),
-        _ => Err("usage: bench measure|instructions|agreement FUNCTIONS".into()),
+    let result = match arguments[..] {
+        ["measure", functions] => measure(FunctionDirectory(Path::new(functions))),
+        ["report"] => report(),
+        ["instructions", functions] => check_limits(FunctionDirectory(Path::new(functions))),
+        ["agreement", functions] => check_parity(FunctionDirectory(Path::new(functions))),
+        _ => Err("usage: bench measure|instructions|agreement FUNCTIONS, or bench report".into()),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -69,74 +79,91 @@ fn main() -> ExitCode {
     }
 }
 
-fn measure(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
+fn measure(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
+    let rounds = env::var("ROUNDS").map_or(Ok(PUBLISHED_ROUNDS), |rounds| rounds.parse())?;
     let runtime = runtime()?;
     let shop = runtime.block_on(async { TestShop::seeded().await.without_stream().await });
-    let mut contestants = all(functions, &shop)?;
-    contestants.extend(contestant::peers(PLACE_ORDER, &shop)?);
-    let floor = runtime.block_on(Floor::record(PLACE_ORDER, &shop))?;
-    let terminator = Terminator::start(shop.endpoint(), Path::new(WORK))?;
-    let over_tls = placing_orders(&contestants).map(|contestant| contestant.by_way_of(&terminator));
-    let over_tls: Vec<_> = over_tls.collect();
+    let mut targets = function_targets(functions, &shop)?;
+    targets.extend(target::peers(PLACE_ORDER, &shop)?);
+    let baseline = runtime.block_on(Baseline::record(PLACE_ORDER, &shop))?;
+    let terminator = TlsTerminator::start(shop.endpoint(), Path::new(WORK))?;
+    let tls_targets: Vec<_> = targets
+        .iter()
+        .filter(|target| places_orders(target))
+        .map(|target| target.over_tls(&terminator))
+        .collect();
 
-    let (lives, floor) = measure::measure(&contestants, &floor, ROUNDS)?;
+    let (runs, baseline) = measure::measure(&targets, &baseline, rounds)?;
+    let tls_runs = measure::measure_cold_starts(&tls_targets, rounds)?;
+    let counted = [&function_targets(functions, &shop)?[..], &tls_targets[..1]].concat();
     let results = Results {
-        machine: machine::description(),
-        rounds: ROUNDS,
-        lives: named(&contestants, lives),
-        lives_over_tls: named(&over_tls, measure::measure_shortly(&over_tls, ROUNDS)?),
-        floor,
-        instructions: count(&[&all(functions, &shop)?[..], &over_tls[..1]].concat())?,
-        packages: packages(functions)?,
+        setup: setup::describe(rounds),
+        runs,
+        tls_runs,
+        baseline,
+        instructions: count_instructions(&counted)?,
+        packages: package_sizes(functions)?,
     };
-    let figures = results.to_markdown();
-    println!("{figures}");
-    Ok(document::rewrite(Path::new(DOCUMENT), &figures)?)
+    let figures = results.into_figures();
+    println!("{}", summary::summary(&figures));
+    if rounds == PUBLISHED_ROUNDS {
+        figures.write(Path::new(DATA))?;
+        return report();
+    }
+    figures.write(Path::new(UNPUBLISHED))?;
+    println!("The figures are in {UNPUBLISHED}");
+    Ok(())
 }
 
-fn check_limits(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
+/// Writes the page from the published figures.
+fn report() -> Result<(), Box<dyn Error>> {
+    let figures = LambdaFigures::read(Path::new(DATA))?;
+    Ok(document::replace_section(Path::new(PAGE), "make bench", &summary::summary(&figures))?)
+}
+
+fn check_limits(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
     let shop = runtime()?.block_on(TestShop::seeded());
     let mut exceeded = Vec::new();
-    for counted in count(&all(functions, &shop)?)? {
-        println!("{counted}");
-        exceeded.extend(counted.exceeded());
+    for count in count_instructions(&function_targets(functions, &shop)?)? {
+        println!("{count}");
+        exceeded.extend(count.exceeded());
     }
-    for (name, bytes) in packages(functions)? {
+    for PackageSize { name, bytes } in package_sizes(functions)? {
         println!("{name}: package of {bytes} bytes");
-        if bytes > report::PACKAGE_GOAL {
-            exceeded.push(format!("the package of {name} has more than {} bytes", report::PACKAGE_GOAL));
+        if bytes > MAX_PACKAGE {
+            exceeded.push(format!("the package of {name} has more than {MAX_PACKAGE} bytes"));
         }
     }
     if exceeded.is_empty() { Ok(()) } else { Err(exceeded.join("; ").into()) }
 }
 
-fn check_agreement(functions: Functions<'_>) -> Result<(), Box<dyn Error>> {
-    let requests = runtime()?.block_on(agreement::check(functions))?;
-    println!("Both peers answer {requests} requests, and store what comes of them, as {ORDER_SERVICE} does");
+fn check_parity(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
+    let requests = runtime()?.block_on(parity::check(functions))?;
+    println!("Both peers respond to {requests} requests as {ORDER_SERVICE} does, and store the same orders");
     Ok(())
 }
 
-fn all(functions: Functions<'_>, shop: &TestShop) -> Result<Vec<Contestant>, Box<dyn Error>> {
-    Ok(FUNCTIONS.iter().map(|(name, event)| functions.named(name, event, shop)).collect::<Result<_, _>>()?)
+fn function_targets(
+    functions: FunctionDirectory<'_>,
+    shop: &TestShop,
+) -> Result<Vec<Target>, Box<dyn Error>> {
+    let targets = FUNCTIONS.iter().map(|(name, event)| functions.target(name, event, shop));
+    Ok(targets.collect::<Result<_, _>>()?)
 }
 
-/// Those of the contestants that do the same: OrderServiceFunction first, and its peers.
-fn placing_orders(contestants: &[Contestant]) -> impl Iterator<Item = &Contestant> {
-    contestants.iter().filter(|contestant| ![INVENTORY_SERVICE, HELLO_WORLD].contains(&contestant.name))
+/// Returns true for order-service and its peers.
+fn places_orders(target: &Target) -> bool {
+    ![INVENTORY_SERVICE, HELLO_WORLD].contains(&target.name)
 }
 
-fn named(contestants: &[Contestant], lives: Lives) -> Vec<(&'static str, Vec<Life>)> {
-    contestants.iter().map(|contestant| contestant.name).zip(lives).collect()
-}
-
-fn count(contestants: &[Contestant]) -> Result<Vec<Counted>, Box<dyn Error>> {
+fn count_instructions(targets: &[Target]) -> Result<Vec<InstructionCount>, Box<dyn Error>> {
     fs::create_dir_all(WORK)?;
-    let counted = contestants.iter().map(|contestant| Counted::of(contestant, Path::new(WORK)));
-    Ok(counted.collect::<Result<_, _>>()?)
+    let counts = targets.iter().map(|target| InstructionCount::of(target, Path::new(WORK)));
+    Ok(counts.collect::<Result<_, _>>()?)
 }
 
-fn packages(functions: Functions<'_>) -> Result<Vec<(&'static str, u64)>, Box<dyn Error>> {
-    let size = |(name, _)| Ok((name, size::of_package(functions, name, Path::new(WORK))?));
+fn package_sizes(functions: FunctionDirectory<'_>) -> Result<Vec<PackageSize>, Box<dyn Error>> {
+    let size = |(name, _)| Ok(PackageSize { name, bytes: package::size(functions, name, Path::new(WORK))? });
     FUNCTIONS.into_iter().map(size).collect()
 }
 

@@ -1,97 +1,139 @@
-//! Wall time and memory of whole functions.
+//! Wall time and memory of targets.
 
 use std::error::Error;
 use std::time::Duration;
 
-use crate::contestant::Contestant;
-use crate::floor::Floor;
-use crate::process::{Failure, Process};
+use crate::baseline::Baseline;
+use crate::process::{Process, ProcessError};
+use crate::statistics::Distribution;
+use crate::target::Target;
 
-/// Invocations that are not measured: those in which a just-in-time compiler
-/// still has to find out what to compile.
-const WARM_UP: usize = 200;
-/// Invocations that are measured in each round.
-const WARM: usize = 300;
+/// Invocations before the measured ones. A just-in-time compiler needs them to
+/// find the code to compile.
+const WARM_UP_INVOCATIONS: usize = 200;
+/// Measured warm invocations of each round.
+const WARM_INVOCATIONS: usize = 300;
 
-/// What one process of a function came to.
+/// The measurements of one process.
 #[derive(Debug)]
-pub(crate) struct Life {
-    /// From its start until it asks for its first invocation.
+pub(crate) struct Run {
+    /// From the start of the process until it requests its first invocation.
     pub(crate) init: Duration,
     /// The first invocation.
-    pub(crate) first: Duration,
-    /// Later invocations.
-    pub(crate) warm: Vec<Duration>,
-    /// The most memory that it had resident, in bytes.
+    pub(crate) first_invocation: Duration,
+    /// The warm invocations.
+    pub(crate) warm_invocations: Vec<Duration>,
+    /// The peak resident memory in bytes.
     pub(crate) peak_memory: u64,
 }
 
-/// For each contestant the lives of its processes.
-pub(crate) type Lives = Vec<Vec<Life>>;
-/// What the floor came to: each first time, and all the others.
-pub(crate) type OnTheFloor = (Vec<Duration>, Vec<Duration>);
+/// The runs of one target.
+#[derive(Debug)]
+pub(crate) struct TargetRuns {
+    pub(crate) name: &'static str,
+    pub(crate) runs: Vec<Run>,
+}
 
-/// Runs the floor and every contestant once in each round, beginning with
-/// another one each time, so that what else happens on the machine meets all of
-/// them alike.
+impl TargetRuns {
+    /// Returns the times until the first request for an invocation.
+    pub(crate) fn init(&self) -> Distribution {
+        Distribution::of(self.runs.iter().map(|run| run.init))
+    }
+
+    /// Returns the times of the first invocations.
+    pub(crate) fn first_invocation(&self) -> Distribution {
+        Distribution::of(self.runs.iter().map(|run| run.first_invocation))
+    }
+
+    /// Returns the times of init and first invocation together.
+    pub(crate) fn cold_start(&self) -> Distribution {
+        Distribution::of(self.runs.iter().map(|run| run.init + run.first_invocation))
+    }
+
+    /// Returns the times of the warm invocations.
+    pub(crate) fn warm_invocation(&self) -> Distribution {
+        Distribution::of(self.runs.iter().flat_map(|run| run.warm_invocations.iter().copied()))
+    }
+
+    /// Returns the peak resident memory of any run, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.runs.iter().map(|run| run.peak_memory).max().unwrap_or_default()
+    }
+}
+
+/// The times of the baseline over all rounds.
+#[derive(Debug, Default)]
+pub(crate) struct BaselineTimes {
+    pub(crate) first: Vec<Duration>,
+    pub(crate) warm: Vec<Duration>,
+}
+
+/// Measures the baseline and every target once in each round. Each round starts
+/// with another target, so that other load on the machine affects all targets
+/// equally.
 pub(crate) fn measure(
-    contestants: &[Contestant],
-    floor: &Floor,
+    targets: &[Target],
+    baseline: &Baseline,
     rounds: usize,
-) -> Result<(Lives, OnTheFloor), Box<dyn Error>> {
-    let mut lives = unborn(contestants);
-    let (mut first, mut warm) = (Vec::new(), Vec::new());
+) -> Result<(Vec<TargetRuns>, BaselineTimes), Box<dyn Error>> {
+    let mut runs = no_runs(targets);
+    let mut times = BaselineTimes::default();
     for round in 0..rounds {
-        let (opening, placing) = floor.measure(WARM)?;
-        first.push(opening);
-        warm.extend(placing);
-        live_once(contestants, round, long_life, &mut lives)?;
+        let (first, warm) = baseline.measure(WARM_INVOCATIONS)?;
+        times.first.push(first);
+        times.warm.extend(warm);
+        run_round(targets, round, run_warm, &mut runs)?;
     }
-    Ok((lives, (first, warm)))
+    Ok((runs, times))
 }
 
-/// The same without the floor, for lives of one invocation.
-pub(crate) fn measure_shortly(contestants: &[Contestant], rounds: usize) -> Result<Lives, Failure> {
-    let mut lives = unborn(contestants);
+/// Measures only the cold starts of every target.
+pub(crate) fn measure_cold_starts(
+    targets: &[Target],
+    rounds: usize,
+) -> Result<Vec<TargetRuns>, ProcessError> {
+    let mut runs = no_runs(targets);
     for round in 0..rounds {
-        live_once(contestants, round, short_life, &mut lives)?;
+        run_round(targets, round, run_cold, &mut runs)?;
     }
-    Ok(lives)
+    Ok(runs)
 }
 
-fn unborn(contestants: &[Contestant]) -> Lives {
-    contestants.iter().map(|_| Vec::new()).collect()
+fn no_runs(targets: &[Target]) -> Vec<TargetRuns> {
+    targets.iter().map(|target| TargetRuns { name: target.name, runs: Vec::new() }).collect()
 }
 
-fn live_once(
-    contestants: &[Contestant],
+fn run_round(
+    targets: &[Target],
     round: usize,
-    live: fn(&Contestant) -> Result<Life, Failure>,
-    lives: &mut Lives,
-) -> Result<(), Failure> {
-    for turn in 0..contestants.len() {
-        let n = (round + turn) % contestants.len();
-        lives[n].push(live(&contestants[n])?);
+    run: fn(&Target) -> Result<Run, ProcessError>,
+    runs: &mut [TargetRuns],
+) -> Result<(), ProcessError> {
+    for turn in 0..targets.len() {
+        let n = (round + turn) % targets.len();
+        runs[n].runs.push(run(&targets[n])?);
     }
     eprintln!("round {}", round + 1);
     Ok(())
 }
 
-/// A life long enough for a just-in-time compiler to show what it can do.
-fn long_life(contestant: &Contestant) -> Result<Life, Failure> {
-    let process = Process::start(&contestant.program)?;
-    let invoke = || process.invoke(&contestant.payload).map(|(time, _)| time);
-    let first = invoke()?;
-    for _ in 0..WARM_UP {
+/// Runs a process for a cold start and the warm invocations.
+fn run_warm(target: &Target) -> Result<Run, ProcessError> {
+    let process = Process::start(&target.program)?;
+    let invoke = || process.invoke(&target.payload).map(|(time, _)| time);
+    let first_invocation = invoke()?;
+    for _ in 0..WARM_UP_INVOCATIONS {
         invoke()?;
     }
-    let warm = (0..WARM).map(|_| invoke()).collect::<Result<_, _>>()?;
-    Ok(Life { init: process.init, first, warm, peak_memory: process.peak_memory()? })
+    let warm_invocations = (0..WARM_INVOCATIONS).map(|_| invoke()).collect::<Result<_, _>>()?;
+    let peak_memory = process.peak_memory()?;
+    Ok(Run { init: process.init, first_invocation, warm_invocations, peak_memory })
 }
 
-/// A life of one invocation.
-fn short_life(contestant: &Contestant) -> Result<Life, Failure> {
-    let process = Process::start(&contestant.program)?;
-    let (first, _) = process.invoke(&contestant.payload)?;
-    Ok(Life { init: process.init, first, warm: Vec::new(), peak_memory: process.peak_memory()? })
+/// Runs a process for a cold start only.
+fn run_cold(target: &Target) -> Result<Run, ProcessError> {
+    let process = Process::start(&target.program)?;
+    let (first_invocation, _) = process.invoke(&target.payload)?;
+    let peak_memory = process.peak_memory()?;
+    Ok(Run { init: process.init, first_invocation, warm_invocations: Vec::new(), peak_memory })
 }

@@ -1,4 +1,4 @@
-//! A function's process, from its start to its end.
+//! The process of a function.
 
 use std::fs;
 use std::io;
@@ -7,43 +7,43 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Bytes;
 
-use crate::runtime_api::{Misbehaviour, RuntimeApi};
+use crate::runtime_api::{ProtocolError, RuntimeApi};
 
-/// How a function is started, and with what in its environment beside what
-/// Lambda itself sets.
+/// The command that starts a function, and its environment variables in
+/// addition to Lambda's.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) command: Vec<String>,
     pub(crate) environment: Vec<(String, String)>,
 }
 
-/// A function could not be run.
+/// A failure to run a function.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ProcessError {
     #[error("{0} cannot be started: {1}")]
     Start(String, io::Error),
     #[error("{0}: {1}")]
-    Misbehaved(String, Misbehaviour),
-    #[error("{0} ended with {1} instead of by the signal that it was sent")]
-    Ended(String, std::process::ExitStatus),
+    Protocol(String, ProtocolError),
+    #[error("{0} exited with {1} instead of being terminated by the signal")]
+    Exited(String, std::process::ExitStatus),
     #[error("the memory of {0} cannot be read: {1}")]
     Memory(String, io::Error),
 }
 
-/// A function that has asked for its first invocation. It is killed when this is dropped.
+/// A function that has requested its first invocation. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
     child: Child,
     api: RuntimeApi,
-    /// From its start to its first question for an invocation.
+    /// The time from the start of the process to its first request for an invocation.
     pub(crate) init: Duration,
 }
 
 impl Process {
-    /// Starts a function as Lambda does: with nothing in its environment but
-    /// what it is given. <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
-    pub(crate) fn start(program: &Program) -> Result<Self, Failure> {
+    /// Starts a function as Lambda does, with no other environment variables.
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>
+    pub(crate) fn start(program: &Program) -> Result<Self, ProcessError> {
         let name = program.command.join(" ");
         let api = RuntimeApi::start();
         let mut command = Command::new(&program.command[0]);
@@ -63,50 +63,50 @@ impl Process {
             .envs(program.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null());
-        let begun = Instant::now();
-        let child = command.spawn().map_err(|error| Failure::Start(name.clone(), error))?;
+        let start = Instant::now();
+        let child = command.spawn().map_err(|error| ProcessError::Start(name.clone(), error))?;
         let mut process = Self { name, child, api, init: Duration::ZERO };
-        let ready = process.api.wait_for_next().map_err(|error| process.misbehaved(error))?;
-        process.init = ready.duration_since(begun);
+        let ready = process.api.wait_for_next().map_err(|error| process.protocol_error(error))?;
+        process.init = ready.duration_since(start);
         Ok(process)
     }
 
-    /// One invocation: how long until the answer is there, and the answer.
-    pub(crate) fn invoke(&self, payload: &Bytes) -> Result<(Duration, Bytes), Failure> {
-        let outcome = self.api.invoke(payload.clone()).map_err(|error| self.misbehaved(error))?;
-        self.api.wait_for_next().map_err(|error| self.misbehaved(error))?;
-        Ok(outcome)
+    /// Invokes the function. Returns the time until it responded, and the response.
+    pub(crate) fn invoke(&self, payload: &Bytes) -> Result<(Duration, Bytes), ProcessError> {
+        let response = self.api.invoke(payload.clone()).map_err(|error| self.protocol_error(error))?;
+        self.api.wait_for_next().map_err(|error| self.protocol_error(error))?;
+        Ok(response)
     }
 
-    /// The most memory that it had resident so far, in bytes.
+    /// Returns the peak resident memory so far, in bytes.
     /// <https://man7.org/linux/man-pages/man5/proc_pid_status.5.html>
-    pub(crate) fn peak_memory(&self) -> Result<u64, Failure> {
+    pub(crate) fn peak_memory(&self) -> Result<u64, ProcessError> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
-        let status = status.map_err(|error| Failure::Memory(self.name.clone(), error))?;
+        let status = status.map_err(|error| ProcessError::Memory(self.name.clone(), error))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        let missing = || Failure::Memory(self.name.clone(), io::Error::other("no VmHWM"));
+        let missing = || ProcessError::Memory(self.name.clone(), io::Error::other("no VmHWM"));
         Ok(kilobytes.ok_or_else(missing)? * 1024)
     }
 
-    /// Asks it to end, and waits until it has.
-    pub(crate) fn terminate(mut self) -> Result<(), Failure> {
+    /// Terminates the process and waits until it has ended.
+    pub(crate) fn terminate(mut self) -> Result<(), ProcessError> {
         let pid = self.child.id().to_string();
         let signal = Command::new("kill").args(["-TERM", &pid]).status();
-        signal.map_err(|error| Failure::Start("kill".into(), error))?;
-        let status = self.child.wait().map_err(|error| Failure::Start(self.name.clone(), error))?;
-        // A function that ends by itself has not served until now.
-        if status.code().is_some() { Err(Failure::Ended(self.name.clone(), status)) } else { Ok(()) }
+        signal.map_err(|error| ProcessError::Start("kill".into(), error))?;
+        let status = self.child.wait().map_err(|error| ProcessError::Start(self.name.clone(), error))?;
+        // A process with an exit code ended before it received the signal.
+        if status.code().is_some() { Err(ProcessError::Exited(self.name.clone(), status)) } else { Ok(()) }
     }
 
-    fn misbehaved(&self, error: Misbehaviour) -> Failure {
-        Failure::Misbehaved(self.name.clone(), error)
+    fn protocol_error(&self, error: ProtocolError) -> ProcessError {
+        ProcessError::Protocol(self.name.clone(), error)
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended already.
+        // Both fail if the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -11,89 +11,93 @@ use test_support::http::{CloseConnection, Request, Response, Server};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-/// How long anything that a function does may take: far beyond what it should.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time after which a silent function counts as failed. It is far above
+/// every expected time.
+const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long an invocation may take, as the function is told.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// The timeout of an invocation, which the function receives as its deadline.
+const INVOCATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a function does over the runtime API, and when.
+/// A call of the runtime API with the time at which it arrived.
 #[derive(Debug)]
 enum Call {
-    /// It asks for the next invocation.
+    /// A request for the next invocation.
     Next(Instant),
-    /// It hands over an answer.
+    /// The response to an invocation.
     Response(Instant, Bytes),
-    /// It reports an error: of an invocation, or of its initialization.
+    /// An error of an invocation or of the initialization.
     Error(Bytes),
 }
 
-/// A function did not do what it should.
+/// A violation of the runtime API's protocol by a function.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Misbehaviour {
+pub(crate) enum ProtocolError {
     #[error("the function reports an error: {0}")]
-    Failed(String),
-    #[error("the function does nothing for {PATIENCE:?}")]
-    Silent,
-    #[error("the function does {0} out of turn")]
-    OutOfTurn(String),
+    Reported(String),
+    #[error("the function did not call the runtime API for {CALL_TIMEOUT:?}")]
+    Timeout,
+    #[error("the function made an unexpected call: {0}")]
+    UnexpectedCall(String),
 }
 
-/// The endpoint that `AWS_LAMBDA_RUNTIME_API` names for one process.
+/// A server for the endpoint in `AWS_LAMBDA_RUNTIME_API`.
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     server: Server,
     calls: Receiver<Call>,
-    pending: Arc<Pending>,
+    pending: Arc<PendingInvocation>,
 }
 
-/// The payload that the next `/next` is answered with.
+/// The payload for the next request, with a channel for the time at which it is sent.
 #[derive(Debug, Default)]
-struct Pending {
+struct PendingInvocation {
     payload: Mutex<Option<(Bytes, Sender<Instant>)>>,
     arrived: Notify,
 }
 
 impl RuntimeApi {
+    /// Starts a server on a free port.
     pub(crate) fn start() -> Self {
         let (sender, calls) = channel();
-        let pending = Arc::new(Pending::default());
+        let pending = Arc::new(PendingInvocation::default());
         let shared = Arc::clone(&pending);
         let server = Server::start(move |request| serve(request, sender.clone(), Arc::clone(&shared)));
         Self { server, calls, pending }
     }
 
-    /// Host and port.
+    /// Returns host and port.
     pub(crate) fn authority(&self) -> &str {
         self.server.url.trim_start_matches("http://")
     }
 
-    /// When the function asked for its next invocation.
-    pub(crate) fn wait_for_next(&self) -> Result<Instant, Misbehaviour> {
+    /// Waits until the function requests an invocation. Returns the time of the request.
+    pub(crate) fn wait_for_next(&self) -> Result<Instant, ProtocolError> {
         match self.call()? {
             Call::Next(at) => Ok(at),
-            other => Err(Misbehaviour::OutOfTurn(format!("{other:?}"))),
+            other => Err(ProtocolError::UnexpectedCall(format!("{other:?}"))),
         }
     }
 
-    /// Hands over an invocation to a function that has asked for one: how long
-    /// it takes until the answer is there, and the answer.
-    pub(crate) fn invoke(&self, payload: Bytes) -> Result<(Duration, Bytes), Misbehaviour> {
+    /// Sends an invocation to a function that has requested one. Returns the
+    /// time until the function responded, and the response.
+    pub(crate) fn invoke(&self, payload: Bytes) -> Result<(Duration, Bytes), ProtocolError> {
         let (sent, sent_at) = channel();
         *lock(&self.pending.payload) = Some((payload, sent));
         self.pending.arrived.notify_one();
-        let begun = sent_at.recv_timeout(PATIENCE).map_err(|_| Misbehaviour::Silent)?;
+        let start = sent_at.recv_timeout(CALL_TIMEOUT).map_err(|_| ProtocolError::Timeout)?;
         match self.call()? {
-            Call::Response(at, body) => Ok((at.duration_since(begun), body)),
-            other => Err(Misbehaviour::OutOfTurn(format!("{other:?}"))),
+            Call::Response(at, body) => Ok((at.duration_since(start), body)),
+            other => Err(ProtocolError::UnexpectedCall(format!("{other:?}"))),
         }
     }
 
-    fn call(&self) -> Result<Call, Misbehaviour> {
-        match self.calls.recv_timeout(PATIENCE) {
-            Ok(Call::Error(body)) => Err(Misbehaviour::Failed(String::from_utf8_lossy(&body).into_owned())),
+    fn call(&self) -> Result<Call, ProtocolError> {
+        match self.calls.recv_timeout(CALL_TIMEOUT) {
+            Ok(Call::Error(body)) => {
+                Err(ProtocolError::Reported(String::from_utf8_lossy(&body).into_owned()))
+            }
             Ok(call) => Ok(call),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(Misbehaviour::Silent),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(ProtocolError::Timeout),
         }
     }
 }
@@ -105,7 +109,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 async fn serve(
     request: Request,
     calls: Sender<Call>,
-    pending: Arc<Pending>,
+    pending: Arc<PendingInvocation>,
 ) -> Result<Response, CloseConnection> {
     let now = Instant::now();
     let path = request.uri().path();
@@ -114,23 +118,23 @@ async fn serve(
         (&Method::GET, Some("next")) => Call::Next(now),
         (&Method::POST, Some("response")) => Call::Response(now, body),
         (&Method::POST, Some("error")) => Call::Error(body),
-        _ => return answer(StatusCode::NOT_FOUND, Bytes::new()),
+        _ => return respond(StatusCode::NOT_FOUND),
     };
-    let asks = matches!(call, Call::Next(_));
-    // Nobody listens any more when the process is being stopped.
+    let requests_invocation = matches!(call, Call::Next(_));
+    // The receiver is closed while the process is being stopped.
     calls.send(call).map_err(|_| CloseConnection)?;
-    if asks { invocation(&pending).await } else { answer(StatusCode::ACCEPTED, Bytes::new()) }
+    if requests_invocation { next_invocation(&pending).await } else { respond(StatusCode::ACCEPTED) }
 }
 
-/// Holds a `/next` until there is an invocation.
-async fn invocation(pending: &Pending) -> Result<Response, CloseConnection> {
+/// Waits for an invocation and returns it.
+async fn next_invocation(pending: &PendingInvocation) -> Result<Response, CloseConnection> {
     let (payload, sent) = loop {
         pending.arrived.notified().await;
         if let Some(invocation) = lock(&pending.payload).take() {
             break invocation;
         }
     };
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + TIMEOUT;
+    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + INVOCATION_TIMEOUT;
     let response = hyper::Response::builder()
         .header("Content-Type", "application/json")
         .header("Lambda-Runtime-Aws-Request-Id", Uuid::now_v7().to_string())
@@ -143,6 +147,6 @@ async fn invocation(pending: &Pending) -> Result<Response, CloseConnection> {
     Ok(response)
 }
 
-fn answer(status: StatusCode, body: Bytes) -> Result<Response, CloseConnection> {
-    hyper::Response::builder().status(status).body(body).map_err(|_| CloseConnection)
+fn respond(status: StatusCode) -> Result<Response, CloseConnection> {
+    hyper::Response::builder().status(status).body(Bytes::new()).map_err(|_| CloseConnection)
 }

@@ -1,4 +1,4 @@
-//! TLS before the engine, with a certificate of its own making.
+//! TLS in front of the DynamoDB engine, with a self-signed certificate.
 
 use std::error::Error;
 use std::fs;
@@ -13,16 +13,16 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-/// Takes TLS off connections and passes them on, until this is dropped.
+/// A server that terminates TLS and forwards connections until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Terminator {
+pub(crate) struct TlsTerminator {
     url: String,
     certificate: PathBuf,
     _runtime: Runtime,
 }
 
-impl Terminator {
-    /// Begins to listen before `endpoint`; the certificate is put into `directory`.
+impl TlsTerminator {
+    /// Starts a server in front of `endpoint`. Writes its certificate to `directory`.
     pub(crate) fn start(endpoint: &str, directory: &Path) -> Result<Self, Box<dyn Error>> {
         let CertifiedKey { cert, signing_key } =
             rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
@@ -42,15 +42,18 @@ impl Terminator {
         Ok(Self { url, certificate, _runtime: runtime })
     }
 
-    /// What a function has in its environment to come this way, in any of the
-    /// languages: each has its own name for the certificates that it trusts.
+    /// Returns the environment variables that make a program use this server.
+    /// Each language has its own variable for trusted certificates.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
-        let certificate = self.certificate.to_string_lossy().into_owned();
-        let trust = ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "AWS_CA_BUNDLE"];
-        let trust = trust.map(|name| (name.to_owned(), certificate.clone()));
-        let more = [("AWS_ENDPOINT_URL", self.url.as_str()), ("TLS_ROOTS", "system")];
-        let more = more.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        trust.into_iter().chain(more).collect()
+        let certificate = self.certificate.to_string_lossy();
+        let variables = [
+            ("SSL_CERT_FILE", &*certificate),
+            ("NODE_EXTRA_CA_CERTS", &certificate),
+            ("AWS_CA_BUNDLE", &certificate),
+            ("AWS_ENDPOINT_URL", &self.url),
+            ("TLS_ROOTS", "system"),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 }
 
@@ -58,13 +61,13 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, engine: String) {
     while let Ok((client, _)) = listener.accept().await {
         let (acceptor, engine) = (acceptor.clone(), engine.clone());
         tokio::spawn(async move {
-            // A connection ends with an error when the function is stopped.
-            let _ = pass_on(client, acceptor, &engine).await;
+            // A connection ends with an error when its program is stopped.
+            let _ = forward(client, acceptor, &engine).await;
         });
     }
 }
 
-async fn pass_on(client: TcpStream, acceptor: TlsAcceptor, engine: &str) -> std::io::Result<()> {
+async fn forward(client: TcpStream, acceptor: TlsAcceptor, engine: &str) -> std::io::Result<()> {
     client.set_nodelay(true)?;
     let mut client = acceptor.accept(client).await?;
     let mut engine = TcpStream::connect(engine).await?;

@@ -1,16 +1,16 @@
-//! What is uploaded to Lambda.
+//! The deployment package of a function.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
-use crate::contestant::Functions;
+use crate::target::FunctionDirectory;
 
-/// The size in bytes of a function's deployment package: its program, named as
-/// Lambda wants it, compressed in the way that the SAM CLI does it.
+/// Returns the size in bytes of a function's deployment package: its program
+/// with the name that Lambda requires, compressed as by the SAM CLI.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/rust-package.html>
-pub(crate) fn of_package(functions: Functions<'_>, name: &str, directory: &Path) -> io::Result<u64> {
+pub(crate) fn size(functions: FunctionDirectory<'_>, name: &str, directory: &Path) -> io::Result<u64> {
     let folder = directory.join(name);
     fs::create_dir_all(&folder)?;
     fs::copy(functions.0.join(name), folder.join("bootstrap"))?;

@@ -1,5 +1,5 @@
-//! Whether the peers do what OrderServiceFunction does: only then is it fair to
-//! compare them.
+//! A check that the peers behave like OrderServiceFunction. Only then is the
+//! comparison fair.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -9,60 +9,60 @@ use hyper::body::Bytes;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, TestShop};
 
-use crate::contestant::{self, Contestant, Functions, ORDER_SERVICE};
-use crate::process::{Process, Program};
+use crate::process::Process;
+use crate::target::{self, FunctionDirectory, ORDER_SERVICE, Target};
 
 const EVENT: &str = "api-post-order";
 const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 
-/// Sends the same requests to all three, each on a shop of its own.
+/// The normalized responses of a target, and the orders that it stored.
+struct Behavior {
+    responses: Vec<Value>,
+    orders: Vec<Order>,
+}
+
+/// Sends the same requests to OrderServiceFunction and to both peers, each with
+/// a shop of its own. Returns the number of requests.
 ///
 /// # Errors
-/// Tells the first request that is not answered alike, or the first order that
-/// is not stored alike.
-pub(crate) async fn check(functions: Functions<'_>) -> Result<usize, Box<dyn Error>> {
+/// Fails at the first response or the first stored order that differs.
+pub(crate) async fn check(functions: FunctionDirectory<'_>) -> Result<usize, Box<dyn Error>> {
     let shops = [TestShop::seeded().await, TestShop::seeded().await, TestShop::seeded().await];
-    let [node, python] = contestant::peers(EVENT, &shops[1])?;
-    let python = Contestant { program: with_tables_of(&shops[2], python.program), ..python };
-    let ours = functions.named(ORDER_SERVICE, EVENT, &shops[0])?;
-    let mut seen: Vec<(&str, Vec<Value>, Vec<Order>)> = Vec::new();
-    for (contestant, shop) in [ours, node, python].iter().zip(&shops) {
-        let answers = answers(contestant)?;
-        seen.push((contestant.name, answers, orders(shop).await));
-    }
-    let (_, expected, stored) = seen.remove(0);
-    for (name, answers, orders) in seen {
-        for ((request, expected), answer) in requests().iter().zip(&expected).zip(answers) {
-            if *expected != answer {
-                return Err(format!("{name} answers {request:?} with {answer}, not {expected}").into());
+    let expected = behavior(&functions.target(ORDER_SERVICE, EVENT, &shops[0])?, &shops[0]).await?;
+    let peers = [target::node_peer(EVENT, &shops[1])?, target::python_peer(EVENT, &shops[2])?];
+    for (peer, shop) in peers.iter().zip(&shops[1..]) {
+        let actual = behavior(peer, shop).await?;
+        for ((request, expected), actual) in requests().iter().zip(&expected.responses).zip(&actual.responses)
+        {
+            if expected != actual {
+                return Err(
+                    format!("{} responds to {request:?} with {actual}, not {expected}", peer.name).into()
+                );
             }
         }
-        if stored != orders {
-            return Err(format!("{name} stores {orders:#?}, not {stored:#?}").into());
+        if expected.orders != actual.orders {
+            return Err(
+                format!("{} stores {:#?}, not {:#?}", peer.name, actual.orders, expected.orders).into()
+            );
         }
     }
-    Ok(expected.len())
+    Ok(expected.responses.len())
 }
 
-fn with_tables_of(shop: &TestShop, program: Program) -> Program {
-    let mut environment = program.environment;
-    environment.extend(shop.environment());
-    Program { environment, ..program }
-}
-
-fn answers(contestant: &Contestant) -> Result<Vec<Value>, Box<dyn Error>> {
-    let process = Process::start(&contestant.program)?;
-    let mut answers = Vec::new();
+async fn behavior(target: &Target, shop: &TestShop) -> Result<Behavior, Box<dyn Error>> {
+    let process = Process::start(&target.program)?;
+    let mut responses = Vec::new();
     for request in requests() {
         let payload = Bytes::from(request.invocation().payload.get().to_owned());
-        let (_, answer) = process.invoke(&payload)?;
-        answers.push(essence(&serde_json::from_slice(&answer)?)?);
+        let (_, response) = process.invoke(&payload)?;
+        responses.push(normalize(&serde_json::from_slice(&response)?)?);
     }
-    Ok(answers)
+    Ok(Behavior { responses, orders: comparable_orders(shop).await })
 }
 
-/// Requests of every kind; two of them under one idempotency key that was used before.
+/// Returns valid requests and requests with every kind of error. Two of them
+/// repeat an idempotency key.
 fn requests() -> Vec<ApiRequest> {
     let place = |body: &str| ApiRequest::post("/order").header("X-Correlation-Id", "c-1").json(body);
     let keyed = |key: &str, body: &str| place(body).header("Idempotency-Key", key);
@@ -117,11 +117,11 @@ fn requests() -> Vec<ApiRequest> {
     ]
 }
 
-/// What an answer must not differ in: not ids without a key, times, and words
-/// that are for people.
-fn essence(answer: &Value) -> Result<Value, Box<dyn Error>> {
-    let mut body: Value = serde_json::from_str(answer["body"].as_str().unwrap_or_default())?;
-    let headers = &answer["headers"];
+/// Removes the parts of a response that may differ: random order ids, times,
+/// and texts for people.
+fn normalize(response: &Value) -> Result<Value, Box<dyn Error>> {
+    let mut body: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default())?;
+    let headers = &response["headers"];
     let id = body["orderId"].as_str().unwrap_or_default().to_owned();
     let location = headers["location"].as_str().map(|location| location.replace(&id, "{orderId}"));
     for name in ["createdAt", "updatedAt"] {
@@ -129,19 +129,19 @@ fn essence(answer: &Value) -> Result<Value, Box<dyn Error>> {
             *time = json!(time.as_str().map(str::len));
         }
     }
-    // Version 5 is for ids that are derived.
-    if !id.is_empty() && id.as_bytes().get(14) != Some(&b'5') {
+    if !id.is_empty() && !is_derived(&id) {
         body["orderId"] = json!(id.len());
     }
     if let Some(problem) = body.as_object_mut() {
+        problem.remove("title");
         problem.remove("detail");
     }
     if let Some(errors) = body.get_mut("errors") {
-        let faults: BTreeSet<_> = errors.as_array().into_iter().flatten().map(fault).collect();
-        *errors = json!(faults);
+        let violations: BTreeSet<_> = errors.as_array().into_iter().flatten().map(violation).collect();
+        *errors = json!(violations);
     }
     Ok(json!({
-        "status": answer["statusCode"],
+        "status": response["statusCode"],
         "type": headers["content-type"],
         "correlationId": headers["x-correlation-id"],
         "location": location,
@@ -149,16 +149,22 @@ fn essence(answer: &Value) -> Result<Value, Box<dyn Error>> {
     }))
 }
 
-fn fault(error: &Value) -> (String, String) {
+/// Returns pointer and rule of a violation.
+fn violation(error: &Value) -> (String, String) {
     let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
     (text("pointer"), text("rule"))
 }
 
-/// The orders whose ids are derived, but for the times of their making.
-async fn orders(shop: &TestShop) -> Vec<Order> {
+/// Returns true for a UUID of version 5, which is derived from an idempotency key.
+fn is_derived(id: &str) -> bool {
+    id.as_bytes().get(14) == Some(&b'5')
+}
+
+/// Returns the stored orders with derived ids, without their times.
+async fn comparable_orders(shop: &TestShop) -> Vec<Order> {
     let Some(seed) = shop.order("001").await else { return Vec::new() };
     let mut orders = shop.orders().await;
-    orders.retain(|order| order.id.as_str().as_bytes().get(14) == Some(&b'5'));
+    orders.retain(|order| is_derived(order.id.as_str()));
     for order in &mut orders {
         (order.created_at, order.updated_at) = (seed.created_at, seed.created_at);
         if let Some(event) = &mut order.event {

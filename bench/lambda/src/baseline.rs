@@ -1,7 +1,7 @@
-//! The physical floor: the requests to DynamoDB that placing an order makes, put
-//! together and signed beforehand, one after the other on one connection that
-//! is kept open, with no Lambda around them. Nothing that makes these requests
-//! is faster: the second needs what the first one reads.
+//! The lower limit of a warm invocation: the two DynamoDB requests of an order,
+//! prepared and signed beforehand, one after the other on an open connection,
+//! without Lambda. The second request depends on the response to the first, so
+//! no function can send them at the same time.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -13,21 +13,21 @@ use uuid::Uuid;
 
 const OPERATIONS: [&str; 2] = ["BatchGetItem", "PutItem"];
 
-/// The requests, and the order that they place.
+/// The recorded requests, and the id of the order that they place.
 #[derive(Debug)]
-pub(crate) struct Floor {
+pub(crate) struct Baseline {
     authority: String,
     requests: [(&'static str, String); OPERATIONS.len()],
     order_id: String,
 }
 
-impl Floor {
-    /// Places an order in `shop`, and takes down what is asked of DynamoDB.
+impl Baseline {
+    /// Places an order in `shop` and records the requests to DynamoDB.
     pub(crate) async fn record(event: &str, shop: &TestShop) -> io::Result<Self> {
         shop.proxy.reset();
-        let answer =
+        let response =
             shop.order_service().handle(invocation::fixture(event)).await.map_err(io::Error::other)?;
-        let order_id = ApiResponse::of(&answer).json()["orderId"].as_str().unwrap_or_default().to_owned();
+        let order_id = ApiResponse::of(&response).json()["orderId"].as_str().unwrap_or_default().to_owned();
         let body = |operation| {
             let mut bodies = shop.proxy.requests(operation);
             bodies.pop().as_ref().map(Value::to_string).unwrap_or_default()
@@ -39,28 +39,28 @@ impl Floor {
         })
     }
 
-    /// How long it takes to place an order, a first time with the connection
-    /// yet to be opened, and then `times` more.
-    pub(crate) fn measure(&self, times: usize) -> io::Result<(Duration, Vec<Duration>)> {
-        let begun = Instant::now();
+    /// Measures the first order, including the time to connect, and then
+    /// `count` more orders on the same connection.
+    pub(crate) fn measure(&self, count: usize) -> io::Result<(Duration, Vec<Duration>)> {
+        let start = Instant::now();
         let stream = TcpStream::connect(&self.authority)?;
         stream.set_nodelay(true)?;
         let mut stream = BufReader::new(stream);
-        self.place(&mut stream)?;
-        let first = begun.elapsed();
-        let warm = (0..times).map(|_| self.place(&mut stream)).collect::<Result<_, _>>()?;
+        self.place_order(&mut stream)?;
+        let first = start.elapsed();
+        let warm = (0..count).map(|_| self.place_order(&mut stream)).collect::<Result<_, _>>()?;
         Ok((first, warm))
     }
 
-    fn place(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Duration> {
+    fn place_order(&self, stream: &mut BufReader<TcpStream>) -> io::Result<Duration> {
         let id = Uuid::now_v7().to_string();
         let requests: Vec<_> = self.requests.iter().map(|request| self.request(request, &id)).collect();
-        let begun = Instant::now();
+        let start = Instant::now();
         for request in requests {
             stream.get_mut().write_all(request.as_bytes())?;
-            read_answer(stream)?;
+            read_response(stream)?;
         }
-        Ok(begun.elapsed())
+        Ok(start.elapsed())
     }
 
     fn request(&self, (operation, body): &(&str, String), id: &str) -> String {
@@ -78,8 +78,8 @@ impl Floor {
     }
 }
 
-/// Reads an answer to its end; anything but success is an error.
-fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
+/// Reads a whole response. Any status other than 200 is an error.
+fn read_response(stream: &mut BufReader<TcpStream>) -> io::Result<()> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let status = line.trim_end().to_owned();
