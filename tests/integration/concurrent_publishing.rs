@@ -1,5 +1,4 @@
-//! The relay's calls to PutEvents are made at the same time, and still no event
-//! overtakes an earlier one of its order.
+//! Concurrent PutEvents calls of the relay. The events of one order are published in order.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,58 +9,58 @@ use test_support::http::{CloseConnection, Request, Response, Server};
 use test_support::{BusBehavior, TestShop, batch_item_failures, invocation};
 use tokio::sync::Barrier;
 
-/// Calls of one batch that are made at the same time.
+/// The number of concurrent calls for one batch.
 const CALLS: usize = 3;
 
-/// An endpoint of EventBridge that answers no call before as many are there as
-/// belong together, and takes down which events were under way at once.
+/// An EventBridge endpoint that responds to the first calls only when all of them have arrived. It
+/// records which events are in flight at the same time.
 #[derive(Debug)]
-struct Witness {
+struct RecordingEndpoint {
     server: Server,
-    seen: Arc<Mutex<Seen>>,
+    recording: Arc<Mutex<Recording>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    under_way: Vec<String>,
+struct Recording {
+    in_flight: Vec<String>,
     calls: usize,
-    /// Orders with events in two calls at once.
-    torn: Vec<String>,
-    /// The events' types and orders, as their calls ended.
+    /// Orders that had events in two calls in flight.
+    overlapping_orders: Vec<String>,
+    /// Type and order of each event, in the order in which their calls ended.
     published: Vec<(String, String)>,
 }
 
-impl Witness {
-    fn of(calls: usize) -> Self {
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let (shared, barrier) = (Arc::clone(&seen), Arc::new(Barrier::new(calls)));
-        let answer = move |request| answer(Arc::clone(&shared), Arc::clone(&barrier), calls, request);
-        Self { server: Server::start(answer), seen }
+impl RecordingEndpoint {
+    fn expecting(calls: usize) -> Self {
+        let recording = Arc::new(Mutex::new(Recording::default()));
+        let (shared, barrier) = (Arc::clone(&recording), Arc::new(Barrier::new(calls)));
+        let handler = move |request| respond(Arc::clone(&shared), Arc::clone(&barrier), calls, request);
+        Self { server: Server::start(handler), recording }
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap()
+    fn recording(&self) -> std::sync::MutexGuard<'_, Recording> {
+        self.recording.lock().unwrap()
     }
 }
 
-async fn answer(
-    seen: Arc<Mutex<Seen>>,
+async fn respond(
+    recording: Arc<Mutex<Recording>>,
     barrier: Arc<Barrier>,
-    together: usize,
+    concurrent_calls: usize,
     request: Request,
 ) -> Result<Response, CloseConnection> {
     let body: Value = serde_json::from_slice(request.body()).unwrap();
     let entries = body["Entries"].as_array().unwrap();
     let events: Vec<_> = entries.iter().map(|entry| (text(&entry["DetailType"]), order_of(entry))).collect();
-    let nth = seen.lock().unwrap().begin(&events);
-    // Those behind the first ones come alone, each when the one before is done.
-    if nth <= together {
+    let nth = recording.lock().unwrap().start_call(&events);
+    // Later calls arrive one at a time, each after the previous one has ended.
+    if nth <= concurrent_calls {
         barrier.wait().await;
     }
-    seen.lock().unwrap().end(events);
+    recording.lock().unwrap().end_call(events);
     let results: Vec<_> = entries.iter().map(|_| json!({"EventId": "1"})).collect();
-    let answer = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
-    Ok(hyper::Response::builder().body(Bytes::from(answer)).unwrap())
+    let response = json!({"FailedEntryCount": 0, "Entries": results}).to_string();
+    Ok(hyper::Response::builder().body(Bytes::from(response)).unwrap())
 }
 
 fn order_of(entry: &Value) -> String {
@@ -73,29 +72,31 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-impl Seen {
-    /// A call begins; which one it is, counted from 1.
-    fn begin(&mut self, events: &[(String, String)]) -> usize {
-        self.torn.extend(events.iter().map(|(_, id)| id).filter(|id| self.under_way.contains(id)).cloned());
-        self.under_way.extend(events.iter().map(|(_, id)| id.clone()));
+impl Recording {
+    /// Records the start of a call, and returns its number, counted from 1.
+    fn start_call(&mut self, events: &[(String, String)]) -> usize {
+        self.overlapping_orders
+            .extend(events.iter().map(|(_, id)| id).filter(|id| self.in_flight.contains(id)).cloned());
+        self.in_flight.extend(events.iter().map(|(_, id)| id.clone()));
         self.calls += 1;
         self.calls
     }
 
-    fn end(&mut self, events: Vec<(String, String)>) {
+    /// Records the end of a call.
+    fn end_call(&mut self, events: Vec<(String, String)>) {
         for (_, id) in &events {
-            let at = self.under_way.iter().position(|other| other == id).unwrap();
-            self.under_way.swap_remove(at);
+            let index = self.in_flight.iter().position(|order| order == id).unwrap();
+            self.in_flight.swap_remove(index);
         }
         self.published.extend(events);
     }
 
     fn events_of(&self, id: &str) -> Vec<&str> {
-        self.published.iter().filter(|(_, of)| of == id).map(|(kind, _)| kind.as_str()).collect()
+        self.published.iter().filter(|(_, order)| order == id).map(|(kind, _)| kind.as_str()).collect()
     }
 }
 
-/// A change of an order that calls for an event of a kind.
+/// Stores an order with an event in its outbox.
 async fn store(shop: &TestShop, id: &str, kind: EventKind) {
     let seed = shop.order("001").await.unwrap();
     let id: OrderId = id.parse().unwrap();
@@ -103,51 +104,51 @@ async fn store(shop: &TestShop, id: &str, kind: EventKind) {
     shop.put_order(&Order { id, event: Some(event), ..seed }).await;
 }
 
-/// Relays records to a witness, and none of them is handed back.
-async fn relay_past_witness(shop: &TestShop, records: &[Value]) -> Witness {
-    let witness = Witness::of(CALLS);
-    let service = shop.order_service_publishing_to(test_support::eventbridge_client(&witness.server.url));
-    let answer = service.handle(invocation::stream(records)).await.unwrap();
-    assert!(batch_item_failures(&answer).is_empty());
-    witness
+/// Relays records to a recording endpoint, and asserts that none of them fails.
+async fn relay_to_recording_endpoint(shop: &TestShop, records: &[Value]) -> RecordingEndpoint {
+    let endpoint = RecordingEndpoint::expecting(CALLS);
+    let service = shop.order_service_publishing_to(test_support::eventbridge_client(&endpoint.server.url));
+    let response = service.handle(invocation::stream(records)).await.unwrap();
+    assert!(batch_item_failures(&response).is_empty());
+    endpoint
 }
 
 #[tokio::test]
-async fn the_calls_of_a_batch_are_made_at_the_same_time() {
+async fn publishes_a_batch_with_concurrent_calls() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
     for n in 0..25 {
         store(&shop, &format!("order-{n:03}"), EventKind::Placed).await;
     }
-    // None of the three is answered before all have come.
-    let witness = relay_past_witness(&shop, &stream.read().await).await;
-    let seen = witness.seen();
-    assert_eq!((seen.calls, seen.published.len()), (CALLS, 25));
+    // The endpoint responds to none of the three calls before all have arrived.
+    let endpoint = relay_to_recording_endpoint(&shop, &stream.read().await).await;
+    let recording = endpoint.recording();
+    assert_eq!((recording.calls, recording.published.len()), (CALLS, 25));
 }
 
 #[tokio::test]
-async fn two_events_of_one_order_are_never_under_way_at_once_and_stay_in_order() {
+async fn never_has_two_events_of_one_order_in_flight() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
     let kinds = [EventKind::Placed, EventKind::Shipped, EventKind::Delivered];
-    // One event of the order in each part of the batch that one call takes.
+    // Each call takes ten records, one of which is of the same order.
     for (part, kind) in kinds.into_iter().enumerate() {
         store(&shop, "order-000", kind).await;
         for n in 1..10 {
             store(&shop, &format!("order-{part}{n:02}"), EventKind::Placed).await;
         }
     }
-    let witness = relay_past_witness(&shop, &stream.read().await).await;
-    let seen = witness.seen();
-    assert_eq!(seen.torn, Vec::<String>::new());
-    assert_eq!(seen.events_of("order-000"), ["OrderPlaced", "OrderShipped", "OrderDelivered"]);
-    assert_eq!(seen.published.len(), 30);
+    let endpoint = relay_to_recording_endpoint(&shop, &stream.read().await).await;
+    let recording = endpoint.recording();
+    assert_eq!(recording.overlapping_orders, Vec::<String>::new());
+    assert_eq!(recording.events_of("order-000"), ["OrderPlaced", "OrderShipped", "OrderDelivered"]);
+    assert_eq!(recording.published.len(), 30);
 }
 
 #[tokio::test]
-async fn an_event_waits_for_the_one_before_that_is_not_published() {
+async fn does_not_publish_an_event_before_an_unpublished_one_of_the_same_order() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
@@ -156,22 +157,22 @@ async fn an_event_waits_for_the_one_before_that_is_not_published() {
     store(&shop, "order-001", EventKind::Placed).await;
     let records = stream.read().await;
     shop.bus.script((0..3).map(|_| BusBehavior::reject([(0, "InternalFailure")])));
-    let answer = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
+    let response = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
     let first = records[0]["dynamodb"]["SequenceNumber"].as_str().unwrap();
-    assert_eq!(batch_item_failures(&answer), [first]);
+    assert_eq!(batch_item_failures(&response), [first]);
     let published = |shop: &TestShop| {
         let events = shop.bus.published();
         events.iter().map(|event| text(&event.detail()["detailType"])).collect::<Vec<_>>()
     };
-    assert_eq!(published(&shop), ["OrderPlaced"], "that of the other order");
+    assert_eq!(published(&shop), ["OrderPlaced"], "only the event of the other order");
 
-    let answer = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
-    assert!(batch_item_failures(&answer).is_empty());
+    let response = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
+    assert!(batch_item_failures(&response).is_empty());
     assert_eq!(published(&shop)[1..], ["OrderPlaced", "OrderPlaced", "OrderCanceled"]);
 }
 
 #[tokio::test]
-async fn an_event_does_not_wait_for_one_that_was_given_up() {
+async fn publishes_an_event_after_an_unpublishable_one_of_the_same_order() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
@@ -179,9 +180,9 @@ async fn an_event_does_not_wait_for_one_that_was_given_up() {
     store(&shop, "order-000", EventKind::Canceled).await;
     let records = stream.read().await;
     shop.bus.script([BusBehavior::reject([(0, "MalformedDetail")])]);
-    let answer = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
-    assert!(batch_item_failures(&answer).is_empty());
+    let response = shop.order_service().handle(invocation::stream(&records)).await.unwrap();
+    assert!(batch_item_failures(&response).is_empty());
     let kinds: Vec<_> = shop.bus.published().iter().map(|event| event.detail_type().to_owned()).collect();
     assert_eq!(kinds[0], "OrderCanceled");
-    assert_eq!(kinds.len(), 2, "and the notice");
+    assert_eq!(kinds.len(), 2, "OrderCanceled and OrderEventUnpublishable");
 }

@@ -1,6 +1,5 @@
-//! What tools/cost.py and tools/scale.py reckon with: the calls, request units
-//! and bytes of each step of an order's life. They stand in a file that both
-//! read, so that neither can drift from the code.
+//! The calls, request units and bytes of each step in an order's lifecycle. tools/cost.py and
+//! tools/scale.py calculate with them. This test keeps their input file in sync with the code.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,28 +17,28 @@ const ORDERS: [(&str, &str); 2] = [
     ),
 ];
 
-/// An order that is taken through its life step by step, each of them counted.
-struct Life<'a> {
+/// An order that goes through its lifecycle step by step. Each step is measured.
+struct MeasuredOrder<'a> {
     shop: &'a TestShop,
     driver: EventDriver<'a>,
     stream: StreamReader,
     order_id: String,
-    calls_of_bus: usize,
+    bus_calls: usize,
     steps: Map<String, Value>,
 }
 
-impl<'a> Life<'a> {
+impl<'a> MeasuredOrder<'a> {
     /// Places an order, which is the first step.
-    async fn begin(shop: &'a TestShop, body: &str) -> Self {
+    async fn place(shop: &'a TestShop, body: &str) -> Self {
         let (driver, stream) = (EventDriver::new(shop).await, shop.order_stream().await);
         let order_id = String::new();
-        let mut life = Self { shop, driver, stream, order_id, calls_of_bus: 0, steps: Map::new() };
+        let mut order = Self { shop, driver, stream, order_id, bus_calls: 0, steps: Map::new() };
         let request = ApiRequest::post("/order").json(body).header("Idempotency-Key", "k");
-        life.order_id = life.request("place", &request, 201).await;
-        life
+        order.order_id = order.request("place", &request, 201).await;
+        order
     }
 
-    /// A request to the API, which answers with this status; the id of its order.
+    /// Sends a request that must have this status code, and returns the id of its order.
     async fn request(&mut self, step: &str, request: &ApiRequest, status: u16) -> String {
         self.shop.proxy.start_metering();
         let response = request.send(&self.shop.order_service()).await;
@@ -53,16 +52,16 @@ impl<'a> Life<'a> {
         self.request(step, &request, 200).await;
     }
 
-    /// The relay, by one record of the stream.
+    /// Relays one record of the stream.
     async fn relay(&mut self, step: &str) {
         assert_eq!(self.records_for_relay().await, 1, "{step}");
         self.shop.proxy.start_metering();
         self.driver.relay().await;
-        let [event] = self.shop.bus.calls()[self.calls_of_bus..].concat().try_into().unwrap();
+        let [event] = self.shop.bus.calls()[self.bus_calls..].concat().try_into().unwrap();
         self.count(step, json!({"eventBytes": event.size()}));
     }
 
-    /// The consumer, by one event.
+    /// Consumes one event.
     async fn consume(&mut self, step: &str) {
         self.shop.proxy.start_metering();
         self.driver.consume().await;
@@ -72,11 +71,11 @@ impl<'a> Life<'a> {
 
     fn count(&mut self, step: &str, more: Value) {
         let mut calls = self.shop.proxy.calls_by_operation();
-        let calls_of_bus = self.shop.bus.calls().len();
-        if calls_of_bus > self.calls_of_bus {
-            calls.insert("PutEvents".into(), calls_of_bus - self.calls_of_bus);
+        let bus_calls = self.shop.bus.calls().len();
+        if bus_calls > self.bus_calls {
+            calls.insert("PutEvents".into(), bus_calls - self.bus_calls);
         }
-        self.calls_of_bus = calls_of_bus;
+        self.bus_calls = bus_calls;
         let units = self.shop.proxy.consumed_units();
         let mut counted = json!({"calls": calls, "reads": by_table(&units.reads),
             "writes": by_table(&units.writes), "canceledActions": by_table(&units.canceled_actions)});
@@ -84,12 +83,12 @@ impl<'a> Life<'a> {
         self.steps.insert(step.into(), counted);
     }
 
-    /// The consumer's write calls for no event, so it does not wake the relay.
-    async fn ends_quietly(&mut self) {
+    /// Asserts that the consumer's write does not invoke the relay.
+    async fn assert_no_record_for_relay(&mut self) {
         assert_eq!(self.records_for_relay().await, 0);
     }
 
-    /// New records of the stream that the mapping's filters let through.
+    /// Returns the number of new stream records that pass the filters.
     async fn records_for_relay(&mut self) -> usize {
         let filters = test_support::stream_filters();
         let records = self.stream.read().await;
@@ -101,67 +100,66 @@ impl<'a> Life<'a> {
     }
 }
 
-/// The tables of a shop without what tells them from those of another.
+/// Removes the unique prefix of the shop from the table names.
 fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
     units.iter().map(|(name, units)| (name.split_once('-').unwrap().1, *units)).collect()
 }
 
-async fn counted(body: &str) -> Value {
+async fn measure(body: &str) -> Value {
     let shop = TestShop::seeded().await;
-    let mut life = Life::begin(&shop, body).await;
-    let (placed, index_entry) = life.sizes().await;
-    life.relay("relayPlaced").await;
-    life.consume("reserve").await;
-    let (confirmed, _) = life.sizes().await;
-    life.ends_quietly().await;
-    life.change("ship").await;
-    life.relay("relayShipped").await;
-    life.consume("shipped").await;
-    life.ends_quietly().await;
-    life.change("deliver").await;
-    life.relay("relayDelivered").await;
-    life.consume("delivered").await;
-    life.ends_quietly().await;
-    let mut steps = life.steps;
+    let mut order = MeasuredOrder::place(&shop, body).await;
+    let (placed, index_entry) = order.sizes().await;
+    order.relay("relayPlaced").await;
+    order.consume("reserve").await;
+    let (confirmed, _) = order.sizes().await;
+    order.assert_no_record_for_relay().await;
+    order.change("ship").await;
+    order.relay("relayShipped").await;
+    order.consume("shipped").await;
+    order.assert_no_record_for_relay().await;
+    order.change("deliver").await;
+    order.relay("relayDelivered").await;
+    order.consume("delivered").await;
+    order.assert_no_record_for_relay().await;
+    let mut steps = order.steps;
 
     let shop = TestShop::seeded().await;
-    let mut life = Life::begin(&shop, body).await;
-    life.relay("relayPlaced").await;
-    life.consume("reserve").await;
-    life.change("cancel").await;
-    life.relay("relayCanceled").await;
-    life.consume("canceled").await;
-    life.ends_quietly().await;
-    steps.extend(life.steps);
+    let mut order = MeasuredOrder::place(&shop, body).await;
+    order.relay("relayPlaced").await;
+    order.consume("reserve").await;
+    order.change("cancel").await;
+    order.relay("relayCanceled").await;
+    order.consume("canceled").await;
+    order.assert_no_record_for_relay().await;
+    steps.extend(order.steps);
 
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 0).await;
-    let mut life = Life::begin(&shop, body).await;
-    life.relay("relayPlaced").await;
-    life.consume("reject").await;
-    life.relay("relayRejected").await;
-    steps.extend(life.steps);
+    let mut order = MeasuredOrder::place(&shop, body).await;
+    order.relay("relayPlaced").await;
+    order.consume("reject").await;
+    order.relay("relayRejected").await;
+    steps.extend(order.steps);
 
     let item = json!({"placed": placed, "confirmed": confirmed});
     json!({"itemBytes": item, "indexEntryBytes": index_entry, "steps": steps})
 }
 
 #[tokio::test]
-async fn an_orders_life_takes_the_calls_units_and_bytes_that_its_cost_is_reckoned_with() {
+async fn the_cost_model_has_the_calls_units_and_bytes_of_each_step() {
     if !test_support::engine_counts_units() {
         return;
     }
     let mut orders = Map::new();
     for (name, body) in ORDERS {
-        orders.insert(name.into(), counted(body).await);
+        orders.insert(name.into(), measure(body).await);
     }
-    let now = Value::Object(orders);
+    let measured = Value::Object(orders);
     let text = fs::read_to_string(COUNTED).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));
-    let reckoned_with: Value =
-        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));
-    let should_be = serde_json::to_string_pretty(&now).unwrap();
+    let stored: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));
+    let expected = serde_json::to_string_pretty(&measured).unwrap();
     assert!(
-        now == reckoned_with,
-        "tools/counted.json should be this; then `make cost-write`:\n{should_be}\n"
+        measured == stored,
+        "tools/counted.json must have these values. Then run `make cost-write`.\n{expected}\n"
     );
 }

@@ -5,6 +5,7 @@ mod authorization;
 mod concurrent_publishing;
 mod cost_model;
 mod event_schemas;
+mod idempotency;
 mod logs;
 mod malicious_input;
 mod metrics;

@@ -1,4 +1,4 @@
-//! What the functions count: each effect once, whatever happens around it.
+//! Metrics of the functions. Each effect is counted once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +25,7 @@ fn change(action: &str, id: &str) -> ApiRequest {
     ApiRequest::post(&format!("/order/{{orderId}}/{action}")).path("orderId", id)
 }
 
-async fn placed_id(shop: &TestShop) -> String {
+async fn place_order(shop: &TestShop) -> String {
     place(None).send(&shop.order_service()).await.json()["orderId"].as_str().unwrap().to_owned()
 }
 
@@ -38,7 +38,7 @@ fn placed(id: &str) -> Invocation {
     )
 }
 
-fn moved(kind: EventKind, id: &str) -> Invocation {
+fn status_event(kind: EventKind, id: &str) -> Invocation {
     let items = match kind {
         EventKind::Canceled => r#","customerId":"001","items":[{"productId":"001","quantity":1}]"#,
         _ => "",
@@ -48,14 +48,14 @@ fn moved(kind: EventKind, id: &str) -> Invocation {
 }
 
 async fn apply(shop: &TestShop, event: Invocation) -> Option<&'static str> {
-    shop.inventory_service().handle(event).await.err().map(|failure| failure.error_type)
+    shop.inventory_service().handle(event).await.err().map(|error| error.error_type)
 }
 
 #[tokio::test]
-async fn every_step_of_an_order_is_counted_once_though_every_event_comes_three_times() {
+async fn counts_each_status_once_when_every_event_is_delivered_three_times() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await.with_copies(3);
-    let (sold, canceled) = (placed_id(&shop).await, placed_id(&shop).await);
+    let (sold, canceled) = (place_order(&shop).await, place_order(&shop).await);
     driver.run().await;
     assert_eq!(shop.metrics.order_counts(), counts([("Placed", 2), ("Confirmed", 2)]));
     for (action, id) in [("ship", &sold), ("deliver", &sold), ("cancel", &canceled)] {
@@ -66,14 +66,14 @@ async fn every_step_of_an_order_is_counted_once_though_every_event_comes_three_t
     }
     let all = [("Placed", 2), ("Confirmed", 2), ("Shipped", 1), ("Delivered", 1), ("Canceled", 1)];
     assert_eq!(shop.metrics.order_counts(), counts(all));
-    // Five events, of which the first delivery of each had something to do.
+    // Five events: the first delivery of each has an effect, and the other two are stale.
     assert_eq!(shop.metrics.sum("EventsStale"), 10);
     assert_eq!(shop.metrics.values("OutboxLag").len(), 5);
     assert_eq!((shop.metrics.sum("EventsFailed"), shop.metrics.sum("ReservationConflicts")), (0, 0));
 }
 
 #[tokio::test]
-async fn an_order_is_counted_when_it_is_stored_and_not_when_its_request_is_repeated() {
+async fn counts_a_placed_order_once_for_repeated_requests() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     for _ in 0..3 {
@@ -90,7 +90,7 @@ async fn an_order_is_counted_when_it_is_stored_and_not_when_its_request_is_repea
 }
 
 #[tokio::test]
-async fn what_was_done_by_a_call_whose_answer_was_lost_is_counted_once() {
+async fn counts_an_effect_once_when_the_response_is_lost() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     for key in [None, Some("key-1")] {
@@ -108,11 +108,11 @@ async fn what_was_done_by_a_call_whose_answer_was_lost_is_counted_once() {
 
     shop.metrics.reset();
     shop.proxy.on("TransactWriteItems").drop_response();
-    assert_eq!(apply(&shop, placed("001")).await, None, "the seed's order has other lines");
+    assert_eq!(apply(&shop, placed("001")).await, None, "the seeded order has other lines");
     assert_eq!(shop.metrics.order_counts(), counts([("Confirmed", 1)]));
 
     shop.set_stock("001", 0).await;
-    let short = placed_id(&shop).await;
+    let short = place_order(&shop).await;
     shop.metrics.reset();
     shop.proxy.on("UpdateItem").drop_response();
     assert_eq!(apply(&shop, placed(&short)).await, None);
@@ -121,14 +121,22 @@ async fn what_was_done_by_a_call_whose_answer_was_lost_is_counted_once() {
 }
 
 #[tokio::test]
-async fn changes_by_other_producers_events_are_counted_where_they_are_made() {
+async fn counts_changes_by_events_of_other_producers() {
     let shop = TestShop::seeded().await;
-    for event in [placed("new-1"), moved(EventKind::Shipped, "new-1"), moved(EventKind::Delivered, "new-1")] {
+    for event in [
+        placed("new-1"),
+        status_event(EventKind::Shipped, "new-1"),
+        status_event(EventKind::Delivered, "new-1"),
+    ] {
         assert_eq!(apply(&shop, event).await, None);
     }
-    assert_eq!(apply(&shop, moved(EventKind::Canceled, "new-2")).await, None, "of an order nobody has seen");
+    assert_eq!(
+        apply(&shop, status_event(EventKind::Canceled, "new-2")).await,
+        None,
+        "the order does not exist"
+    );
     assert_eq!(apply(&shop, placed("new-3")).await, None);
-    assert_eq!(apply(&shop, moved(EventKind::Canceled, "new-3")).await, None);
+    assert_eq!(apply(&shop, status_event(EventKind::Canceled, "new-3")).await, None);
     shop.set_stock("001", 0).await;
     assert_eq!(apply(&shop, placed("new-4")).await, None);
     let all = [("Confirmed", 2), ("Shipped", 1), ("Delivered", 1), ("Canceled", 2), ("Rejected", 1)];
@@ -137,7 +145,7 @@ async fn changes_by_other_producers_events_are_counted_where_they_are_made() {
 }
 
 #[tokio::test]
-async fn the_event_of_a_change_that_the_api_has_made_is_neither_counted_again_nor_stale() {
+async fn does_not_count_the_event_of_a_change_that_the_api_has_made() {
     use OrderStatus::{Canceled, Delivered, Shipped};
     let cases =
         [(EventKind::Shipped, Shipped), (EventKind::Delivered, Delivered), (EventKind::Canceled, Canceled)];
@@ -149,7 +157,7 @@ async fn the_event_of_a_change_that_the_api_has_made_is_neither_counted_again_no
         shop.put_order(&order).await;
         let detail = order.event(&pending).unwrap().to_json().unwrap();
         assert_eq!(apply(&shop, invocation::event(kind.as_str(), &detail)).await, None);
-        assert_eq!(shop.order("001").await.unwrap().event, None, "{kind} is settled");
+        assert_eq!(shop.order("001").await.unwrap().event, None, "{kind} clears the outbox");
         assert_eq!((shop.metrics.order_counts(), shop.metrics.sum("EventsStale")), (counts([]), 0), "{kind}");
         assert_eq!(apply(&shop, invocation::event(kind.as_str(), &detail)).await, None);
         assert_eq!(
@@ -161,19 +169,19 @@ async fn the_event_of_a_change_that_the_api_has_made_is_neither_counted_again_no
 }
 
 #[tokio::test]
-async fn an_event_that_gives_stock_back_is_not_stale_though_the_order_was_canceled_before() {
+async fn does_not_count_a_canceled_event_that_releases_stock_as_stale() {
     let shop = TestShop::seeded().await;
     let seed = shop.order("001").await.unwrap();
     shop.put_order(&Order { status: OrderStatus::Canceled, stock_reserved: true, ..seed }).await;
     for stale in [0, 1] {
-        assert_eq!(apply(&shop, moved(EventKind::Canceled, "001")).await, None);
+        assert_eq!(apply(&shop, status_event(EventKind::Canceled, "001")).await, None);
         assert!(!shop.order("001").await.unwrap().stock_reserved);
         assert_eq!((shop.metrics.order_counts(), shop.metrics.sum("EventsStale")), (counts([]), stale));
     }
 }
 
 #[tokio::test]
-async fn every_conflict_is_counted_whether_or_not_the_event_gets_through() {
+async fn counts_every_conflict_of_a_reservation() {
     let shop = TestShop::seeded().await;
     let canceled = || AwsError::transaction_canceled(&[CONFLICT, "None"]);
     shop.proxy.on("TransactWriteItems").times(3).fail(canceled());
@@ -193,7 +201,7 @@ async fn every_conflict_is_counted_whether_or_not_the_event_gets_through() {
 }
 
 #[tokio::test]
-async fn every_event_that_fails_is_counted_by_its_error_type() {
+async fn counts_failed_events_by_error_type() {
     let shop = TestShop::seeded().await;
     let seed = shop.order("001").await.unwrap();
     shop.put_order(&Order { id: "gone".parse().unwrap(), status: OrderStatus::Canceled, ..seed }).await;
@@ -204,37 +212,39 @@ async fn every_event_that_fails_is_counted_by_its_error_type() {
     let events = [
         (invocation::event("OrderPlaced", "{}"), inventory_service::MALFORMED_EVENT),
         (invocation::event("OrderShipped", &future), inventory_service::UNKNOWN_VERSION),
-        (moved(EventKind::Shipped, "001"), inventory_service::TOO_EARLY),
-        (moved(EventKind::Shipped, "gone"), inventory_service::ILLEGAL_TRANSITION),
+        (status_event(EventKind::Shipped, "001"), inventory_service::TOO_EARLY),
+        (status_event(EventKind::Shipped, "gone"), inventory_service::ILLEGAL_TRANSITION),
     ];
     for (event, error_type) in events {
         assert_eq!(apply(&shop, event).await, Some(error_type));
         assert_eq!(shop.metrics.failures(error_type), 1, "{error_type}");
     }
     shop.proxy.on("UpdateItem").always().fail(AwsError::access_denied());
-    assert_eq!(apply(&shop, moved(EventKind::Shipped, "001")).await, Some(inventory_service::INTERNAL));
+    assert_eq!(
+        apply(&shop, status_event(EventKind::Shipped, "001")).await,
+        Some(inventory_service::INTERNAL)
+    );
     assert_eq!(shop.metrics.failures(inventory_service::INTERNAL), 1);
     assert_eq!((shop.metrics.sum("EventsFailed"), shop.metrics.order_counts()), (5, counts([])));
-    assert_eq!(shop.metrics.sum("ReservationConflicts"), 0, "not every fault is a conflict");
+    assert_eq!(shop.metrics.sum("ReservationConflicts"), 0, "an error is not a conflict");
 }
 
 #[tokio::test]
-async fn the_lag_is_the_time_since_the_change_and_has_one_value_for_each_published_event() {
+async fn records_the_outbox_lag_of_each_published_event() {
     const LAG: u64 = 90_000;
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
     let seed = shop.order("001").await.unwrap();
     let changed = domain::Timestamp::from_unix_millis(lambda_support::clock::unix_millis() - LAG).unwrap();
-    // A record that can never be published, and behind it two that stay refused,
-    // one of each call.
-    let mut bare = shop.order_item("001").await.unwrap();
+    // The first record can never be published. Of the others, the bus keeps rejecting two, one in each call.
+    let mut incomplete = shop.order_item("001").await.unwrap();
     let event =
-        PendingEvent::new(&"bare".parse().unwrap(), EventKind::Placed, changed, "c-1".parse().unwrap());
-    bare.insert("Event".to_owned(), tables::pending_event_to_value(&event));
-    bare.insert("OrderId".to_owned(), tables::text("bare"));
-    bare.remove("TotalAmount");
-    shop.put(&shop.tables.orders, bare).await;
+        PendingEvent::new(&"incomplete".parse().unwrap(), EventKind::Placed, changed, "c-1".parse().unwrap());
+    incomplete.insert("Event".to_owned(), tables::pending_event_to_value(&event));
+    incomplete.insert("OrderId".to_owned(), tables::text("incomplete"));
+    incomplete.remove("TotalAmount");
+    shop.put(&shop.tables.orders, incomplete).await;
     for n in 0..12 {
         let id = format!("order-{n:02}").parse().unwrap();
         let event = PendingEvent::new(&id, EventKind::Placed, changed, "c-1".parse().unwrap());
@@ -253,14 +263,14 @@ async fn the_lag_is_the_time_since_the_change_and_has_one_value_for_each_publish
 }
 
 #[tokio::test]
-async fn no_dimension_has_more_values_than_there_are_functions_and_kinds_of_errors() {
+async fn uses_only_functions_and_error_types_as_dimension_values() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     for _ in 0..5 {
-        placed_id(&shop).await;
+        place_order(&shop).await;
     }
     driver.run().await;
-    apply(&shop, moved(EventKind::Shipped, "nobody")).await;
+    apply(&shop, status_event(EventKind::Shipped, "unknown")).await;
     let dimensions = shop.metrics.dimensions();
     assert_eq!(dimensions["Service"], ["inventory-service", "order-service"]);
     assert_eq!(dimensions["ErrorType"], [inventory_service::TOO_EARLY]);
@@ -268,7 +278,7 @@ async fn no_dimension_has_more_values_than_there_are_functions_and_kinds_of_erro
 }
 
 #[test]
-fn the_operators_guide_lists_every_metric_with_its_unit() {
+fn the_operations_guide_lists_every_metric_with_its_unit() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
     let guide = fs::read_to_string(path).unwrap();
     let section = guide.split("\n## ").find(|section| section.starts_with("Metrics\n")).unwrap();

@@ -1,24 +1,24 @@
-//! `POST /order`: what is stored, what is refused, and what a retry gets.
+//! `POST /order`: stored orders, rejected requests and failures of DynamoDB.
 
 use std::collections::BTreeSet;
 
 use domain::{EventKind, OrderStatus};
 use serde_json::{Value, json};
-use test_support::{ApiRequest, AwsError, TestShop, concurrently};
+use test_support::{ApiRequest, AwsError, TestShop};
 
-const ORDER: &str =
+pub(crate) const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 
-fn place(body: &str) -> ApiRequest {
+pub(crate) fn place(body: &str) -> ApiRequest {
     ApiRequest::post("/order").json(body)
 }
 
-fn place_under(key: &str, body: &str) -> ApiRequest {
+pub(crate) fn place_with_key(key: &str, body: &str) -> ApiRequest {
     place(body).header("Idempotency-Key", key)
 }
 
 #[tokio::test]
-async fn an_order_is_stored_at_the_catalogues_prices_with_the_event_that_says_so() {
+async fn stores_an_order_with_catalog_prices_and_its_event() {
     let shop = TestShop::seeded().await;
     let response = place(ORDER).header("X-Correlation-Id", "c-1").send(&shop.order_service()).await;
     assert_eq!(response.status, 201);
@@ -41,7 +41,7 @@ async fn an_order_is_stored_at_the_catalogues_prices_with_the_event_that_says_so
 }
 
 #[tokio::test]
-async fn an_order_is_placed_in_two_round_trips() {
+async fn places_an_order_in_two_round_trips() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     assert_eq!(place(ORDER).send(&service).await.status, 201);
@@ -50,7 +50,7 @@ async fn an_order_is_placed_in_two_round_trips() {
 }
 
 #[tokio::test]
-async fn customer_and_prices_are_read_as_they_are_now_and_nothing_else_is() {
+async fn reads_only_the_customer_and_the_prices_consistently() {
     let shop = TestShop::seeded().await;
     assert_eq!(place(ORDER).send(&shop.order_service()).await.status, 201);
     let [request] = shop.proxy.requests("BatchGetItem").try_into().unwrap();
@@ -66,7 +66,7 @@ async fn customer_and_prices_are_read_as_they_are_now_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn every_bad_request_gets_its_own_error_and_writes_nothing() {
+async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     let before = shop.snapshot().await;
@@ -124,7 +124,7 @@ async fn every_bad_request_gets_its_own_error_and_writes_nothing() {
     }
     assert!(seen.len() > 15);
 
-    let others = [
+    let other_problems = [
         (place("{"), 400, "not-json"),
         (place(""), 400, "not-json"),
         (place(&format!("{}{ORDER}", " ".repeat(1024 * 1024))), 413, "too-large"),
@@ -134,11 +134,11 @@ async fn every_bad_request_gets_its_own_error_and_writes_nothing() {
             "unsupported-media-type",
         ),
         (place(&ORDER.replace("]}", r#"],"totalAmount":359.96}"#)), 409, "total-differs"),
-        (place_under("a b", ORDER), 422, "invalid"),
-        (place_under("ключ", ORDER), 422, "invalid"),
-        (place_under("", ORDER), 422, "invalid"),
+        (place_with_key("a b", ORDER), 422, "invalid"),
+        (place_with_key("ключ", ORDER), 422, "invalid"),
+        (place_with_key("", ORDER), 422, "invalid"),
     ];
-    for (request, status, kind) in others {
+    for (request, status, kind) in other_problems {
         let response = request.send(&service).await;
         assert_eq!(response.problem(), (status, kind.to_owned()), "{response:?}");
     }
@@ -147,11 +147,11 @@ async fn every_bad_request_gets_its_own_error_and_writes_nothing() {
 }
 
 #[tokio::test]
-async fn all_faults_are_told_at_once() {
+async fn reports_all_violations_together() {
     let shop = TestShop::seeded().await;
     let body =
         r#"{"customerId":"","items":[{"productId":"001","quantity":0},{"quantity":1,"price":1}],"x":1}"#;
-    let response = place_under("a b", body).send(&shop.order_service()).await;
+    let response = place_with_key("a b", body).send(&shop.order_service()).await;
     let pointers: BTreeSet<_> = response.violations().into_iter().map(|(pointer, _)| pointer).collect();
     let expected = [
         "#/customerId",
@@ -166,17 +166,17 @@ async fn all_faults_are_told_at_once() {
 }
 
 #[tokio::test]
-async fn every_unknown_name_is_told_at_once() {
+async fn reports_all_unknown_ids_together() {
     let shop = TestShop::seeded().await;
     let body =
         r#"{"customerId":"404","items":[{"productId":"404","quantity":1},{"productId":"405","quantity":1}]}"#;
-    let faults = place(body).send(&shop.order_service()).await.violations();
-    let rules: Vec<_> = faults.iter().map(|(_, rule)| rule.as_str()).collect();
+    let violations = place(body).send(&shop.order_service()).await.violations();
+    let rules: Vec<_> = violations.iter().map(|(_, rule)| rule.as_str()).collect();
     assert_eq!(rules, ["unknown-customer", "unknown-product", "unknown-product"]);
 }
 
 #[tokio::test]
-async fn a_stated_total_that_is_right_is_accepted() {
+async fn accepts_an_expected_total_that_matches_the_catalog() {
     let shop = TestShop::seeded().await;
     let response =
         place(&ORDER.replace("]}", r#"],"totalAmount":359.970}"#)).send(&shop.order_service()).await;
@@ -184,130 +184,7 @@ async fn a_stated_total_that_is_right_is_accepted() {
 }
 
 #[tokio::test]
-async fn fifty_requests_at_once_under_one_key_make_one_order_and_get_one_answer() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let request = place_under("key-1", ORDER);
-    let responses = concurrently((0..50).map(|_| request.send(&service))).await;
-    let answers: BTreeSet<_> = responses
-        .iter()
-        .map(|response| (response.status, &response.body, response.header("location")))
-        .collect();
-    assert_eq!(answers.len(), 1, "{answers:?}");
-    assert_eq!(responses[0].status, 201);
-    let new: Vec<_> = shop.orders().await.into_iter().filter(|order| order.request_hash.is_some()).collect();
-    assert_eq!(new.len(), 1);
-    assert_eq!(shop.proxy.calls("PutItem"), 50);
-}
-
-#[tokio::test]
-async fn a_retry_gets_the_first_answer_whatever_has_happened_since() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let first = place_under("key-1", ORDER).send(&service).await;
-    let id = first.json()["orderId"].as_str().unwrap().to_owned();
-
-    let cancel = ApiRequest::post("/order/{orderId}/cancel").path("orderId", &id);
-    assert_eq!(cancel.send(&service).await.status, 200);
-    let retry = place_under("key-1", ORDER).send(&service).await;
-    assert_eq!((retry.status, &retry.body), (201, &first.body));
-    assert_eq!(retry.header("location"), first.header("location"));
-
-    let mut product = shop.snapshot().await.products["001"].clone();
-    product.insert("Price".into(), tables::number("1.00"));
-    shop.put(&shop.tables.products, product).await;
-    assert_eq!(place_under("key-1", ORDER).send(&service).await.body, first.body);
-
-    let request = shop.direct_client().delete_item().table_name(&shop.tables.products);
-    request.key("ProductId", tables::text("002")).send().await.unwrap();
-    let retry = place_under("key-1", ORDER).send(&service).await;
-    assert_eq!((retry.status, retry.body), (201, first.body));
-}
-
-#[tokio::test]
-async fn a_total_that_was_right_once_is_no_reason_to_refuse_a_retry() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let body = ORDER.replace("]}", r#"],"totalAmount":359.97}"#);
-    let first = place_under("key-1", &body).send(&service).await;
-    let mut product = shop.snapshot().await.products["001"].clone();
-    product.insert("Price".into(), tables::number("1.00"));
-    shop.put(&shop.tables.products, product).await;
-    assert_eq!(place_under("key-1", &body).send(&service).await.body, first.body);
-    let response = place_under("key-2", &body).send(&service).await;
-    assert_eq!(response.problem(), (409, "total-differs".into()));
-    assert_eq!(response.violations(), [("#/totalAmount".into(), "total-differs".into())]);
-}
-
-#[tokio::test]
-async fn a_key_belongs_to_one_request_of_one_customer() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let first = place_under("key-1", ORDER).send(&service).await;
-    let before = shop.snapshot().await;
-
-    let same_in_other_words = r#"{"items":[{"productId":"002","quantity":1},{"productId":"001","quantity":1},
-        {"quantity":1,"productId":"001"}],"customerId":"001"}"#;
-    assert_eq!(place_under("key-1", same_in_other_words).send(&service).await.body, first.body);
-    for other in
-        [ORDER.replace("\"quantity\":2", "\"quantity\":3"), ORDER.replace("]}", r#"],"totalAmount":359.97}"#)]
-    {
-        let response = place_under("key-1", &other).send(&service).await;
-        assert_eq!(response.problem(), (422, "idempotency-key-reused".to_owned()), "{other}");
-    }
-    assert_eq!(shop.snapshot().await, before);
-
-    let other_customer = place_under("key-1", &ORDER.replacen("001", "002", 1)).send(&service).await;
-    assert_eq!(other_customer.status, 201);
-    assert_ne!(other_customer.json()["orderId"], first.json()["orderId"]);
-}
-
-#[tokio::test]
-async fn a_key_that_an_order_from_the_bus_holds_already_is_not_answered_with_that_order() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let first = place_under("key-1", ORDER).send(&service).await;
-    let mut foreign = shop.order(first.json()["orderId"].as_str().unwrap()).await.unwrap();
-    foreign.request_hash = None;
-    shop.put_order(&foreign).await;
-    let retry = place_under("key-1", ORDER).send(&service).await;
-    assert_eq!(retry.problem(), (422, "idempotency-key-reused".into()));
-}
-
-#[tokio::test]
-async fn a_write_whose_answer_is_lost_makes_one_order_with_or_without_a_key() {
-    for request in [place(ORDER), place_under("key-1", ORDER)] {
-        let shop = TestShop::seeded().await;
-        let before = shop.orders().await.len();
-        shop.proxy.on("PutItem").drop_response();
-        let response = request.send(&shop.order_service()).await;
-        assert_eq!(response.status, 201);
-        assert_eq!(shop.proxy.calls("PutItem"), 2);
-        assert_eq!(shop.orders().await.len(), before + 1);
-        let stored = shop.order(response.json()["orderId"].as_str().unwrap()).await.unwrap();
-        assert_eq!(serde_json::to_string(&stored).unwrap(), response.body);
-    }
-}
-
-#[tokio::test]
-async fn a_client_that_gives_up_and_tries_again_still_has_one_order() {
-    let shop = TestShop::seeded().await;
-    let service = shop.order_service();
-    let gate = shop.proxy.on("PutItem").hold_request();
-    let request = place_under("key-1", ORDER);
-    let first = request.send(&service);
-    let second = async {
-        gate.reached().await;
-        let second = request.send(&service).await;
-        gate.open();
-        second
-    };
-    let (first, second) = tokio::join!(first, second);
-    assert_eq!((first.status, first.body), (201, second.body));
-}
-
-#[tokio::test]
-async fn keys_that_a_batch_leaves_out_are_asked_for_again() {
+async fn retries_unprocessed_keys() {
     let shop = TestShop::seeded().await;
     for keys in [3, 2, 1] {
         shop.proxy.on("BatchGetItem").leave_keys_unprocessed(keys);
@@ -317,7 +194,7 @@ async fn keys_that_a_batch_leaves_out_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn keys_that_are_left_out_for_good_are_no_unknown_customers_or_products() {
+async fn reports_busy_when_keys_stay_unprocessed() {
     for keys in 1..=3 {
         let shop = TestShop::seeded().await;
         shop.proxy.on("BatchGetItem").always().leave_keys_unprocessed(keys);
@@ -328,7 +205,7 @@ async fn keys_that_are_left_out_for_good_are_no_unknown_customers_or_products() 
 }
 
 #[tokio::test]
-async fn throttling_and_conflicts_that_pass_are_not_seen_by_the_client() {
+async fn retries_throttling_errors_and_conflicts() {
     let shop = TestShop::seeded().await;
     shop.proxy.on("BatchGetItem").fail(AwsError::throttled());
     shop.proxy.on("BatchGetItem").fail(AwsError::internal());
@@ -337,7 +214,7 @@ async fn throttling_and_conflicts_that_pass_are_not_seen_by_the_client() {
 }
 
 #[tokio::test]
-async fn throttling_that_lasts_asks_the_client_to_come_back_and_writes_nothing() {
+async fn reports_busy_and_writes_nothing_when_throttling_persists() {
     for operation in ["BatchGetItem", "PutItem"] {
         let shop = TestShop::seeded().await;
         let before = shop.snapshot().await;
@@ -350,7 +227,7 @@ async fn throttling_that_lasts_asks_the_client_to_come_back_and_writes_nothing()
 }
 
 #[tokio::test]
-async fn a_catalogue_in_disorder_is_our_fault_and_not_told_to_the_client() {
+async fn reports_an_internal_error_without_details_for_an_undecodable_product() {
     let shop = TestShop::seeded().await;
     let mut product = shop.snapshot().await.products["001"].clone();
     product.remove("Price");

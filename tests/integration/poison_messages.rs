@@ -1,5 +1,5 @@
-//! What can never be handled: it lands in the dead-letter queue once, with its
-//! reason, and what comes behind it goes on.
+//! Records and events that can never be processed. Each ends in the dead-letter queue once, with its
+//! reason, and does not block the ones after it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{EventKind, Order, OrderStatus, PendingEvent, Quantity, Shortage, UnpublishableEvent};
@@ -11,24 +11,24 @@ use OrderStatus::{Canceled, Confirmed};
 
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
 
-/// Places an order; its id.
+/// Places an order, and returns its id.
 pub(crate) async fn place(shop: &TestShop) -> String {
     let response = ApiRequest::post("/order").json(ORDER).send(&shop.order_service()).await;
     assert_eq!(response.status, 201, "{}", response.body);
     response.json()["orderId"].as_str().unwrap().to_owned()
 }
 
-/// Stores an order that calls for an event, with what `spoil` makes of its item.
-async fn store(shop: &TestShop, id: &str, spoil: impl FnOnce(&mut Item)) {
+/// Stores an order with an event in its outbox, after `corrupt` has changed its item.
+async fn store(shop: &TestShop, id: &str, corrupt: impl FnOnce(&mut Item)) {
     let seed = shop.order("001").await.unwrap();
     let id = id.parse().unwrap();
     let event = PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
     let mut item = tables::order_to_item(&Order { id, event: Some(event), ..seed });
-    spoil(&mut item);
+    corrupt(&mut item);
     shop.put(&shop.tables.orders, item).await;
 }
 
-fn lose_status(item: &mut Item) {
+fn set_unknown_status(item: &mut Item) {
     item.insert("OrderStatus".into(), text("Lost"));
 }
 
@@ -36,13 +36,13 @@ async fn status(shop: &TestShop, id: &str) -> OrderStatus {
     shop.order(id).await.unwrap().status
 }
 
-/// What the dead-letter queue got of events that nobody handles: their details.
-fn details(driver: &EventDriver<'_>) -> Vec<Value> {
+/// Returns the details of the unhandled events in the dead-letter queue.
+fn unhandled_details(driver: &EventDriver<'_>) -> Vec<Value> {
     driver.unhandled_messages().iter().map(|message| message["requestPayload"]["detail"].clone()).collect()
 }
 
-/// Puts an event of any kind on the bus, as another producer would.
-async fn put(shop: &TestShop, detail_type: &str, detail: &str) {
+/// Publishes an event of any type, as another producer does.
+async fn publish(shop: &TestShop, detail_type: &str, detail: &str) {
     let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder()
         .event_bus_name(test_support::BUS_NAME)
         .source("ecommerce.order")
@@ -54,38 +54,38 @@ async fn put(shop: &TestShop, detail_type: &str, detail: &str) {
 }
 
 #[tokio::test]
-async fn an_unpublishable_record_is_told_of_once_and_holds_up_nobody() {
+async fn reports_an_unpublishable_record_once_and_continues() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     let before = place(&shop).await;
-    store(&shop, "lost", lose_status).await;
+    store(&shop, "lost", set_unknown_status).await;
     store(&shop, "no-total", |item| drop(item.remove("TotalAmount"))).await;
     store(&shop, "no-time", |item| {
         item.insert("Event".into(), AttributeValue::M([("Id".to_owned(), text("e-1"))].into()));
     })
     .await;
-    // Something else about an order changes: nothing new is to be told of it.
+    // A change that keeps the event in the outbox is not reported again.
     store(&shop, "no-time", |item| {
         let event = AttributeValue::M([("Id".to_owned(), text("e-1"))].into());
         item.extend([("Event".to_owned(), event), ("Note".to_owned(), text("seen"))]);
     })
     .await;
-    let behind = place(&shop).await;
+    let next = place(&shop).await;
     driver.run().await;
 
-    assert_eq!((status(&shop, &before).await, status(&shop, &behind).await), (Confirmed, Confirmed));
+    assert_eq!((status(&shop, &before).await, status(&shop, &next).await), (Confirmed, Confirmed));
     assert_eq!(driver.pending_records(), 0);
-    let told: Vec<_> = details(&driver)
+    let reported: Vec<_> = unhandled_details(&driver)
         .iter()
-        .map(|notice| {
-            let notice: UnpublishableEvent = serde_json::from_value(notice.clone()).unwrap();
-            assert!(notice.sequence_number.is_some_and(|number| !number.is_empty()));
-            (notice.order_id.unwrap().to_string(), notice.error_type, notice.reason)
+        .map(|report| {
+            let report: UnpublishableEvent = serde_json::from_value(report.clone()).unwrap();
+            assert!(report.sequence_number.is_some_and(|number| !number.is_empty()));
+            (report.order_id.unwrap().to_string(), report.error_type, report.reason)
         })
         .collect();
-    let told: Vec<_> = told.iter().map(|(id, kind, reason)| (&**id, &**kind, &**reason)).collect();
+    let reported: Vec<_> = reported.iter().map(|(id, kind, reason)| (&**id, &**kind, &**reason)).collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("lost", "BadItem", r#"attribute OrderStatus: "Lost" is not an order status"#),
             ("no-total", "Incomplete", "the order lacks what an event of type OrderPlaced tells"),
@@ -103,19 +103,19 @@ async fn an_unpublishable_record_is_told_of_once_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn an_order_whose_id_cannot_be_read_is_told_of_by_its_place_in_the_stream() {
+async fn reports_an_undecodable_order_id_with_the_sequence_number() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
-    store(&shop, "x", |item| drop(item.insert("OrderId".into(), text("no id")))).await;
+    store(&shop, "x", |item| drop(item.insert("OrderId".into(), text("not an id")))).await;
     driver.run().await;
-    let [notice] = details(&driver).try_into().unwrap();
-    assert_eq!(notice.get("orderId"), None);
-    assert!(notice["sequenceNumber"].is_string(), "{notice}");
-    assert_eq!(notice["errorType"], "BadItem");
+    let [report] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!(report.get("orderId"), None);
+    assert!(report["sequenceNumber"].is_string(), "{report}");
+    assert_eq!(report["errorType"], "BadItem");
 }
 
 #[tokio::test]
-async fn an_event_that_is_too_large_is_told_of() {
+async fn reports_an_event_that_is_too_large() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     let seed = shop.order("001").await.unwrap();
@@ -128,15 +128,15 @@ async fn an_event_that_is_too_large_is_told_of() {
     };
     let shortages = (0..2600).map(shortage).collect();
     shop.put_order(&Order { id, event: Some(event), shortages, ..seed }).await;
-    let behind = place(&shop).await;
+    let next = place(&shop).await;
     driver.run().await;
-    let [notice] = details(&driver).try_into().unwrap();
-    assert_eq!((&notice["orderId"], &notice["errorType"]), (&json!("huge"), &json!("TooLarge")));
-    assert_eq!(status(&shop, &behind).await, Confirmed);
+    let [report] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!((&report["orderId"], &report["errorType"]), (&json!("huge"), &json!("TooLarge")));
+    assert_eq!(status(&shop, &next).await, Confirmed);
 }
 
 #[tokio::test]
-async fn what_the_bus_refuses_for_good_is_told_of_and_not_tried_again() {
+async fn reports_a_permanently_rejected_event_without_a_retry() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     let orders = [place(&shop).await, place(&shop).await, place(&shop).await];
@@ -144,19 +144,19 @@ async fn what_the_bus_refuses_for_good_is_told_of_and_not_tried_again() {
     driver.run().await;
     let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
     assert_eq!(sizes, [3, 1]);
-    let [notice] = details(&driver).try_into().unwrap();
-    assert_eq!((&notice["orderId"], &notice["errorType"]), (&json!(orders[1]), &json!("Refused")));
-    assert_eq!(notice["reason"], "EventBridge refuses the event with MalformedDetail");
+    let [report] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!((&report["orderId"], &report["errorType"]), (&json!(orders[1]), &json!("Refused")));
+    assert_eq!(report["reason"], "EventBridge refuses the event with MalformedDetail");
     assert_eq!(status(&shop, &orders[2]).await, Confirmed);
 }
 
 #[tokio::test]
-async fn only_a_record_of_which_it_cannot_even_be_told_is_handed_back() {
+async fn fails_a_record_only_if_its_report_cannot_be_published() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
-    store(&shop, "lost", lose_status).await;
-    let behind = place(&shop).await;
-    // The event behind goes out, the notice does not.
+    store(&shop, "lost", set_unknown_status).await;
+    let next = place(&shop).await;
+    // The event after the record is published, but the OrderEventUnpublishable event is not.
     shop.bus.script([BusBehavior::Accept]);
     shop.bus.set_default(BusBehavior::Fail(AwsError::access_denied()));
     driver.relay().await;
@@ -167,51 +167,52 @@ async fn only_a_record_of_which_it_cannot_even_be_told_is_handed_back() {
     shop.bus.set_default(BusBehavior::Accept);
     driver.run().await;
     assert_eq!((driver.pending_records(), driver.unhandled_messages().len()), (0, 1));
-    assert_eq!(status(&shop, &behind).await, Confirmed);
+    assert_eq!(status(&shop, &next).await, Confirmed);
 }
 
 #[tokio::test]
-async fn a_record_behind_one_that_comes_again_is_told_of_when_it_comes_again() {
+async fn reports_a_record_after_a_failed_one_when_it_is_relayed_again() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
-    store(&shop, "lost-1", lose_status).await;
+    store(&shop, "lost-1", set_unknown_status).await;
     let refused = place(&shop).await;
-    store(&shop, "lost-2", lose_status).await;
-    // As often as the relay tries.
+    store(&shop, "lost-2", set_unknown_status).await;
+    // The bus rejects the entry in each of the relay's attempts.
     shop.bus.script((0..3).map(|_| BusBehavior::reject([(0, "InternalFailure")])));
     driver.relay().await;
     assert_eq!(driver.pending_records(), 2);
     driver.run().await;
-    let told: Vec<_> = details(&driver).iter().map(|notice| notice["orderId"].clone()).collect();
-    assert_eq!(told, ["lost-1", "lost-2"]);
+    let reported: Vec<_> =
+        unhandled_details(&driver).iter().map(|report| report["orderId"].clone()).collect();
+    assert_eq!(reported, ["lost-1", "lost-2"]);
     assert_eq!(status(&shop, &refused).await, Confirmed);
 }
 
 #[tokio::test]
-async fn an_event_of_a_type_that_nobody_knows_does_not_vanish() {
+async fn sends_an_event_of_an_unknown_type_to_the_dead_letter_queue() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
-    put(&shop, "OrderLost", r#"{"orderId":"1","note":"a \"quoted\" <word>","amount":1.10}"#).await;
+    publish(&shop, "OrderLost", r#"{"orderId":"1","note":"a \"quoted\" <word>","amount":1.10}"#).await;
     for kind in EventKind::ALL {
         let detail = format!(r#"{{"detailType":"{kind}","orderId":"none","orderStatus":"{kind}"}}"#);
-        put(&shop, kind.as_str(), &detail).await;
+        publish(&shop, kind.as_str(), &detail).await;
     }
     driver.relay().await;
     let [message] = driver.unhandled_messages() else { panic!("{:?}", driver.unhandled_messages()) };
     assert_eq!(message["requestPayload"]["detail-type"], "OrderLost");
     assert_eq!(message["requestPayload"]["detail"]["note"], r#"a "quoted" <word>"#);
     assert_eq!(message["responsePayload"]["errorType"], "UnhandledDetailType");
-    // OrderRejected is for others to listen to; the other four have a consumer.
+    // OrderRejected has no consumer here. The other four do.
     assert_eq!(driver.pending_events().len(), 4);
 }
 
 #[test]
-fn both_rules_of_the_bus_and_nobody_else_may_send_to_the_dead_letter_queue() {
+fn only_the_two_bus_rules_may_send_to_the_dead_letter_queue() {
     assert_eq!(test_support::dead_letter_queue_senders(), ["OrderEventRule", "UnhandledEventRule"]);
 }
 
 #[tokio::test]
-async fn each_poisoned_event_is_kept_once_with_its_reason_and_the_rest_is_handled() {
+async fn keeps_each_poison_event_once_with_its_reason_and_handles_the_others() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     let canceled = place(&shop).await;
@@ -229,26 +230,26 @@ async fn each_poisoned_event_is_kept_once_with_its_reason_and_the_rest_is_handle
         ("OrderShipped", shipped, inventory_service::ILLEGAL_TRANSITION),
     ];
     for (detail_type, detail, _) in &poison {
-        put(&shop, detail_type, detail).await;
+        publish(&shop, detail_type, detail).await;
     }
-    let behind = place(&shop).await;
+    let next = place(&shop).await;
     driver.run().await;
 
-    assert_eq!((status(&shop, &canceled).await, status(&shop, &behind).await), (Canceled, Confirmed));
-    let mut kept: Vec<_> = driver
+    assert_eq!((status(&shop, &canceled).await, status(&shop, &next).await), (Canceled, Confirmed));
+    let mut dead_letters: Vec<_> = driver
         .dead_letters()
         .iter()
         .map(|letter| (letter.event.detail_text(), letter.error.error_type))
         .collect();
     let mut expected: Vec<_> = poison.iter().map(|(_, detail, kind)| (detail.as_str(), *kind)).collect();
-    kept.sort_unstable();
+    dead_letters.sort_unstable();
     expected.sort_unstable();
-    assert_eq!(kept, expected);
+    assert_eq!(dead_letters, expected);
     assert!(driver.dead_letters().iter().all(|letter| !letter.error.message.is_empty()));
 }
 
 #[test]
-fn the_tool_that_redrives_knows_what_would_come_straight_back() {
+fn the_redrive_tool_has_the_permanent_error_types() {
     let tool = include_str!("../../tools/dead_letter.py");
     let constant = |name: &str| {
         let line = tool.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" = "));

@@ -1,4 +1,4 @@
-//! The relay: whatever happens to PutEvents, no event is lost.
+//! The relay: no event is lost when PutEvents fails.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use domain::{EventKind, Order, OrderEvent, OrderStatus, PendingEvent};
 use serde_json::{Value, json};
 use test_support::{AwsError, BusBehavior, Gate, StreamReader, TestShop, batch_item_failures, invocation};
 
-/// The SDK makes this many calls before it gives up on one that fails as a whole.
+/// The sequence_number of calls that the SDK makes before it returns the error of a failing call.
 const SDK_CALLS: usize = 3;
-/// As often does the relay try again what was refused.
-const ROUNDS: usize = 3;
+/// The sequence_number of attempts that the relay makes for rejected entries.
+const ATTEMPTS: usize = 3;
 
-/// Stores orders that each call for an OrderPlaced, and returns the stream's records of them.
+/// Stores orders with an OrderPlaced event in their outbox, and returns their stream records.
 async fn placed(shop: &TestShop, count: usize) -> Vec<Value> {
     let mut stream = shop.order_stream().await;
     stream.read().await;
@@ -29,38 +29,39 @@ async fn store_placed(shop: &TestShop, id: &str) {
     shop.put_order(&Order { id, event: Some(event), ..seed }).await;
 }
 
-/// Hands records to the function; returns the sequence numbers that it hands back.
+/// Invokes the function with records, and returns the sequence numbers of the failed ones.
 async fn relay(shop: &TestShop, records: &[Value]) -> Vec<String> {
     batch_item_failures(&shop.order_service().handle(invocation::stream(records)).await.unwrap())
 }
 
-/// As Lambda does: from the first record that was handed back on, again, until all are done.
+/// Invokes the function until no record fails, each time from the first failed record on, as Lambda
+/// does. Returns the sequence_number of invocations.
 async fn relay_until_done(shop: &TestShop, records: &[Value]) -> usize {
-    let mut rest = records;
+    let mut pending = records;
     for invocation in 1..100 {
-        let failed = relay(shop, rest).await;
+        let failed = relay(shop, pending).await;
         let Some(first) = failed.first() else {
             return invocation;
         };
-        rest = &rest[rest.iter().position(|record| number(record) == *first).unwrap()..];
+        pending = &pending[pending.iter().position(|record| sequence_number(record) == *first).unwrap()..];
     }
-    panic!("the relay does not get done");
+    panic!("the relay does not finish");
 }
 
-fn number(record: &Value) -> &str {
+fn sequence_number(record: &Value) -> &str {
     record["dynamodb"]["SequenceNumber"].as_str().unwrap()
 }
 
-fn published(shop: &TestShop) -> Vec<String> {
+fn published_orders(shop: &TestShop) -> Vec<String> {
     shop.bus.published().iter().map(|event| event.detail()["orderId"].as_str().unwrap().to_owned()).collect()
 }
 
-fn names(count: usize) -> BTreeSet<String> {
+fn order_ids(count: usize) -> BTreeSet<String> {
     (0..count).map(|n| format!("order-{n:03}")).collect()
 }
 
 #[tokio::test]
-async fn an_event_goes_out_as_the_contract_says() {
+async fn publishes_an_event_in_the_format_of_the_contract() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 1).await;
     assert_eq!(relay(&shop, &records).await, Vec::<String>::new());
@@ -81,18 +82,18 @@ async fn an_event_goes_out_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_batch_goes_out_ten_at_a_time() {
+async fn publishes_ten_events_in_one_call() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 25).await;
     assert!(relay(&shop, &records).await.is_empty());
     let mut sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
     sizes.sort_unstable();
     assert_eq!(sizes, [5, 10, 10]);
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(25));
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(25));
 }
 
 #[tokio::test]
-async fn only_what_was_refused_is_tried_again() {
+async fn retries_only_rejected_entries() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 10).await;
     shop.bus.script([
@@ -102,108 +103,108 @@ async fn only_what_was_refused_is_tried_again() {
     assert!(relay(&shop, &records).await.is_empty());
     let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
     assert_eq!(sizes, [10, 2, 1]);
-    assert_eq!(published(&shop).len(), 10);
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(10));
+    assert_eq!(published_orders(&shop).len(), 10);
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(10));
 }
 
 #[tokio::test]
-async fn what_stays_refused_is_handed_back_from_the_first_on() {
+async fn fails_the_batch_from_the_first_entry_that_stays_rejected() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 10).await;
     shop.bus.script([BusBehavior::reject([(3, "InternalFailure"), (6, "InternalFailure")])]);
     shop.bus
-        .script((1..ROUNDS).map(|_| BusBehavior::reject([(0, "InternalFailure"), (1, "InternalFailure")])));
-    assert_eq!(relay(&shop, &records).await, [number(&records[3])]);
-    assert_eq!(published(&shop).len(), 8, "the others went out");
+        .script((1..ATTEMPTS).map(|_| BusBehavior::reject([(0, "InternalFailure"), (1, "InternalFailure")])));
+    assert_eq!(relay(&shop, &records).await, [sequence_number(&records[3])]);
+    assert_eq!(published_orders(&shop).len(), 8, "the other events are published_orders");
     relay_until_done(&shop, &records[3..]).await;
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(10));
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(10));
 }
 
 #[tokio::test]
-async fn a_call_that_fails_as_a_whole_loses_nothing() {
+async fn fails_all_records_of_a_failed_call() {
     for error in
         [AwsError::throttled(), AwsError::internal(), AwsError::unavailable(), AwsError::access_denied()]
     {
         let shop = TestShop::seeded().await;
         let records = placed(&shop, 12).await;
         shop.bus.set_default(BusBehavior::Fail(error));
-        assert_eq!(relay(&shop, &records).await, [number(&records[0])]);
-        assert!(published(&shop).is_empty());
+        assert_eq!(relay(&shop, &records).await, [sequence_number(&records[0])]);
+        assert!(published_orders(&shop).is_empty());
         shop.bus.set_default(BusBehavior::Accept);
         assert_eq!(relay_until_done(&shop, &records).await, 1);
-        assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(12));
+        assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(12));
     }
 }
 
 #[tokio::test]
-async fn one_call_of_two_that_fails_hands_back_its_own_records_only() {
+async fn fails_only_the_records_of_the_failed_call() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 15).await;
-    // Both are made at the same time: either may be the one that comes first.
+    // The calls are concurrent, so either of them may be the first.
     shop.bus.script([BusBehavior::Accept]);
     shop.bus.set_default(BusBehavior::Fail(AwsError::access_denied()));
     let failed = relay(&shop, &records).await;
-    let first = if published(&shop).len() == 10 { 10 } else { 0 };
-    assert_eq!(failed, [number(&records[first])]);
-    assert_eq!(published(&shop).len(), if first == 10 { 10 } else { 5 });
+    let first = if published_orders(&shop).len() == 10 { 10 } else { 0 };
+    assert_eq!(failed, [sequence_number(&records[first])]);
+    assert_eq!(published_orders(&shop).len(), if first == 10 { 10 } else { 5 });
     shop.bus.set_default(BusBehavior::Accept);
     relay_until_done(&shop, &records[first..]).await;
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(15));
 }
 
 #[tokio::test]
-async fn a_call_that_is_cut_off_after_success_is_made_again_with_the_same_event_ids() {
+async fn repeats_a_call_with_the_same_event_ids_when_its_response_is_lost() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 3).await;
     shop.bus.script([BusBehavior::DropResponse]);
     assert!(relay(&shop, &records).await.is_empty());
     let ids =
         |event: &test_support::PublishedEvent| event.detail()["metadata"]["eventId"].clone().to_string();
-    let published = shop.bus.published();
-    assert_eq!(published.len(), 6);
-    assert_eq!(published.iter().map(ids).collect::<BTreeSet<_>>().len(), 3);
+    let published_orders = shop.bus.published();
+    assert_eq!(published_orders.len(), 6);
+    assert_eq!(published_orders.iter().map(ids).collect::<BTreeSet<_>>().len(), 3);
 }
 
 #[tokio::test]
-async fn a_bus_that_fails_in_every_way_loses_nothing_in_the_end() {
+async fn publishes_every_event_after_all_kinds_of_failures() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 23).await;
-    let whole = |reaction: BusBehavior| vec![reaction; SDK_CALLS * ROUNDS];
+    let for_one_relay = |behavior: BusBehavior| vec![behavior; SDK_CALLS * ATTEMPTS];
     shop.bus.script([BusBehavior::reject([(0, "InternalFailure"), (9, "InternalFailure")])]);
-    shop.bus.script(whole(BusBehavior::Fail(AwsError::throttled())));
-    shop.bus.script(whole(BusBehavior::DropResponse));
-    shop.bus.script(whole(BusBehavior::DropRequest));
+    shop.bus.script(for_one_relay(BusBehavior::Fail(AwsError::throttled())));
+    shop.bus.script(for_one_relay(BusBehavior::DropResponse));
+    shop.bus.script(for_one_relay(BusBehavior::DropRequest));
     shop.bus.script([BusBehavior::reject([(4, "InternalFailure")]), BusBehavior::DropResponse]);
     assert!(relay_until_done(&shop, &records).await > 1);
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(23));
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(23));
 }
 
 #[tokio::test]
-async fn a_function_that_dies_after_publishing_is_given_the_records_again() {
+async fn publishes_records_again_after_a_crash() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 3).await;
     assert!(relay(&shop, &records).await.is_empty());
     assert!(relay(&shop, &records).await.is_empty());
-    assert_eq!(published(&shop).len(), 6);
+    assert_eq!(published_orders(&shop).len(), 6);
 }
 
 #[tokio::test]
-async fn only_a_change_that_calls_for_an_event_publishes_one() {
+async fn publishes_an_event_only_for_a_change_of_the_outbox_event() {
     let shop = TestShop::seeded().await;
     let mut stream: StreamReader = shop.order_stream().await;
     stream.read().await;
     store_placed(&shop, "order-000").await;
     let mut order = shop.order("order-000").await.unwrap();
-    // Something else about the order changes: its event is out already.
+    // A change of another attribute keeps the event, which is published_orders already.
     order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
     shop.put_order(&order).await;
-    // The outbox is written again, as the same event at another time.
+    // The outbox gets the same event with another time.
     order.event.as_mut().unwrap().time = order.updated_at;
     shop.put_order(&order).await;
-    // The order is confirmed, and its outbox cleared.
+    // The order is confirmed, and its outbox is cleared.
     (order.status, order.event) = (OrderStatus::Confirmed, None);
     shop.put_order(&order).await;
-    // It is canceled, which calls for another event.
+    // The order is canceled, which puts another event into the outbox.
     let canceled =
         PendingEvent::new(&order.id, EventKind::Canceled, order.updated_at, "c-2".parse().unwrap());
     (order.status, order.event) = (OrderStatus::Canceled, Some(canceled));
@@ -224,7 +225,7 @@ async fn only_a_change_that_calls_for_an_event_publishes_one() {
 }
 
 #[tokio::test]
-async fn each_kind_of_event_can_be_read_by_its_consumers() {
+async fn publishes_events_that_consumers_can_read() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
@@ -244,7 +245,7 @@ async fn each_kind_of_event_can_be_read_by_its_consumers() {
 }
 
 #[tokio::test]
-async fn the_largest_order_fits_into_an_entry_and_ten_of_them_into_a_call() {
+async fn publishes_ten_orders_of_maximum_size_in_one_call() {
     let shop = TestShop::seeded().await;
     let mut stream = shop.order_stream().await;
     stream.read().await;
@@ -266,17 +267,17 @@ async fn the_largest_order_fits_into_an_entry_and_ten_of_them_into_a_call() {
 }
 
 #[tokio::test]
-async fn records_whose_time_runs_out_are_handed_back() {
+async fn fails_unpublished_records_when_the_time_runs_out() {
     let shop = TestShop::seeded().await;
     let records = placed(&shop, 15).await;
     shop.bus.script([BusBehavior::HoldRequest(Gate::default())]);
     let invocation =
         invocation::with_remaining_time(invocation::stream(&records), Duration::from_millis(1_500));
     let failed = batch_item_failures(&shop.order_service().handle(invocation).await.unwrap());
-    let first = records.iter().position(|record| number(record) == failed[0]).unwrap();
-    assert_eq!(shop.bus.calls().len(), 2, "nothing is tried again");
-    assert_eq!(published(&shop).len(), if first == 0 { 5 } else { 10 });
+    let first = records.iter().position(|record| sequence_number(record) == failed[0]).unwrap();
+    assert_eq!(shop.bus.calls().len(), 2, "no call is retried");
+    assert_eq!(published_orders(&shop).len(), if first == 0 { 5 } else { 10 });
 
     relay_until_done(&shop, &records[first..]).await;
-    assert_eq!(published(&shop).into_iter().collect::<BTreeSet<_>>(), names(15));
+    assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(15));
 }

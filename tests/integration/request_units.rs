@@ -1,4 +1,4 @@
-//! What an order may cost at most: round trips, and request units of DynamoDB.
+//! The round trips and DynamoDB request units of each operation.
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html>
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 const SINGLE_LINE: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":2}]}"#;
 
-/// A shop that counts units, where the engine counts them right.
+/// Returns a shop that counts request units, if the engine counts them correctly.
 async fn metered_shop() -> Option<TestShop> {
     if !test_support::engine_counts_units() {
         return None;
@@ -36,7 +36,7 @@ fn units<const N: usize>(of: [(&str, u64); N]) -> BTreeMap<String, u64> {
 }
 
 #[tokio::test]
-async fn placing_an_order_writes_one_unit_and_one_on_the_index() {
+async fn placing_an_order_writes_one_unit_to_the_table_and_one_to_the_index() {
     let Some(shop) = metered_shop().await else { return };
     place(&shop, ORDER).await;
     let (orders, index) = (&shop.tables.orders, format!("{}/CustomerOrders", shop.tables.orders));
@@ -48,13 +48,13 @@ async fn placing_an_order_writes_one_unit_and_one_on_the_index() {
 async fn placing_an_order_reads_its_customer_and_each_product_once() {
     let Some(shop) = metered_shop().await else { return };
     place(&shop, ORDER).await;
-    // A consistent read takes a unit for each item of up to 4 KB.
+    // A consistent read consumes one unit for each item of up to 4 KB.
     let read = units([(&shop.tables.customers, 1), (&shop.tables.products, 2)]);
     assert_eq!(shop.proxy.consumed_units().reads, read);
 }
 
 #[tokio::test]
-async fn a_clients_retry_takes_no_more_round_trips_than_its_first_try() {
+async fn a_retry_with_the_same_key_needs_two_round_trips() {
     let shop = TestShop::seeded().await;
     place(&shop, ORDER).await;
     shop.proxy.reset();
@@ -63,7 +63,7 @@ async fn a_clients_retry_takes_no_more_round_trips_than_its_first_try() {
 }
 
 #[tokio::test]
-async fn reserving_a_single_line_is_one_round_trip_of_four_units() {
+async fn reserving_one_line_needs_one_round_trip_and_four_write_units() {
     let Some(shop) = metered_shop().await else { return };
     let id = place(&shop, SINGLE_LINE).await;
     let mut driver = EventDriver::new(&shop).await;
@@ -71,14 +71,14 @@ async fn reserving_a_single_line_is_one_round_trip_of_four_units() {
     shop.proxy.start_metering();
     driver.run().await;
     assert_eq!(shop.order(&id).await.unwrap().status, OrderStatus::Confirmed);
-    // A transaction takes two units for each item; a change of status takes none of the index.
+    // A transaction consumes two units for each item. A status change does not update the index.
     let written = units([(&shop.tables.orders, 2), (&shop.tables.inventory, 2)]);
     assert_eq!((shop.proxy.consumed_units().writes, shop.proxy.consumed_units().reads), (written, units([])));
     assert_eq!(round_trips(&shop), 1);
 }
 
 #[tokio::test]
-async fn a_change_of_status_by_its_route_is_one_round_trip_of_one_unit() {
+async fn changing_the_status_needs_one_round_trip_and_one_write_unit() {
     let Some(shop) = metered_shop().await else { return };
     let id = place(&shop, ORDER).await;
     shop.proxy.start_metering();

@@ -1,4 +1,4 @@
-//! OrderPlaced: stock is taken for the whole order or not at all, once.
+//! OrderPlaced: stock is reserved once, for all lines of the order or for none.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
 
 const CONFLICT: &str = "TransactionConflict";
 
-/// Stores orders of one piece of product 001 and one of 002 each.
+/// Stores orders of one unit of product 001 and one unit of product 002.
 async fn store_orders(shop: &TestShop, count: usize) -> Vec<Order> {
     let mut orders = Vec::new();
     for n in 0..count {
@@ -42,7 +42,7 @@ async fn stock(shop: &TestShop) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn an_order_is_confirmed_and_its_stock_taken_in_one_round_trip() {
+async fn confirms_an_order_and_reserves_its_stock_in_one_round_trip() {
     let shop = TestShop::seeded().await;
     apply(&shop, placed("001")).await.unwrap();
     let order = shop.order("001").await.unwrap();
@@ -52,7 +52,7 @@ async fn an_order_is_confirmed_and_its_stock_taken_in_one_round_trip() {
 }
 
 #[tokio::test]
-async fn a_hundred_reservations_at_once_for_ten_units_confirm_ten_orders() {
+async fn confirms_ten_of_a_hundred_concurrent_orders_for_ten_units() {
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 10).await;
     let orders = store_orders(&shop, 100).await;
@@ -71,7 +71,7 @@ async fn a_hundred_reservations_at_once_for_ten_units_confirm_ten_orders() {
 }
 
 #[tokio::test]
-async fn a_duplicate_takes_nothing() {
+async fn ignores_a_duplicate_event() {
     let shop = TestShop::seeded().await;
     apply(&shop, placed("001")).await.unwrap();
     let after_first = shop.snapshot().await;
@@ -82,7 +82,7 @@ async fn a_duplicate_takes_nothing() {
 }
 
 #[tokio::test]
-async fn duplicates_at_once_take_the_stock_once() {
+async fn reserves_once_for_concurrent_duplicates() {
     let shop = TestShop::seeded().await;
     let service = shop.inventory_service();
     let events = (0..20).map(|_| service.handle(placed("001")));
@@ -93,7 +93,7 @@ async fn duplicates_at_once_take_the_stock_once() {
 }
 
 #[tokio::test]
-async fn a_late_event_changes_nothing_about_an_order_that_has_moved_on() {
+async fn ignores_a_late_event_of_a_decided_order() {
     use OrderStatus::{Canceled, Delivered, Rejected, Shipped};
     for status in [Shipped, Delivered, Rejected, Canceled] {
         let shop = TestShop::seeded().await;
@@ -105,7 +105,7 @@ async fn a_late_event_changes_nothing_about_an_order_that_has_moved_on() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_short_of_one_product_takes_none_of_any_and_says_what_was_missing() {
+async fn rejects_an_order_with_its_shortages_and_reserves_nothing() {
     let shop = TestShop::seeded().await;
     shop.set_stock("002", 0).await;
     apply(&shop, placed("001")).await.unwrap();
@@ -127,7 +127,7 @@ async fn an_order_that_is_short_of_one_product_takes_none_of_any_and_says_what_w
 }
 
 #[tokio::test]
-async fn a_product_without_stock_item_has_no_stock() {
+async fn rejects_an_order_of_a_product_without_a_stock_item() {
     let shop = TestShop::seeded().await;
     let request = shop.direct_client().delete_item().table_name(&shop.tables.inventory);
     request.key("ProductId", tables::text("002")).send().await.unwrap();
@@ -137,7 +137,7 @@ async fn a_product_without_stock_item_has_no_stock() {
 }
 
 #[tokio::test]
-async fn another_producers_order_is_created_along_with_its_reservation() {
+async fn creates_an_order_of_another_producer_with_its_reservation() {
     let shop = TestShop::seeded().await;
     apply(&shop, placed("new-1")).await.unwrap();
     let order = shop.order("new-1").await.unwrap();
@@ -152,7 +152,7 @@ async fn another_producers_order_is_created_along_with_its_reservation() {
 }
 
 #[tokio::test]
-async fn another_producers_order_without_stock_is_stored_as_rejected() {
+async fn creates_a_rejected_order_of_another_producer_when_stock_is_short() {
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 0).await;
     apply(&shop, placed("new-1")).await.unwrap();
@@ -166,7 +166,7 @@ async fn another_producers_order_without_stock_is_stored_as_rejected() {
 }
 
 #[tokio::test]
-async fn the_stored_order_has_the_last_word_on_its_lines() {
+async fn reserves_the_lines_of_the_stored_order() {
     let claims = [
         r#"[{"productId":"001","quantity":100}]"#,
         r#"[{"productId":"001","quantity":1}]"#,
@@ -184,7 +184,7 @@ async fn the_stored_order_has_the_last_word_on_its_lines() {
 }
 
 #[tokio::test]
-async fn an_order_of_fifty_lines_is_reserved_in_one_transaction() {
+async fn reserves_fifty_lines_in_one_transaction() {
     let shop = TestShop::seeded().await;
     let mut order = shop.order("001").await.unwrap();
     let line = order.items[0].clone();
@@ -211,7 +211,7 @@ async fn an_order_of_fifty_lines_is_reserved_in_one_transaction() {
 }
 
 #[tokio::test]
-async fn conflicts_on_a_hot_product_are_waited_out() {
+async fn retries_conflicts_and_throttling_of_a_transaction() {
     let shop = TestShop::seeded().await;
     let canceled = |reasons: &[&str]| AwsError::transaction_canceled(reasons);
     shop.proxy.on("TransactWriteItems").times(3).fail(canceled(&["None", CONFLICT, "None"]));
@@ -223,7 +223,7 @@ async fn conflicts_on_a_hot_product_are_waited_out() {
 }
 
 #[tokio::test]
-async fn an_order_that_others_are_at_is_not_rejected_for_what_an_event_claims() {
+async fn does_not_reject_an_order_for_the_lines_of_its_event_after_a_conflict() {
     let shop = TestShop::seeded().await;
     shop.proxy
         .on("TransactWriteItems")
@@ -234,15 +234,15 @@ async fn an_order_that_others_are_at_is_not_rejected_for_what_an_event_claims() 
 }
 
 #[tokio::test]
-async fn conflicts_without_end_are_left_to_lambdas_retry() {
+async fn fails_as_busy_when_conflicts_persist() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
     shop.proxy
         .on("TransactWriteItems")
         .always()
         .fail(AwsError::transaction_canceled(&["None", CONFLICT, "None"]));
-    let failure = apply(&shop, placed("001")).await.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::BUSY);
+    let error = apply(&shop, placed("001")).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::BUSY);
     assert_eq!(shop.snapshot().await, before);
     shop.proxy.reset();
     apply(&shop, placed("001")).await.unwrap();
@@ -250,20 +250,20 @@ async fn conflicts_without_end_are_left_to_lambdas_retry() {
 }
 
 #[tokio::test]
-async fn an_event_whose_time_runs_out_is_left_to_lambdas_retry() {
+async fn fails_as_busy_when_the_time_runs_out() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
     let _never_opened = shop.proxy.on("TransactWriteItems").hold_request();
     let invocation = invocation::with_remaining_time(placed("001"), Duration::from_millis(1_300));
-    let failure = apply(&shop, invocation).await.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::BUSY);
+    let error = apply(&shop, invocation).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::BUSY);
     assert_eq!((shop.snapshot().await, shop.proxy.calls("TransactWriteItems")), (before, 1));
     apply(&shop, placed("001")).await.unwrap();
     assert_eq!(stock(&shop).await, (149, 199));
 }
 
 #[tokio::test]
-async fn a_cancellation_for_another_reason_is_an_error_of_its_own() {
+async fn fails_as_internal_when_a_transaction_is_canceled_for_a_permanent_reason() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
     shop.proxy.on("TransactWriteItems").fail(AwsError::transaction_canceled(&[
@@ -271,14 +271,14 @@ async fn a_cancellation_for_another_reason_is_an_error_of_its_own() {
         "ValidationError",
         "None",
     ]));
-    let failure = apply(&shop, placed("001")).await.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::INTERNAL);
+    let error = apply(&shop, placed("001")).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::INTERNAL);
     assert_eq!(shop.proxy.calls("TransactWriteItems"), 1);
     assert_eq!(shop.snapshot().await, before);
 }
 
 #[tokio::test]
-async fn a_transaction_whose_answer_is_lost_takes_the_stock_once() {
+async fn reserves_once_when_the_response_is_lost() {
     let shop = TestShop::seeded().await;
     shop.proxy.on("TransactWriteItems").drop_response();
     apply(&shop, placed("001")).await.unwrap();
@@ -294,9 +294,9 @@ async fn a_transaction_whose_answer_is_lost_takes_the_stock_once() {
 }
 
 #[tokio::test]
-async fn a_function_that_dies_at_any_step_leaves_nothing_half_done() {
-    // Every call after the first `survived` is cut off, as for a function that
-    // is killed; the event is then delivered again.
+async fn reserves_or_rejects_once_after_a_crash() {
+    // The call is lost in all attempts of the SDK, as for a function that is killed. Then the event is
+    // delivered again.
     for (operation, stock_of_001) in [("TransactWriteItems", 150), ("UpdateItem", 0)] {
         for takes_effect in [false, true] {
             let shop = TestShop::seeded().await;
@@ -311,11 +311,11 @@ async fn a_function_that_dies_at_any_step_leaves_nothing_half_done() {
             assert_eq!(first.unwrap_err().error_type, inventory_service::BUSY, "{operation}");
             apply(&shop, placed("001")).await.unwrap();
             let order = shop.order("001").await.unwrap();
-            let (status, left) =
+            let (status, remaining) =
                 if stock_of_001 == 0 { (OrderStatus::Rejected, 0) } else { (OrderStatus::Confirmed, 149) };
             assert_eq!(
                 (order.status, shop.stock_of("001").await),
-                (status, left),
+                (status, remaining),
                 "{operation} {takes_effect}"
             );
         }
@@ -323,7 +323,7 @@ async fn a_function_that_dies_at_any_step_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_canceled_while_it_is_found_short_is_not_rejected() {
+async fn does_not_reject_an_order_that_is_canceled_meanwhile() {
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 0).await;
     let gate = shop.proxy.on("UpdateItem").hold_request();
@@ -339,7 +339,7 @@ async fn an_order_that_is_canceled_while_it_is_found_short_is_not_rejected() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_understood_is_a_permanent_failure_and_changes_nothing() {
+async fn fails_an_invalid_event_permanently_and_changes_nothing() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
     let fixed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":1}"#;
@@ -356,22 +356,22 @@ async fn an_event_that_is_not_understood_is_a_permanent_failure_and_changes_noth
         ("OrderPlaced", fixed.replace("\"orderStatus\":\"OrderPlaced\"", "\"orderStatus\":\"OrderShipped\"")),
     ];
     for (detail_type, detail) in malformed {
-        let failure = apply(&shop, invocation::event(detail_type, &detail)).await.unwrap_err();
-        assert_eq!(failure.error_type, inventory_service::MALFORMED_EVENT, "{detail}");
+        let error = apply(&shop, invocation::event(detail_type, &detail)).await.unwrap_err();
+        assert_eq!(error.error_type, inventory_service::MALFORMED_EVENT, "{detail}");
     }
-    let failure =
-        apply(&shop, invocation::event_from("somebody.else", "OrderPlaced", fixed)).await.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::MALFORMED_EVENT);
+    let error =
+        apply(&shop, invocation::event_from("another.source", "OrderPlaced", fixed)).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::MALFORMED_EVENT);
 
     let metadata = r#","metadata":{"eventId":"e","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":2,"correlationId":"c"}}"#;
     let future = fixed.replace("}],\"totalAmount\":1}", &format!("}}],\"totalAmount\":1{metadata}"));
-    let failure = apply(&shop, invocation::event("OrderPlaced", &future)).await.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::UNKNOWN_VERSION);
+    let error = apply(&shop, invocation::event("OrderPlaced", &future)).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::UNKNOWN_VERSION);
     assert_eq!(shop.snapshot().await, before);
 }
 
 #[tokio::test]
-async fn a_rejection_that_comes_back_over_the_bus_is_nothing_to_act_on() {
+async fn ignores_a_rejected_event() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
     let detail = r#"{"detailType":"OrderRejected","orderId":"001","orderStatus":"OrderRejected","customerId":"001","items":[{"productId":"001","quantity":1}],"shortages":[]}"#;

@@ -1,4 +1,4 @@
-//! The files in `events/`, each handed to the function that it is for, on the seed data.
+//! The sample payloads in `events/`, applied to the seed data.
 
 use domain::{Order, OrderEvent, OrderStatus};
 use lambda_support::Access;
@@ -6,7 +6,7 @@ use test_support::{ApiResponse, TestShop, batch_item_failures, invocation};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Shipped};
 
-/// The details that producers send, as the contract has them.
+/// The event details of the contract with other producers.
 const CONTRACT: [(&str, &str); 4] = [
     (
         "order-placed",
@@ -26,7 +26,7 @@ async fn set_status(shop: &TestShop, status: OrderStatus) {
 }
 
 #[test]
-fn the_details_are_those_of_the_contract_and_survive_being_read_and_written() {
+fn sample_events_have_the_details_of_the_contract_and_round_trip() {
     for (name, contract) in CONTRACT {
         let event: serde_json::Value = serde_json::from_str(invocation::fixture(name).payload.get()).unwrap();
         let contract_value: serde_json::Value = serde_json::from_str(contract).unwrap();
@@ -38,7 +38,7 @@ fn the_details_are_those_of_the_contract_and_survive_being_read_and_written() {
 }
 
 #[tokio::test]
-async fn each_event_of_the_bus_takes_the_seeds_order_one_step_on() {
+async fn each_sample_event_changes_the_status_of_the_seeded_order() {
     let steps = [
         ("order-placed", Placed, Confirmed, 149),
         ("order-shipped", Confirmed, Shipped, 150),
@@ -55,7 +55,7 @@ async fn each_event_of_the_bus_takes_the_seeds_order_one_step_on() {
 }
 
 #[tokio::test]
-async fn each_request_gets_its_answer() {
+async fn each_sample_request_succeeds() {
     let requests = [
         ("api-post-order", Placed, 201, r#""orderStatus":"Placed""#),
         ("api-get-order", Placed, 200, r#""orderId":"001""#),
@@ -85,10 +85,10 @@ async fn each_request_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn the_streams_record_publishes_the_contracts_event() {
+async fn the_sample_stream_record_publishes_the_event_of_the_contract() {
     let shop = TestShop::seeded().await;
-    let answer = shop.order_service().handle(invocation::fixture("stream-order-placed")).await.unwrap();
-    assert!(batch_item_failures(&answer).is_empty());
+    let response = shop.order_service().handle(invocation::fixture("stream-order-placed")).await.unwrap();
+    assert!(batch_item_failures(&response).is_empty());
     let [event] = shop.bus.published().try_into().unwrap();
     let without_metadata = CONTRACT[0].1.trim_end_matches('}');
     assert!(
@@ -99,9 +99,9 @@ async fn the_streams_record_publishes_the_contracts_event() {
 }
 
 #[tokio::test]
-async fn an_operators_request_is_answered_for_the_seeds_order() {
+async fn the_sample_republish_request_reports_the_seeded_order() {
     let shop = TestShop::seeded().await;
-    let answer = shop.order_service().handle(invocation::fixture("republish")).await.unwrap();
-    let answer = serde_json::to_string(&answer).unwrap();
-    assert_eq!(answer, r#"{"orders":[{"orderId":"001","outcome":"NothingToPublish"}]}"#);
+    let response = shop.order_service().handle(invocation::fixture("republish")).await.unwrap();
+    let response = serde_json::to_string(&response).unwrap();
+    assert_eq!(response, r#"{"orders":[{"orderId":"001","outcome":"NothingToPublish"}]}"#);
 }

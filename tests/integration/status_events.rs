@@ -1,4 +1,4 @@
-//! OrderShipped, OrderDelivered and OrderCanceled.
+//! The events OrderShipped, OrderDelivered and OrderCanceled.
 
 use domain::{EventId, EventKind, Order, OrderStatus, PendingEvent};
 use lambda_support::Failure;
@@ -9,9 +9,9 @@ use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
 const CONFLICT: &str = "TransactionConflict";
 
-/// The seed's order in some status, holding stock or not, with or without the
-/// event of this kind in its outbox. The stock is that of before, less what it holds.
-async fn shop_with(status: OrderStatus, stock_reserved: bool, outbox: Option<EventKind>) -> TestShop {
+/// Returns a shop where the seeded order has this status, with or without a reservation, and with
+/// this event in its outbox, if any. Reserved units are subtracted from the stock.
+async fn shop_with_order(status: OrderStatus, stock_reserved: bool, outbox: Option<EventKind>) -> TestShop {
     let shop = TestShop::seeded().await;
     let seed = shop.order("001").await.unwrap();
     let event = outbox.map(|kind| PendingEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap()));
@@ -23,13 +23,13 @@ async fn shop_with(status: OrderStatus, stock_reserved: bool, outbox: Option<Eve
     shop
 }
 
-/// An event of the seed's order as another producer sends it, without metadata.
-fn bare(kind: EventKind) -> Invocation {
+/// Returns an event of the seeded order from another producer, without metadata.
+fn foreign_event(kind: EventKind) -> Invocation {
     invocation::event(kind.as_str(), &detail(kind, ""))
 }
 
-/// The event that this system itself sends.
-fn own(kind: EventKind) -> Invocation {
+/// Returns an event of the seeded order from this system.
+fn own_event(kind: EventKind) -> Invocation {
     let id = EventId::of(&"001".parse().unwrap(), kind);
     let metadata = format!(
         r#","metadata":{{"eventId":"{id}","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":1,"correlationId":"c-1"}}"#
@@ -39,7 +39,7 @@ fn own(kind: EventKind) -> Invocation {
 
 fn detail(kind: EventKind, metadata: &str) -> String {
     let content = match kind {
-        // The claim is wrong on purpose: what the order holds is what counts.
+        // The items differ from the order on purpose. The function must use the items of the order.
         EventKind::Canceled => r#","customerId":"001","items":[{"productId":"001","quantity":1000}]"#,
         _ => "",
     };
@@ -57,12 +57,12 @@ async fn state(shop: &TestShop) -> (OrderStatus, bool, Option<EventKind>, u64, u
 }
 
 #[tokio::test]
-async fn shipping_and_delivering_set_the_status_and_keep_the_stock() {
+async fn shipped_and_delivered_events_set_the_status_and_keep_the_stock() {
     for (kind, from, to) in
         [(EventKind::Shipped, Confirmed, Shipped), (EventKind::Delivered, Shipped, Delivered)]
     {
-        for event in [bare(kind), own(kind)] {
-            let shop = shop_with(from, true, None).await;
+        for event in [foreign_event(kind), own_event(kind)] {
+            let shop = shop_with_order(from, true, None).await;
             apply(&shop, event).await.unwrap();
             assert_eq!(state(&shop).await, (to, true, None, 149, 199));
             assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
@@ -71,32 +71,32 @@ async fn shipping_and_delivering_set_the_status_and_keep_the_stock() {
 }
 
 #[tokio::test]
-async fn the_event_of_a_change_that_is_made_already_clears_the_outbox_in_one_write() {
+async fn an_event_of_an_applied_change_clears_the_outbox_in_one_write() {
     for (kind, status) in [(EventKind::Shipped, Shipped), (EventKind::Delivered, Delivered)] {
-        let shop = shop_with(status, true, Some(kind)).await;
-        apply(&shop, own(kind)).await.unwrap();
+        let shop = shop_with_order(status, true, Some(kind)).await;
+        apply(&shop, own_event(kind)).await.unwrap();
         assert_eq!(state(&shop).await, (status, true, None, 149, 199));
         assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
     }
 }
 
 #[tokio::test]
-async fn an_event_clears_no_other_events_outbox() {
-    let shop = shop_with(Shipped, true, Some(EventKind::Shipped)).await;
-    apply(&shop, bare(EventKind::Shipped)).await.unwrap();
+async fn an_event_does_not_clear_the_outbox_of_another_event() {
+    let shop = shop_with_order(Shipped, true, Some(EventKind::Shipped)).await;
+    apply(&shop, foreign_event(EventKind::Shipped)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Shipped));
 
-    let shop = shop_with(Delivered, true, Some(EventKind::Delivered)).await;
-    apply(&shop, own(EventKind::Shipped)).await.unwrap();
+    let shop = shop_with_order(Delivered, true, Some(EventKind::Delivered)).await;
+    apply(&shop, own_event(EventKind::Shipped)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Delivered));
 
-    let shop = shop_with(Canceled, false, Some(EventKind::Canceled)).await;
-    apply(&shop, bare(EventKind::Canceled)).await.unwrap();
+    let shop = shop_with_order(Canceled, false, Some(EventKind::Canceled)).await;
+    apply(&shop, foreign_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Canceled));
 }
 
 #[tokio::test]
-async fn what_is_there_already_or_further_is_no_error() {
+async fn an_event_that_is_already_applied_changes_nothing() {
     let cases = [
         (EventKind::Shipped, Shipped),
         (EventKind::Shipped, Delivered),
@@ -105,8 +105,8 @@ async fn what_is_there_already_or_further_is_no_error() {
         (EventKind::Canceled, Rejected),
     ];
     for (kind, status) in cases {
-        for event in [bare(kind), own(kind)] {
-            let shop = shop_with(status, false, None).await;
+        for event in [foreign_event(kind), own_event(kind)] {
+            let shop = shop_with_order(status, false, None).await;
             let before = shop.snapshot().await;
             apply(&shop, event).await.unwrap();
             assert_eq!(shop.snapshot().await, before, "{kind} of {status}");
@@ -115,26 +115,26 @@ async fn what_is_there_already_or_further_is_no_error() {
 }
 
 #[tokio::test]
-async fn what_is_too_early_is_an_error_that_is_retried() {
+async fn an_event_that_is_too_early_fails_with_a_retryable_error() {
     let cases =
         [(EventKind::Shipped, Placed), (EventKind::Delivered, Placed), (EventKind::Delivered, Confirmed)];
     for (kind, status) in cases {
-        let shop = shop_with(status, false, None).await;
+        let shop = shop_with_order(status, false, None).await;
         let before = shop.snapshot().await;
-        let failure = apply(&shop, own(kind)).await.unwrap_err();
-        assert_eq!(failure.error_type, inventory_service::TOO_EARLY, "{kind} of {status}");
+        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        assert_eq!(error.error_type, inventory_service::TOO_EARLY, "{kind} of {status}");
         assert_eq!(shop.snapshot().await, before);
     }
     let shop = TestShop::empty().await;
     for kind in [EventKind::Shipped, EventKind::Delivered] {
-        let failure = apply(&shop, bare(kind)).await.unwrap_err();
-        assert_eq!(failure.error_type, inventory_service::TOO_EARLY, "{kind} of no order");
+        let error = apply(&shop, foreign_event(kind)).await.unwrap_err();
+        assert_eq!(error.error_type, inventory_service::TOO_EARLY, "{kind} of no order");
     }
     assert!(shop.orders().await.is_empty());
 }
 
 #[tokio::test]
-async fn what_can_never_be_is_an_error_of_its_own_type() {
+async fn an_event_for_a_forbidden_transition_fails_permanently() {
     let cases = [
         (EventKind::Shipped, Canceled),
         (EventKind::Shipped, Rejected),
@@ -144,20 +144,20 @@ async fn what_can_never_be_is_an_error_of_its_own_type() {
         (EventKind::Canceled, Delivered),
     ];
     for (kind, status) in cases {
-        let shop = shop_with(status, false, None).await;
+        let shop = shop_with_order(status, false, None).await;
         let before = shop.snapshot().await;
-        let failure = apply(&shop, own(kind)).await.unwrap_err();
-        assert_eq!(failure.error_type, inventory_service::ILLEGAL_TRANSITION, "{kind} of {status}");
-        assert!(failure.message.contains("001") && failure.message.contains(status.as_str()), "{failure}");
+        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        assert_eq!(error.error_type, inventory_service::ILLEGAL_TRANSITION, "{kind} of {status}");
+        assert!(error.message.contains("001") && error.message.contains(status.as_str()), "{error}");
         assert_eq!(shop.snapshot().await, before);
     }
 }
 
 #[tokio::test]
-async fn canceling_gives_back_what_the_order_holds_whatever_the_event_claims() {
+async fn a_canceled_event_releases_the_stock_that_the_order_reserved() {
     for (status, outbox) in [(Confirmed, None), (Canceled, Some(EventKind::Canceled))] {
-        for event in [bare(EventKind::Canceled), own(EventKind::Canceled)] {
-            let shop = shop_with(status, true, outbox).await;
+        for event in [foreign_event(EventKind::Canceled), own_event(EventKind::Canceled)] {
+            let shop = shop_with_order(status, true, outbox).await;
             apply(&shop, event).await.unwrap();
             assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
             assert_eq!(
@@ -169,37 +169,37 @@ async fn canceling_gives_back_what_the_order_holds_whatever_the_event_claims() {
 }
 
 #[tokio::test]
-async fn canceling_twice_gives_back_once() {
-    let shop = shop_with(Confirmed, true, None).await;
-    apply(&shop, own(EventKind::Canceled)).await.unwrap();
+async fn duplicate_canceled_events_release_stock_once() {
+    let shop = shop_with_order(Confirmed, true, None).await;
+    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
     let after_first = shop.snapshot().await;
-    apply(&shop, own(EventKind::Canceled)).await.unwrap();
-    apply(&shop, bare(EventKind::Canceled)).await.unwrap();
+    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, foreign_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(shop.snapshot().await, after_first);
 }
 
 #[tokio::test]
-async fn twenty_cancels_at_once_give_back_once() {
-    let shop = shop_with(Confirmed, true, None).await;
+async fn twenty_concurrent_canceled_events_release_stock_once() {
+    let shop = shop_with_order(Confirmed, true, None).await;
     let service = shop.inventory_service();
-    for outcome in concurrently((0..20).map(|_| service.handle(own(EventKind::Canceled)))).await {
+    for outcome in concurrently((0..20).map(|_| service.handle(own_event(EventKind::Canceled)))).await {
         outcome.unwrap();
     }
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
 }
 
 #[tokio::test]
-async fn canceling_what_holds_nothing_gives_nothing_back() {
+async fn a_canceled_event_without_a_reservation_releases_nothing() {
     for (status, outbox) in [(Placed, Some(EventKind::Placed)), (Canceled, Some(EventKind::Canceled))] {
-        let shop = shop_with(status, false, outbox).await;
-        apply(&shop, own(EventKind::Canceled)).await.unwrap();
+        let shop = shop_with_order(status, false, outbox).await;
+        apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
         assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
         assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"GetItem": 1, "UpdateItem": 1}));
     }
 }
 
 #[tokio::test]
-async fn a_cancel_that_comes_before_its_order_leaves_a_canceled_one_behind() {
+async fn a_canceled_event_before_its_order_creates_a_canceled_order() {
     let shop = TestShop::seeded().await;
     let canceled = r#"{"detailType":"OrderCanceled","orderId":"new-1","orderStatus":"OrderCanceled","customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
     apply(&shop, invocation::event("OrderCanceled", canceled)).await.unwrap();
@@ -211,11 +211,11 @@ async fn a_cancel_that_comes_before_its_order_leaves_a_canceled_one_behind() {
 }
 
 #[tokio::test]
-async fn a_cancel_sees_what_happens_between_its_read_and_its_write() {
-    // Reserved after the cancel has read the order as placed.
-    let shop = shop_with(Placed, false, None).await;
+async fn a_cancellation_handles_a_change_between_its_read_and_its_write() {
+    // The stock is reserved after the cancellation has read the order as placed.
+    let shop = shop_with_order(Placed, false, None).await;
     let gate = shop.proxy.on("UpdateItem").hold_request();
-    let cancel = apply(&shop, own(EventKind::Canceled));
+    let cancel = apply(&shop, own_event(EventKind::Canceled));
     let reserve = async {
         gate.reached().await;
         let placed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
@@ -226,20 +226,20 @@ async fn a_cancel_sees_what_happens_between_its_read_and_its_write() {
     tokio::join!(cancel, reserve).0.unwrap();
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
 
-    // Shipped after the cancel has read the order as confirmed.
-    let shop = shop_with(Confirmed, true, None).await;
+    // The order is shipped after the cancellation has read it as confirmed.
+    let shop = shop_with_order(Confirmed, true, None).await;
     let gate = shop.proxy.on("TransactWriteItems").hold_request();
-    let cancel = apply(&shop, own(EventKind::Canceled));
+    let cancel = apply(&shop, own_event(EventKind::Canceled));
     let ship = async {
         gate.reached().await;
-        apply(&shop, bare(EventKind::Shipped)).await.unwrap();
+        apply(&shop, foreign_event(EventKind::Shipped)).await.unwrap();
         gate.open();
     };
-    let failure = tokio::join!(cancel, ship).0.unwrap_err();
-    assert_eq!(failure.error_type, inventory_service::ILLEGAL_TRANSITION);
+    let error = tokio::join!(cancel, ship).0.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::ILLEGAL_TRANSITION);
     assert_eq!(state(&shop).await, (Shipped, true, None, 149, 199));
 
-    // Created after the cancel has found no order.
+    // The order is created after the cancellation has not found it.
     let shop = TestShop::seeded().await;
     let gate = shop.proxy.on("PutItem").hold_request();
     let event = |kind: &str, total: &str| {
@@ -263,35 +263,35 @@ async fn a_cancel_sees_what_happens_between_its_read_and_its_write() {
 }
 
 #[tokio::test]
-async fn conflicts_are_waited_out_or_left_to_lambdas_retry() {
-    let shop = shop_with(Confirmed, true, None).await;
+async fn retries_conflicts_and_fails_as_busy_when_they_persist() {
+    let shop = shop_with_order(Confirmed, true, None).await;
     let conflict = || AwsError::transaction_canceled(&["None", CONFLICT, "None"]);
     shop.proxy.on("TransactWriteItems").times(3).fail(conflict());
-    apply(&shop, own(EventKind::Canceled)).await.unwrap();
+    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
 
-    let shop = shop_with(Confirmed, true, None).await;
+    let shop = shop_with_order(Confirmed, true, None).await;
     let before = shop.snapshot().await;
     shop.proxy.on("TransactWriteItems").always().fail(conflict());
     shop.proxy.on("UpdateItem").always().fail(AwsError::transaction_conflict());
     for kind in [EventKind::Canceled, EventKind::Shipped] {
-        let failure = apply(&shop, own(kind)).await.unwrap_err();
-        assert_eq!(failure.error_type, inventory_service::BUSY);
+        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        assert_eq!(error.error_type, inventory_service::BUSY);
     }
     assert_eq!(shop.snapshot().await, before);
     shop.proxy.reset();
     shop.proxy.on("UpdateItem").times(2).fail(AwsError::transaction_conflict());
-    apply(&shop, own(EventKind::Shipped)).await.unwrap();
+    apply(&shop, own_event(EventKind::Shipped)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_give_back_whose_answer_is_lost_gives_back_once() {
+async fn releases_stock_once_when_the_response_is_lost() {
     for lost in [1, 3] {
-        let shop = shop_with(Confirmed, true, None).await;
+        let shop = shop_with_order(Confirmed, true, None).await;
         shop.proxy.on("TransactWriteItems").times(lost).drop_response();
-        // After three lost answers the function gives up, and Lambda delivers again.
-        assert_eq!(apply(&shop, own(EventKind::Canceled)).await.is_ok(), lost == 1);
-        apply(&shop, own(EventKind::Canceled)).await.unwrap();
+        // After three lost responses the event fails, and Lambda delivers it again.
+        assert_eq!(apply(&shop, own_event(EventKind::Canceled)).await.is_ok(), lost == 1);
+        apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
         assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
     }
 }

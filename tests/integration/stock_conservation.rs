@@ -1,4 +1,5 @@
-//! What holds at every moment, whatever order events arrive in and however often.
+//! Conservation of stock: the stock on hand plus the reserved stock stays the same, for any order of
+//! events and for duplicates.
 
 use domain::{EventKind, Order, OrderStatus};
 use test_support::{Invocation, TestShop, concurrently, invocation};
@@ -18,7 +19,7 @@ pub(crate) fn event(kind: EventKind, order: &str) -> Invocation {
     invocation::event(kind.as_str(), &detail)
 }
 
-/// Nothing appears, nothing vanishes.
+/// Asserts that no stock was created or lost.
 async fn assert_conserved(shop: &TestShop, when: &str) {
     for (product, initial) in PRODUCTS {
         let on_hand = shop.stock_of(product).await;
@@ -26,7 +27,7 @@ async fn assert_conserved(shop: &TestShop, when: &str) {
     }
 }
 
-/// A shop whose stock is small enough to run out.
+/// Returns a shop with little stock.
 pub(crate) async fn small_shop() -> TestShop {
     let shop = TestShop::seeded().await;
     for (product, quantity) in PRODUCTS {
@@ -35,14 +36,14 @@ pub(crate) async fn small_shop() -> TestShop {
     shop
 }
 
-/// Every order of these, the equal ones taken for different.
-fn permutations<T: Copy>(of: &[T]) -> Vec<Vec<T>> {
-    if of.is_empty() {
+/// Returns all permutations. Equal elements count as different.
+fn permutations<T: Copy>(elements: &[T]) -> Vec<Vec<T>> {
+    if elements.is_empty() {
         return vec![Vec::new()];
     }
     let mut all = Vec::new();
-    for n in 0..of.len() {
-        let mut rest = of.to_vec();
+    for n in 0..elements.len() {
+        let mut rest = elements.to_vec();
         let first = rest.remove(n);
         all.extend(permutations(&rest).into_iter().map(|tail| [vec![first], tail].concat()));
     }
@@ -50,14 +51,14 @@ fn permutations<T: Copy>(of: &[T]) -> Vec<Vec<T>> {
 }
 
 #[tokio::test]
-async fn every_permutation_of_placed_and_canceled_and_a_duplicate_of_each_conserves_stock() {
+async fn every_permutation_of_duplicated_placed_and_canceled_events_conserves_stock() {
     let events = [EventKind::Placed, EventKind::Placed, EventKind::Canceled, EventKind::Canceled];
     let all = permutations(&events);
     assert_eq!(all.len(), 24);
     let shop = small_shop().await;
     let service = shop.inventory_service();
     for (n, sequence) in all.into_iter().enumerate() {
-        // Once for an order of another producer, and once for one that is stored.
+        // The first order is of another producer, and the second one is stored already.
         for (id, stored) in [(format!("foreign-{n}"), false), (format!("own-{n}"), true)] {
             if stored {
                 shop.put_order(&Order { id: id.parse().unwrap(), ..shop.order("001").await.unwrap() }).await;
@@ -76,7 +77,7 @@ async fn every_permutation_of_placed_and_canceled_and_a_duplicate_of_each_conser
 }
 
 #[tokio::test]
-async fn placed_and_canceled_at_once_conserve_stock() {
+async fn concurrent_placed_and_canceled_events_conserve_stock() {
     let shop = small_shop().await;
     let service = shop.inventory_service();
     for n in 0..20 {
