@@ -6,7 +6,7 @@ use lambda_support::Access;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, ApiResponse, HelloWorld, TestShop};
 
-use crate::openapi_document::Document;
+use crate::openapi::Document;
 
 /// An order of the customer who has order 001 of the seed data.
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#;

@@ -1,5 +1,5 @@
-//! What the functions log, at their most talkative, when every place that a
-//! client or a producer can write to holds something that no log may hold.
+//! Logs of the functions at level TRACE. They contain no secrets, even if every field that a client
+//! or an event producer can set has one.
 
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -12,7 +12,7 @@ use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
 const EMAIL: &str = "mallory@secret.example";
-/// As long as tokens are, whose signature alone has 342 characters: no identifier can hold one.
+/// A token of realistic length. The signature alone has 342 characters, so no identifier can hold it.
 const TOKEN: &str = concat!(
     "eyJhbGciOiJSUzI1NiJ9.eyJzZWNyZXQiOnRydWV9.",
     "c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlc2l",
@@ -22,11 +22,11 @@ const TOKEN: &str = concat!(
 );
 const NOTE: &str = "a note in a body";
 
-/// As long as there is a single subscriber, tracing takes every thread to have it: what
-/// another test logs first, on a thread that has none, would be logged on no thread.
-static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+/// A second subscriber. With a single one, tracing caches its interest for all threads, and a call
+/// site that another test reaches first, without a subscriber, would be disabled everywhere.
+static SECOND_SUBSCRIBER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
 
-/// What was logged on this thread since it was made.
+/// The log output of the current thread.
 #[derive(Debug, Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -41,17 +41,17 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// Captures all that is logged on this thread as long as the guard lives.
+    /// Captures the log of this thread while the guard lives.
     fn capture() -> (Self, DefaultGuard) {
         Self::capture_at("TRACE")
     }
 
-    /// Captures what is logged at this level.
+    /// Captures the log at this level.
     fn capture_at(level: &str) -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = telemetry::subscriber(Some(level), move || writer.clone());
-        LazyLock::force(&ANOTHER);
+        LazyLock::force(&SECOND_SUBSCRIBER);
         (log, tracing::subscriber::set_default(subscriber))
     }
 
@@ -59,8 +59,8 @@ impl Log {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// How many lines there are, none of which holds a secret.
-    fn checked(&self) -> usize {
+    /// Asserts that no line contains a secret, and returns the number of lines.
+    fn assert_clean(&self) -> usize {
         let lines = self.lines();
         lines.iter().for_each(|line| assert_clean(line));
         lines.len()
@@ -68,22 +68,21 @@ impl Log {
 }
 
 fn assert_clean(text: &str) {
-    // The last two are the beginning of a body as it would stand in a line, and
-    // what the SDK calls the answer of a service.
+    // The last two are the start of an escaped body, and the SDK's name for a response body.
     for secret in [EMAIL, "@", TOKEN, "eyJ", NOTE, r#"{\""#, "SdkBody"] {
         assert!(!text.contains(secret), "{secret:?} in {text}");
     }
 }
 
-/// Invokes a function. The runtime logs a failure as it is.
+/// Invokes a function, and checks the error, which the runtime logs.
 async fn invoke(function: &impl Function, invocation: Invocation) {
-    if let Err(failure) = function.invoke(invocation).await {
-        assert_clean(&format!("{failure:?}"));
+    if let Err(error) = function.invoke(invocation).await {
+        assert_clean(&format!("{error:?}"));
     }
 }
 
-/// Puts a secret wherever a request of any route has room for one.
-fn marked(request: ApiRequest, username: &str) -> ApiRequest {
+/// Adds secrets to the headers, the query and the claims of a request.
+fn with_secrets(request: ApiRequest, username: &str) -> ApiRequest {
     let claims = [
         ("token_use", "access"),
         ("scope", "orders/customer orders/fulfilment"),
@@ -96,9 +95,9 @@ fn marked(request: ApiRequest, username: &str) -> ApiRequest {
     request.header("Idempotency-Key", EMAIL).query("email", EMAIL).query("token", TOKEN)
 }
 
-/// A request to each route, for what is there and for what is not.
+/// Returns requests to each route, for existing and missing items.
 fn requests() -> Vec<ApiRequest> {
-    let mut requests = vec![ApiRequest::get("/products"), ApiRequest::get("/nowhere")];
+    let mut requests = vec![ApiRequest::get("/products"), ApiRequest::get("/unknown")];
     for value in [EMAIL, TOKEN] {
         requests.push(ApiRequest::get("/products").query("limit", value).query("nextToken", value));
     }
@@ -136,7 +135,7 @@ fn requests() -> Vec<ApiRequest> {
 }
 
 #[tokio::test]
-async fn no_request_leaves_a_secret_in_the_log() {
+async fn requests_leave_no_secret_in_the_log() {
     let shop = TestShop::seeded().await;
     let stock = |id: &str| ApiRequest::get("/inventory/{productId}").path("productId", id);
     let (log, _guard) = Log::capture();
@@ -145,30 +144,30 @@ async fn no_request_leaves_a_secret_in_the_log() {
         let (orders, inventory) = (shop.order_service_for(access), shop.inventory_service_for(access));
         for username in ["001", "002", EMAIL] {
             for request in requests() {
-                invoke(&orders, marked(request, username).invocation()).await;
+                invoke(&orders, with_secrets(request, username).invocation()).await;
                 sent += 1;
             }
             for id in ["001", "404", EMAIL] {
-                invoke(&inventory, marked(stock(id), username).invocation()).await;
+                invoke(&inventory, with_secrets(stock(id), username).invocation()).await;
             }
-            invoke(&HelloWorld(access), marked(ApiRequest::get("/hello"), username).invocation()).await;
+            invoke(&HelloWorld(access), with_secrets(ApiRequest::get("/hello"), username).invocation()).await;
         }
-        // Without claims.
+        // Requests without claims.
         for request in requests() {
             invoke(&orders, request.header("Authorization", TOKEN).invocation()).await;
         }
     }
-    assert!(log.checked() > sent, "each answer is logged, so there is something to look at");
+    assert!(log.assert_clean() > sent, "each response is logged");
 }
 
 #[tokio::test]
-async fn no_fault_of_a_service_leaves_a_secret_in_the_log() {
-    let faults: [fn() -> AwsError; 3] =
+async fn service_errors_leave_no_secret_in_the_log() {
+    let errors: [fn() -> AwsError; 3] =
         [AwsError::throttled, AwsError::access_denied, AwsError::transaction_conflict];
-    for fault in faults {
+    for error in errors {
         let shop = TestShop::seeded().await;
         for operation in ["GetItem", "BatchGetItem", "PutItem", "UpdateItem", "Query", "Scan"] {
-            shop.proxy.on(operation).always().fail(fault());
+            shop.proxy.on(operation).always().fail(error());
         }
         let body = json!({"customerId": "001", "items": [{"productId": "001", "quantity": 1}]}).to_string();
         let requests = [
@@ -181,15 +180,15 @@ async fn no_fault_of_a_service_leaves_a_secret_in_the_log() {
         let (log, _guard) = Log::capture();
         let lines = 2 * requests.len();
         for request in requests {
-            let response = marked(request, "001").send(&shop.order_service_for(Access::Cognito)).await;
+            let response = with_secrets(request, "001").send(&shop.order_service_for(Access::Cognito)).await;
             assert!(response.status >= 500, "{response:?}");
         }
-        assert!(log.checked() >= lines, "a fault and an answer for each");
+        assert!(log.assert_clean() >= lines, "each request logs an error and a response");
     }
 }
 
 #[tokio::test]
-async fn no_event_leaves_a_secret_in_the_log() {
+async fn events_leave_no_secret_in_the_log() {
     let shop = TestShop::seeded().await;
     let inventory = shop.inventory_service();
     let (log, _guard) = Log::capture();
@@ -198,7 +197,7 @@ async fn no_event_leaves_a_secret_in_the_log() {
         "items": [{"productId": "001", "quantity": 1}], "totalAmount": 79.99,
         "metadata": {"eventId": "e1", "occurredAt": "2025-01-01T00:00:00Z", "schemaVersion": 1, "correlationId": "c1"},
     });
-    let places = [
+    let pointers = [
         "/detailType",
         "/orderId",
         "/orderStatus",
@@ -214,10 +213,10 @@ async fn no_event_leaves_a_secret_in_the_log() {
         "/metadata/schemaVersion",
         "/metadata/correlationId",
     ];
-    for place in places {
+    for pointer in pointers {
         for secret in [EMAIL, TOKEN, &format!("{EMAIL}\", expected {NOTE}")] {
             let mut event = placed.clone();
-            *event.pointer_mut(place).unwrap() = secret.into();
+            *event.pointer_mut(pointer).unwrap() = secret.into();
             let event = event.to_string();
             invoke(&inventory, invocation::event("OrderPlaced", &event)).await;
             let batch = [invocation::event("OrderPlaced", &event), invocation::event(secret, &event)];
@@ -228,11 +227,11 @@ async fn no_event_leaves_a_secret_in_the_log() {
             invoke(&inventory, invocation::event_from(secret, "OrderPlaced", &event)).await;
         }
     }
-    assert!(log.checked() > places.len(), "each refusal is logged");
+    assert!(log.assert_clean() > pointers.len(), "each rejection is logged");
 }
 
 #[tokio::test]
-async fn the_line_of_an_event_names_it_its_order_what_caused_it_and_what_came_of_it() {
+async fn logs_an_event_with_its_ids_and_outcome() {
     let shop = TestShop::seeded().await;
     let event = json!({
         "detailType": "OrderPlaced", "orderId": "001", "orderStatus": "OrderPlaced", "customerId": "001",
@@ -243,13 +242,13 @@ async fn the_line_of_an_event_names_it_its_order_what_caused_it_and_what_came_of
     invoke(&shop.inventory_service(), invocation::event("OrderPlaced", &event.to_string())).await;
     let ids = [r#""eventId":"e-7""#, r#""orderId":"001""#, r#""correlationId":"c-7""#];
     let lines = log.lines();
-    let told = |line: &&String| line.contains(r#""outcome":"Confirmed""#);
-    let line = lines.iter().find(told).unwrap_or_else(|| panic!("{lines:#?}"));
+    let has_outcome = |line: &&String| line.contains(r#""outcome":"Confirmed""#);
+    let line = lines.iter().find(has_outcome).unwrap_or_else(|| panic!("{lines:#?}"));
     assert!(ids.iter().all(|id| line.contains(id)), "{line}");
 }
 
 #[tokio::test]
-async fn a_failure_is_logged_with_its_ids_when_only_warnings_are() {
+async fn logs_failures_with_their_ids_at_level_warn() {
     let shop = TestShop::seeded().await;
     let failing = json!({
         "detailType": "OrderShipped", "orderId": "404", "orderStatus": "OrderShipped",
@@ -259,7 +258,7 @@ async fn a_failure_is_logged_with_its_ids_when_only_warnings_are() {
     let (log, _guard) = Log::capture_at("WARN");
     invoke(&shop.inventory_service(), invocation::queue(std::slice::from_ref(&failing))).await;
     invoke(&shop.inventory_service(), failing).await;
-    invoke(&shop.inventory_service(), invocation::queue_messages(&["no event"])).await;
+    invoke(&shop.inventory_service(), invocation::queue_messages(&["not an event"])).await;
     shop.proxy.on("GetItem").fail(AwsError::access_denied());
     let request =
         ApiRequest::get("/order/{orderId}").path("orderId", "404").header("X-Correlation-Id", "c-8");
@@ -271,44 +270,44 @@ async fn a_failure_is_logged_with_its_ids_when_only_warnings_are() {
     let lines = log.lines();
     assert_eq!(lines.len(), ids.len(), "{lines:#?}");
     for (line, ids) in lines.iter().zip(ids) {
-        assert!(ids.iter().all(|id| line.contains(id)), "{line} has not {ids:?}");
+        assert!(ids.iter().all(|id| line.contains(id)), "{line} does not have {ids:?}");
     }
 }
 
 #[tokio::test]
-async fn no_record_of_the_stream_and_no_stored_item_leaves_a_secret_in_the_log() {
+async fn stream_records_and_stored_items_leave_no_secret_in_the_log() {
     let shop = TestShop::seeded().await;
     let mut order = shop.order("001").await.unwrap();
     (order.status, order.shortages) = (OrderStatus::Placed, Vec::new());
     let (log, _guard) = Log::capture();
-    let whole = tables::order_to_item(&order);
+    let valid = tables::order_to_item(&order);
     for attribute in ["CustomerId", "OrderStatus", "Items", "TotalAmount", "CreatedAt"] {
-        let mut item = whole.clone();
+        let mut item = valid.clone();
         item.insert(attribute.to_owned(), tables::text(EMAIL));
         shop.put(&shop.tables.orders, item).await;
         let request = ApiRequest::get("/order/{orderId}").path("orderId", "001");
         invoke(&shop.order_service(), request.invocation()).await;
     }
-    let poisoned = |key: &str, value: Value| {
-        let mut record = shop_record();
+    let with_field = |key: &str, value: Value| {
+        let mut record = sample_record();
         record["dynamodb"]["NewImage"][key] = value;
         record
     };
     let text = json!({"S": EMAIL});
     let records = [
-        poisoned("CustomerId", text.clone()),
-        poisoned("OrderStatus", text.clone()),
-        poisoned("Event", text.clone()),
-        poisoned("Event", json!({"M": {"Id": text, "Type": text, "Time": text, "CorrelationId": text}})),
+        with_field("CustomerId", text.clone()),
+        with_field("OrderStatus", text.clone()),
+        with_field("Event", text.clone()),
+        with_field("Event", json!({"M": {"Id": text, "Type": text, "Time": text, "CorrelationId": text}})),
     ];
     for record in records {
         invoke(&shop.order_service(), invocation::stream(&[record])).await;
     }
-    assert!(log.checked() >= 8);
+    assert!(log.assert_clean() >= 8);
 }
 
-/// A record of the sample events.
-fn shop_record() -> Value {
+/// Returns the sample stream record.
+fn sample_record() -> Value {
     let batch: Value =
         serde_json::from_str(invocation::fixture("stream-order-placed").payload.get()).unwrap();
     batch["Records"][0].clone()

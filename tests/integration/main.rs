@@ -2,6 +2,7 @@
 //! engine and the SDK are linked once.
 
 mod authorization;
+mod change_status;
 mod concurrent_publishing;
 mod cost_model;
 mod event_schemas;
@@ -10,8 +11,6 @@ mod logs;
 mod malicious_input;
 mod metrics;
 mod openapi;
-mod openapi_document;
-mod orders_api;
 mod place_order;
 mod poison_messages;
 mod queue_batches;
@@ -19,7 +18,11 @@ mod relay;
 mod republish;
 mod request_units;
 mod reservation;
+mod routing;
 mod sample_events;
+mod show_orders;
+mod show_products;
 mod state_machine;
 mod status_events;
 mod stock_conservation;
+mod strict_schema;

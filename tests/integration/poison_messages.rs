@@ -77,10 +77,10 @@ async fn reports_an_unpublishable_record_once_and_continues() {
     assert_eq!(driver.pending_records(), 0);
     let reported: Vec<_> = unhandled_details(&driver)
         .iter()
-        .map(|report| {
-            let report: UnpublishableEvent = serde_json::from_value(report.clone()).unwrap();
-            assert!(report.sequence_number.is_some_and(|number| !number.is_empty()));
-            (report.order_id.unwrap().to_string(), report.error_type, report.reason)
+        .map(|unpublishable| {
+            let unpublishable: UnpublishableEvent = serde_json::from_value(unpublishable.clone()).unwrap();
+            assert!(unpublishable.sequence_number.is_some_and(|number| !number.is_empty()));
+            (unpublishable.order_id.unwrap().to_string(), unpublishable.error_type, unpublishable.reason)
         })
         .collect();
     let reported: Vec<_> = reported.iter().map(|(id, kind, reason)| (&**id, &**kind, &**reason)).collect();
@@ -108,10 +108,10 @@ async fn reports_an_undecodable_order_id_with_the_sequence_number() {
     let mut driver = EventDriver::new(&shop).await;
     store(&shop, "x", |item| drop(item.insert("OrderId".into(), text("not an id")))).await;
     driver.run().await;
-    let [report] = unhandled_details(&driver).try_into().unwrap();
-    assert_eq!(report.get("orderId"), None);
-    assert!(report["sequenceNumber"].is_string(), "{report}");
-    assert_eq!(report["errorType"], "BadItem");
+    let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!(unpublishable.get("orderId"), None);
+    assert!(unpublishable["sequenceNumber"].is_string(), "{unpublishable}");
+    assert_eq!(unpublishable["errorType"], "BadItem");
 }
 
 #[tokio::test]
@@ -130,8 +130,11 @@ async fn reports_an_event_that_is_too_large() {
     shop.put_order(&Order { id, event: Some(event), shortages, ..seed }).await;
     let next = place(&shop).await;
     driver.run().await;
-    let [report] = unhandled_details(&driver).try_into().unwrap();
-    assert_eq!((&report["orderId"], &report["errorType"]), (&json!("huge"), &json!("TooLarge")));
+    let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!(
+        (&unpublishable["orderId"], &unpublishable["errorType"]),
+        (&json!("huge"), &json!("TooLarge"))
+    );
     assert_eq!(status(&shop, &next).await, Confirmed);
 }
 
@@ -144,9 +147,12 @@ async fn reports_a_permanently_rejected_event_without_a_retry() {
     driver.run().await;
     let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
     assert_eq!(sizes, [3, 1]);
-    let [report] = unhandled_details(&driver).try_into().unwrap();
-    assert_eq!((&report["orderId"], &report["errorType"]), (&json!(orders[1]), &json!("Refused")));
-    assert_eq!(report["reason"], "EventBridge refuses the event with MalformedDetail");
+    let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!(
+        (&unpublishable["orderId"], &unpublishable["errorType"]),
+        (&json!(orders[1]), &json!("Refused"))
+    );
+    assert_eq!(unpublishable["reason"], "EventBridge refuses the event with MalformedDetail");
     assert_eq!(status(&shop, &orders[2]).await, Confirmed);
 }
 
@@ -156,7 +162,7 @@ async fn fails_a_record_only_if_its_report_cannot_be_published() {
     let mut driver = EventDriver::new(&shop).await;
     store(&shop, "lost", set_unknown_status).await;
     let next = place(&shop).await;
-    // The event after the record is published, but the OrderEventUnpublishable event is not.
+    // The next event is published, but OrderEventUnpublishable is not.
     shop.bus.script([BusBehavior::Accept]);
     shop.bus.set_default(BusBehavior::Fail(AwsError::access_denied()));
     driver.relay().await;
@@ -183,7 +189,7 @@ async fn reports_a_record_after_a_failed_one_when_it_is_relayed_again() {
     assert_eq!(driver.pending_records(), 2);
     driver.run().await;
     let reported: Vec<_> =
-        unhandled_details(&driver).iter().map(|report| report["orderId"].clone()).collect();
+        unhandled_details(&driver).iter().map(|unpublishable| unpublishable["orderId"].clone()).collect();
     assert_eq!(reported, ["lost-1", "lost-2"]);
     assert_eq!(status(&shop, &refused).await, Confirmed);
 }

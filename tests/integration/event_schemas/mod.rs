@@ -1,4 +1,4 @@
-//! docs/events says what goes over the bus: neither it nor the code can change without the other.
+//! The schemas in docs/events describe the events that the code reads and writes.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -14,19 +14,21 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, EventDriver, TestShop, invocation};
 
-use crate::openapi_document::{event_schema, event_schemas, event_validator};
+use files::{event_schema, event_schemas, event_validator};
 
-/// The name of the schema of a kind of event.
+mod files;
+
+/// Returns the name of the schema for a kind of event.
 fn schema_of(kind: EventKind) -> String {
     format!("order-{}", kind.as_str().strip_prefix("Order").unwrap().to_lowercase())
 }
 
-fn faults(validator: &Validator, value: &Value) -> Vec<String> {
+fn errors(validator: &Validator, value: &Value) -> Vec<String> {
     validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
 #[test]
-fn there_is_a_schema_of_each_kind_of_event_and_no_other() {
+fn has_one_schema_for_each_kind_of_event() {
     let mut names: BTreeSet<_> = EventKind::ALL.map(schema_of).into();
     names.extend(["definitions", "event"].map(str::to_owned));
     assert_eq!(event_schemas().into_iter().collect::<BTreeSet<_>>(), names);
@@ -36,7 +38,7 @@ fn there_is_a_schema_of_each_kind_of_event_and_no_other() {
 }
 
 #[test]
-fn every_limit_is_that_of_the_code() {
+fn documents_the_limits_of_the_code() {
     let definitions = event_schema("definitions");
     let limits = [
         ("orderId/maxLength", OrderId::MAX_LENGTH),
@@ -58,7 +60,7 @@ fn every_limit_is_that_of_the_code() {
 }
 
 #[test]
-fn every_example_is_an_event_and_survives_being_read_and_written() {
+fn documents_examples_that_are_valid_and_round_trip() {
     for kind in EventKind::ALL {
         let (name, validator) = (schema_of(kind), event_validator(&schema_of(kind), true));
         let schema = event_schema(&name);
@@ -68,7 +70,7 @@ fn every_example_is_an_event_and_survives_being_read_and_written() {
             [false, true]
         );
         for example in examples {
-            assert_eq!(faults(&validator, example), [""; 0], "{name}");
+            assert_eq!(errors(&validator, example), [""; 0], "{name}");
             let event = OrderEvent::from_json(&example.to_string()).unwrap();
             assert_eq!(event.kind(), kind);
             assert_eq!(serde_json::from_str::<Value>(&event.to_json().unwrap()).unwrap(), *example);
@@ -77,41 +79,41 @@ fn every_example_is_an_event_and_survives_being_read_and_written() {
 }
 
 #[test]
-fn the_sample_events_are_as_announced() {
+fn sample_events_match_their_schemas() {
     let validator = event_validator("event", true);
     for name in ["order-placed", "order-shipped", "order-delivered", "order-canceled"] {
         let event: Value = serde_json::from_str(invocation::fixture(name).payload.get()).unwrap();
-        assert_eq!(faults(&validator, &event), [""; 0], "{name}");
-        assert_eq!(faults(&event_validator(name, true), &event["detail"]), [""; 0], "{name}");
+        assert_eq!(errors(&validator, &event), [""; 0], "{name}");
+        assert_eq!(errors(&event_validator(name, true), &event["detail"]), [""; 0], "{name}");
     }
 }
 
 #[test]
-fn an_event_may_gain_fields_anywhere() {
+fn accepts_unknown_fields() {
     for kind in EventKind::ALL {
         let validator = event_validator(&schema_of(kind), false);
         let mut event = event_schema(&schema_of(kind))["examples"][1].clone();
-        gain(&mut event);
-        assert_eq!(faults(&validator, &event), [""; 0], "{kind}");
+        add_fields(&mut event);
+        assert_eq!(errors(&validator, &event), [""; 0], "{kind}");
         assert_eq!(OrderEvent::from_json(&event.to_string()).unwrap().kind(), kind);
     }
 }
 
 /// Adds a field to every object.
-fn gain(value: &mut Value) {
+fn add_fields(value: &mut Value) {
     match value {
-        Value::Array(elements) => elements.iter_mut().for_each(gain),
+        Value::Array(elements) => elements.iter_mut().for_each(add_fields),
         Value::Object(members) => {
-            members.values_mut().for_each(gain);
-            members.insert("gained".into(), json!({"later": [1]}));
+            members.values_mut().for_each(add_fields);
+            members.insert("added".into(), json!({"later": [1]}));
         }
         _ => {}
     }
 }
 
-/// What the schema asks for, the code asks for, and the other way round.
+/// The schema and the code have the same required fields.
 #[test]
-fn an_event_that_lacks_a_field_is_refused_by_both() {
+fn schema_and_code_require_the_same_fields() {
     for kind in EventKind::ALL {
         let validator = event_validator(&schema_of(kind), false);
         let whole = event_schema(&schema_of(kind))["examples"][1].clone();
@@ -124,8 +126,8 @@ fn an_event_that_lacks_a_field_is_refused_by_both() {
     }
 }
 
-/// A value that is out of bounds somewhere, and in bounds elsewhere, perhaps.
-fn odd_values() -> Vec<Value> {
+/// Returns values of which each is invalid for some fields, and valid for others.
+fn probe_values() -> Vec<Value> {
     let texts =
         ["", "a", "a b", "a/b", "é", "a\n", "2025-01-01", "2025-13-01T00:00:00Z", "2025-01-01T00:00:00Z"];
     let long = [64, 65, 128, 129].map(|length| json!("x".repeat(length)));
@@ -143,17 +145,17 @@ fn odd_values() -> Vec<Value> {
 }
 
 #[test]
-fn a_value_that_the_document_does_not_allow_is_refused_and_every_other_is_read() {
+fn schema_and_code_accept_the_same_values() {
     let mut disagreements = Vec::new();
     for kind in EventKind::ALL {
         let validator = event_validator(&schema_of(kind), false);
         let whole = event_schema(&schema_of(kind))["examples"][1].clone();
         for pointer in pointers(&whole) {
-            for value in odd_values() {
+            for value in probe_values() {
                 let mut event = whole.clone();
                 *event.pointer_mut(&pointer).unwrap() = value.clone();
                 if (pointer.as_str(), &value) == ("/metadata", &Value::Null) {
-                    // Some languages write null for what they leave out: it is read as that.
+                    // Some languages write null for a missing field, so the code accepts it.
                     continue;
                 }
                 let read = OrderEvent::from_json(&event.to_string());
@@ -166,7 +168,7 @@ fn a_value_that_the_document_does_not_allow_is_refused_and_every_other_is_read()
     assert_eq!(disagreements, [""; 0]);
 }
 
-/// The JSON Pointers of all members of objects.
+/// Returns the JSON Pointers of all members of objects.
 fn pointers(value: &Value) -> Vec<String> {
     let below = |name: String, value: &Value| {
         pointers(value).into_iter().map(move |rest| format!("/{name}{rest}")).collect::<Vec<_>>()
@@ -199,7 +201,7 @@ fn product() -> impl Strategy<Value = ProductId> {
 }
 
 fn quantity() -> impl Strategy<Value = Quantity> {
-    (Quantity::MIN..=Quantity::MAX).prop_map(|pieces| Quantity::new(pieces).unwrap())
+    (Quantity::MIN..=Quantity::MAX).prop_map(|quantity| Quantity::new(quantity).unwrap())
 }
 
 fn lines() -> impl Strategy<Value = Lines> {
@@ -218,8 +220,8 @@ fn shortages() -> impl Strategy<Value = Vec<Shortage>> {
 }
 
 fn money() -> impl Strategy<Value = Money> {
-    let hundredths = prop_oneof![0..=100_000_000_000_000_u64, 0..=1_000_000_u64, Just(100_000_000_000_000)];
-    hundredths.prop_map(|hundredths| Money::from_hundredths(hundredths).unwrap())
+    let minor_units = prop_oneof![0..=100_000_000_000_000_u64, 0..=1_000_000_u64, Just(100_000_000_000_000)];
+    minor_units.prop_map(|minor_units| Money::from_hundredths(minor_units).unwrap())
 }
 
 fn metadata() -> impl Strategy<Value = Option<EventMetadata>> {
@@ -261,12 +263,12 @@ thread_local! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
     #[test]
-    fn whatever_event_the_code_writes_is_as_announced_and_read_again_as_the_same(event in event()) {
+    fn written_events_match_their_schemas_and_round_trip(event in event()) {
         let text = event.to_json().unwrap();
         let value = serde_json::from_str(&text).unwrap();
         let found = STRICT.with(|all| {
             let (_, validator) = all.iter().find(|(kind, _)| *kind == event.kind()).unwrap();
-            faults(validator, &value)
+            errors(validator, &value)
         });
         prop_assert_eq!(found, Vec::<String>::new(), "{}", text);
         prop_assert_eq!(OrderEvent::from_json(&text).unwrap(), event);
@@ -274,7 +276,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn whatever_the_relay_publishes_is_as_announced() {
+async fn published_events_match_their_schemas() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     let mut driver = EventDriver::new(&shop).await;
@@ -294,7 +296,7 @@ async fn whatever_the_relay_publishes_is_as_announced() {
     let mut kinds = BTreeSet::new();
     for event in shop.bus.published() {
         let envelope = serde_json::from_str(event.envelope().get()).unwrap();
-        assert_eq!(faults(&validator, &envelope), [""; 0], "{envelope}");
+        assert_eq!(errors(&validator, &envelope), [""; 0], "{envelope}");
         kinds.insert(event.detail_type().to_owned());
     }
     assert_eq!(kinds, EventKind::ALL.map(|kind| kind.as_str().to_owned()).into());

@@ -1,0 +1,185 @@
+//! Requests to every route for every documented response.
+
+use domain::{OrderStatus, Quantity};
+use lambda_support::Access;
+use lambda_support::rest::MAX_BODY_BYTES;
+use serde_json::Value;
+use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop};
+
+use super::document::Route;
+use super::{CANCEL, DELIVER, HELLO, ORDER, ORDERS, PLACE, PRODUCT, PRODUCTS, SHIP, SHOW, STOCK};
+
+/// Requests by route, with their responses.
+#[derive(Default)]
+struct Exchanges(Vec<(Route, ApiResponse)>);
+
+impl Exchanges {
+    async fn send(&mut self, shop: &TestShop, access: Access, request: ApiRequest) -> ApiResponse {
+        let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        let route = (text("httpMethod").to_lowercase(), text("resource"));
+        let response = match route.1.as_str() {
+            HELLO => request.send(&HelloWorld(access)).await,
+            STOCK => request.send(&shop.inventory_service_for(access)).await,
+            _ => request.send(&shop.order_service_for(access)).await,
+        };
+        self.0.push((route, response.clone()));
+        response
+    }
+
+    async fn expect(&mut self, shop: &TestShop, request: ApiRequest, status: u16) -> ApiResponse {
+        let response = self.send(shop, Access::Open, request).await;
+        assert_eq!(response.status, status, "{response:?}");
+        response
+    }
+}
+
+fn place(body: &str) -> ApiRequest {
+    ApiRequest::post(PLACE).json(body)
+}
+
+fn get(route: &str, id: &str) -> ApiRequest {
+    with_path_parameter(ApiRequest::get(route), route, id)
+}
+
+fn post(route: &str, id: &str) -> ApiRequest {
+    with_path_parameter(ApiRequest::post(route), route, id)
+}
+
+fn with_path_parameter(request: ApiRequest, route: &str, id: &str) -> ApiRequest {
+    let parameter = route.split(['{', '}']).nth(1).unwrap();
+    request.path(parameter, id)
+}
+
+/// Stores a changed copy of the seeded order.
+async fn store(shop: &TestShop, id: &str, change: impl FnOnce(&mut domain::Order)) {
+    let mut order = shop.order("001").await.unwrap();
+    order.id = id.parse().unwrap();
+    change(&mut order);
+    shop.put_order(&order).await;
+}
+
+/// Sends requests for every documented response of every route.
+pub(super) async fn send_all_requests() -> Vec<(Route, ApiResponse)> {
+    let mut all = Exchanges::default();
+    let shop = TestShop::seeded().await;
+    all.expect(&shop, ApiRequest::get(HELLO), 200).await;
+    request_orders(&mut all, &shop).await;
+    change_orders(&mut all, &shop).await;
+    request_products_and_stock(&mut all, &shop).await;
+    send_unauthorized_requests(&mut all, &shop).await;
+    send_while_throttled(&mut all).await;
+    request_undecodable_order(&mut all, &shop).await;
+    all.0
+}
+
+async fn request_orders(all: &mut Exchanges, shop: &TestShop) {
+    all.expect(shop, place(ORDER).header("X-Correlation-Id", "c-1"), 201).await;
+    all.expect(shop, place(&ORDER.replace("]}", r#"],"totalAmount":359.97}"#)), 201).await;
+    let with_key = |body: &str| place(body).header("Idempotency-Key", "key-1");
+    all.expect(shop, with_key(ORDER), 201).await;
+    all.expect(shop, with_key(ORDER), 201).await;
+    all.expect(shop, with_key(&ORDER.replace(":2", ":3")), 422).await;
+    all.expect(shop, place("{"), 400).await;
+    all.expect(shop, place(&" ".repeat(MAX_BODY_BYTES + 1)), 413).await;
+    all.expect(shop, ApiRequest::post(PLACE).header("Content-Type", "text/plain").body(ORDER), 415).await;
+    all.expect(shop, place(&ORDER.replace("]}", r#"],"totalAmount":1}"#)), 409).await;
+    all.expect(shop, place(r#"{"items":[],"x":1}"#), 422).await;
+    all.expect(shop, place(&ORDER.replace("\"00", "\"40")), 422).await;
+
+    let shortage = domain::Shortage {
+        product_id: "001".parse().unwrap(),
+        requested: Quantity::new(9).unwrap(),
+        available: 0,
+    };
+    store(shop, "short", |order| (order.status, order.shortages) = (OrderStatus::Rejected, vec![shortage]))
+        .await;
+    store(shop, "foreign", |order| {
+        order.total_amount = None;
+        order.items.iter_mut().for_each(|item| item.unit_price = None);
+    })
+    .await;
+    for (id, status) in [("001", 200), ("short", 200), ("foreign", 200), ("404", 404), ("invalid id", 404)] {
+        all.expect(shop, get(SHOW, id), status).await;
+    }
+    let orders = |limit: &str| get(ORDERS, "001").query("limit", limit);
+    let first = all.expect(shop, orders("1"), 200).await;
+    let next = first.json()["nextToken"].as_str().unwrap().to_owned();
+    all.expect(shop, orders("100").query("nextToken", &next), 200).await;
+    all.expect(shop, orders("101"), 422).await;
+    all.expect(shop, get(ORDERS, "404"), 404).await;
+}
+
+async fn change_orders(all: &mut Exchanges, shop: &TestShop) {
+    for (route, from) in
+        [(CANCEL, OrderStatus::Placed), (SHIP, OrderStatus::Confirmed), (DELIVER, OrderStatus::Shipped)]
+    {
+        store(shop, "change", |order| order.status = from).await;
+        all.expect(shop, post(route, "change"), 200).await;
+        all.expect(shop, post(route, "change"), 200).await;
+        all.expect(shop, post(route, "404"), 404).await;
+        store(shop, "change", |order| order.status = OrderStatus::Rejected).await;
+        all.expect(shop, post(route, "change"), 409).await;
+    }
+}
+
+async fn request_products_and_stock(all: &mut Exchanges, shop: &TestShop) {
+    let first = all.expect(shop, ApiRequest::get(PRODUCTS).query("limit", "1"), 200).await;
+    let next = first.json()["nextToken"].as_str().unwrap().to_owned();
+    all.expect(shop, ApiRequest::get(PRODUCTS).query("nextToken", &next), 200).await;
+    all.expect(shop, ApiRequest::get(PRODUCTS).query("nextToken", "?"), 422).await;
+    for route in [PRODUCT, STOCK] {
+        all.expect(shop, get(route, "001"), 200).await;
+        all.expect(shop, get(route, "404"), 404).await;
+    }
+}
+
+/// Sends anonymous requests to each route, and requests with an insufficient scope to the routes of
+/// orders.
+async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
+    let open_to_every_token =
+        [ApiRequest::get(HELLO), ApiRequest::get(PRODUCTS), get(PRODUCT, "001"), get(STOCK, "001")];
+    let restricted = [
+        place(ORDER),
+        get(SHOW, "001"),
+        post(CANCEL, "001"),
+        post(SHIP, "001"),
+        post(DELIVER, "001"),
+        get(ORDERS, "001"),
+    ];
+    for request in open_to_every_token.iter().chain(&restricted) {
+        let response = all.send(shop, Access::Cognito, request.clone()).await;
+        assert_eq!(response.problem(), (401, "unauthorized".into()));
+    }
+    for request in restricted {
+        let request = request.claims([("token_use", "access"), ("scope", "openid")]);
+        let response = all.send(shop, Access::Cognito, request).await;
+        assert_eq!(response.problem(), (403, "forbidden".into()));
+    }
+}
+
+/// Sends requests to each route while DynamoDB throttles all calls.
+async fn send_while_throttled(all: &mut Exchanges) {
+    let shop = TestShop::seeded().await;
+    for operation in ["BatchGetItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"] {
+        shop.proxy.on(operation).always().fail(AwsError::throttled());
+    }
+    for request in [place(ORDER), ApiRequest::get(PRODUCTS)] {
+        all.expect(&shop, request, 503).await;
+    }
+    for route in [SHOW, ORDERS, PRODUCT, STOCK] {
+        all.expect(&shop, get(route, "001"), 503).await;
+    }
+    for route in [CANCEL, SHIP, DELIVER] {
+        all.expect(&shop, post(route, "001"), 503).await;
+    }
+}
+
+/// Requests an order that cannot be decoded.
+async fn request_undecodable_order(all: &mut Exchanges, shop: &TestShop) {
+    let mut item = shop.order_item("001").await.unwrap();
+    item.remove("Items");
+    item.remove("OrderStatus");
+    shop.put(&shop.tables.orders, item).await;
+    all.expect(shop, get(SHOW, "001"), 500).await;
+}

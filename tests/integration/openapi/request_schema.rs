@@ -1,0 +1,103 @@
+//! The document and the code accept the same identifiers and request bodies.
+
+use std::rc::Rc;
+
+use domain::{CorrelationId, CustomerId, IdempotencyKey, OrderId, PlaceOrder, ProductId};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::document::Document;
+
+/// Returns texts around every length limit of an identifier, and texts with each character up to `ſ`.
+fn texts() -> Vec<String> {
+    let lengths = [0, 1, 2, 64, 65, 128, 129, 255, 256];
+    let long = lengths.map(|length| "x".repeat(length));
+    let single = ('\0'..='\u{17f}').map(String::from);
+    let within = ('\0'..='\u{17f}').map(|c| format!("a{c}b"));
+    long.into_iter()
+        .chain(single)
+        .chain(within)
+        .chain(["a\n".into(), "\u{ff21}".into(), "1\u{301}".into()])
+        .collect()
+}
+
+/// A function that returns whether the code accepts a text.
+type Accepts = fn(&str) -> bool;
+
+#[test]
+fn schema_and_code_accept_the_same_identifiers() {
+    let document = Document::read();
+    let checks: [(&str, Accepts); 5] = [
+        ("OrderId", |text| text.parse::<OrderId>().is_ok()),
+        ("CustomerId", |text| text.parse::<CustomerId>().is_ok()),
+        ("ProductId", |text| text.parse::<ProductId>().is_ok()),
+        ("CorrelationId", |text| text.parse::<CorrelationId>().is_ok()),
+        ("IdempotencyKey", |text| text.parse::<IdempotencyKey>().is_ok()),
+    ];
+    for (name, accepted) in checks {
+        let validator = document.validator_of(name);
+        for text in texts() {
+            assert_eq!(accepted(&text), validator.is_valid(&json!(text)), "{name} {text:?}");
+        }
+    }
+}
+
+/// Returns a strategy for JSON values: mostly these, and sometimes a value of another type.
+fn values(of: &[&'static str]) -> impl Strategy<Value = &'static str> + use<> {
+    let of_any_type = ["null", "true", "\"\"", "\"1\"", "0", "-1", "1.5", "[]", "{}"];
+    prop_oneof![4 => proptest::sample::select(of.to_vec()), 1 => proptest::sample::select(of_any_type.to_vec())]
+}
+
+fn members(members: Vec<(&'static str, String)>) -> String {
+    let members: Vec<_> = members.into_iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+prop_compose! {
+    /// Generates an order line, which may have missing or unknown fields.
+    fn line(n: usize)(
+        quantity in values(&["1", "999", "1000", "1001", "18446744073709551616"]),
+        fields in proptest::sample::subsequence(vec!["productId", "quantity", "price"], 0..=3),
+        complete in prop::bool::weighted(0.8),
+    ) -> String {
+        let fields = if complete { vec!["productId", "quantity"] } else { fields };
+        let value = |name| if name == "productId" { format!("\"p{n}\"") } else { quantity.to_owned() };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `POST /order` around the limits of its rules.
+    fn body()(
+        customer in values(&["\"001\"", "\"a.b_c-D\"", "\"a b\"", "\"é\"", "\"001\\u0000\""]),
+        items in prop_oneof![
+            4 => (line(0), line(1)).prop_map(|(one, two)| format!("[{one},{two}]")),
+            1 => values(&["[]"]).prop_map(str::to_owned),
+        ],
+        total in values(&["0", "0.00", "79.99", "79.990", "79.999", "-0.01", "1000000000000.00", "1000000000000.01", "1e400", "1E2"]),
+        fields in proptest::sample::subsequence(vec!["customerId", "items", "totalAmount", "x"], 0..=4),
+        complete in prop::bool::weighted(0.8),
+    ) -> String {
+        let fields = if complete { vec!["customerId", "items", "totalAmount"] } else { fields };
+        let value = |name| match name {
+            "customerId" => customer.to_owned(),
+            "items" => items.clone(),
+            _ => total.to_owned(),
+        };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #[test]
+    fn schema_and_code_accept_the_same_bodies(body in body()) {
+        thread_local! {
+            static VALIDATOR: Rc<jsonschema::Validator> = Document::read().validator_of("PlaceOrder");
+        }
+        // A number beyond the range of a double is not a valid `Value`. The code rejects it as well.
+        let is_documented = serde_json::from_str::<Value>(&body)
+            .is_ok_and(|value| VALIDATOR.with(|validator| validator.is_valid(&value)));
+        prop_assert_eq!(PlaceOrder::parse(&body).is_ok(), is_documented, "{}", body);
+    }
+}
