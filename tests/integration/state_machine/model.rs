@@ -1,5 +1,5 @@
-//! What the design says of orders and stock, as plain values. It shares the
-//! names of statuses and events with the functions, and none of their rules.
+//! A model of orders and stock as plain values. It shares the names of statuses and events with the
+//! functions, but none of their rules.
 
 use std::collections::BTreeMap;
 
@@ -7,192 +7,202 @@ use domain::{Change, EventKind, OrderStatus};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
-/// Pieces of each of the two products.
-pub(crate) type Pieces = [u64; 2];
+/// Units of each of the two products.
+pub(crate) type Quantities = [u64; 2];
 
-/// An order, as far as anybody can tell.
+/// The observable state of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct OrderState {
     pub(crate) status: OrderStatus,
-    pub(crate) pieces: Pieces,
+    pub(crate) quantities: Quantities,
     pub(crate) reserved: bool,
     /// The kind of the event in its outbox.
     pub(crate) outbox: Option<EventKind>,
-    /// What there was of each product that it was rejected for.
+    /// The available units of each product that was short when the order was rejected.
     pub(crate) available: [Option<u64>; 2],
 }
 
-/// What the tables show.
+/// The observable content of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) stock: Pieces,
-    pub(crate) orders: BTreeMap<String, Kept>,
+pub(crate) struct Observed {
+    pub(crate) stock: Quantities,
+    pub(crate) orders: BTreeMap<String, OrderState>,
 }
 
-/// An event as a consumer hears it.
+/// An event that the consumer receives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct ConsumedEvent {
     pub(crate) kind: EventKind,
     pub(crate) order: String,
-    /// What the event claims that the order holds.
-    pub(crate) pieces: Pieces,
-    /// Whether it came from an outbox, and so may clear it.
-    pub(crate) own: bool,
+    /// The units that the event has for the order.
+    pub(crate) quantities: Quantities,
+    /// Whether the event came from an outbox. Only such an event clears it.
+    pub(crate) from_outbox: bool,
 }
 
-/// What one invocation asks for.
+/// The operation that one invocation performs.
 #[derive(Debug, Clone)]
-pub(crate) enum Deed {
-    /// An order; its id is chosen by the function.
-    Place { key: Option<u8>, pieces: Pieces, id: String },
-    /// A change, by a client.
-    Change(Change, String),
-    /// An event.
-    Hear(Heard),
+pub(crate) enum Operation {
+    /// A client places an order. The function chooses its id.
+    Place { key: Option<u8>, quantities: Quantities, id: String },
+    /// A client changes the status of an order.
+    ChangeStatus(Change, String),
+    /// The consumer receives an event.
+    Consume(ConsumedEvent),
 }
 
-/// How an invocation ends.
+/// The result of one invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum OperationResult {
     Created(String),
     KeyReused,
-    Changed,
-    NoOrder,
-    Refused,
+    StatusChanged,
+    NotFound,
+    Conflict,
     Applied,
     TooEarly,
-    Illegal,
+    Forbidden,
 }
 
-/// One way in which things may stand.
+/// A possible state of the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Model {
-    pub(crate) seen: Seen,
-    /// The order that each idempotency key has led to.
-    keys: BTreeMap<u8, (String, Pieces)>,
-    /// The events that outboxes called for and no relay is done with, oldest first.
+    pub(crate) observed: Observed,
+    /// The order of each idempotency key, with the units of its request.
+    keys: BTreeMap<u8, (String, Quantities)>,
+    /// The events that were put into an outbox and are not published yet, oldest first.
     pub(crate) unpublished: Vec<(String, EventKind)>,
 }
 
 impl Model {
-    pub(crate) const fn new(stock: Pieces) -> Self {
-        let seen = Seen { stock, orders: BTreeMap::new() };
-        Self { seen, keys: BTreeMap::new(), unpublished: Vec::new() }
+    pub(crate) const fn new(stock: Quantities) -> Self {
+        let observed = Observed { stock, orders: BTreeMap::new() };
+        Self { observed, keys: BTreeMap::new(), unpublished: Vec::new() }
     }
 
-    /// How things stand after a deed.
-    pub(crate) fn after(mut self, deed: &Deed) -> (Self, Answer) {
-        let answer = match deed {
-            Deed::Place { key, pieces, id } => self.place(*key, *pieces, id),
-            Deed::Change(change, order) => self.change(*change, order),
-            Deed::Hear(event) => match event.kind {
-                EventKind::Placed => self.placed(event),
-                EventKind::Canceled => self.canceled(event),
-                EventKind::Shipped => self.moved(event, Confirmed, Shipped),
-                EventKind::Delivered => self.moved(event, Shipped, Delivered),
-                EventKind::Rejected => panic!("the rule lets no OrderRejected through"),
+    /// Applies an operation, and returns the new state with the result.
+    pub(crate) fn apply(mut self, operation: &Operation) -> (Self, OperationResult) {
+        let result = match operation {
+            Operation::Place { key, quantities, id } => self.place(*key, *quantities, id),
+            Operation::ChangeStatus(change, order) => self.change(*change, order),
+            Operation::Consume(event) => match event.kind {
+                EventKind::Placed => self.reserve(event),
+                EventKind::Canceled => self.cancel_by_event(event),
+                EventKind::Shipped => self.advance(event, Confirmed, Shipped),
+                EventKind::Delivered => self.advance(event, Shipped, Delivered),
+                EventKind::Rejected => panic!("the bus rule does not match OrderRejected"),
             },
         };
-        (self, answer)
+        (self, result)
     }
 
-    fn place(&mut self, key: Option<u8>, pieces: Pieces, id: &str) -> Answer {
-        if let Some((first, same)) = key.and_then(|key| self.keys.get(&key)) {
-            return if *same == pieces { Answer::Created(first.clone()) } else { Answer::KeyReused };
+    fn place(&mut self, key: Option<u8>, quantities: Quantities, id: &str) -> OperationResult {
+        if let Some((first, quantities_of_key)) = key.and_then(|key| self.keys.get(&key)) {
+            return if *quantities_of_key == quantities {
+                OperationResult::Created(first.clone())
+            } else {
+                OperationResult::KeyReused
+            };
         }
         if let Some(key) = key {
-            self.keys.insert(key, (id.to_owned(), pieces));
+            self.keys.insert(key, (id.to_owned(), quantities));
         }
         let outbox = Some(EventKind::Placed);
-        let order = Kept { status: Placed, pieces, reserved: false, outbox, available: [None; 2] };
-        assert_eq!(self.seen.orders.insert(id.to_owned(), order), None, "{id} is taken");
+        let order = OrderState { status: Placed, quantities, reserved: false, outbox, available: [None; 2] };
+        assert_eq!(self.observed.orders.insert(id.to_owned(), order), None, "{id} already exists");
         self.unpublished.push((id.to_owned(), EventKind::Placed));
-        Answer::Created(id.to_owned())
+        OperationResult::Created(id.to_owned())
     }
 
-    fn change(&mut self, change: Change, id: &str) -> Answer {
+    fn change(&mut self, change: Change, id: &str) -> OperationResult {
         let (from, to, kind): (&[_], _, _) = match change {
             Change::Cancel => (&[Placed, Confirmed], Canceled, EventKind::Canceled),
             Change::Ship => (&[Confirmed], Shipped, EventKind::Shipped),
             Change::Deliver => (&[Shipped], Delivered, EventKind::Delivered),
             Change::Confirm | Change::Reject => panic!("the API has no route for {change:?}"),
         };
-        let Some(order) = self.seen.orders.get_mut(id) else {
-            return Answer::NoOrder;
+        let Some(order) = self.observed.orders.get_mut(id) else {
+            return OperationResult::NotFound;
         };
         if order.status == to {
-            return Answer::Changed;
+            return OperationResult::StatusChanged;
         }
         if !from.contains(&order.status) {
-            return Answer::Refused;
+            return OperationResult::Conflict;
         }
         order.status = to;
         order.outbox = Some(kind);
         self.unpublished.push((id.to_owned(), kind));
-        Answer::Changed
+        OperationResult::StatusChanged
     }
 
-    fn placed(&mut self, event: &Heard) -> Answer {
-        let stored = self.seen.orders.get(&event.order);
+    fn reserve(&mut self, event: &ConsumedEvent) -> OperationResult {
+        let stored = self.observed.orders.get(&event.order);
         if stored.is_some_and(|order| order.status != Placed) {
-            return Answer::Applied;
+            return OperationResult::Applied;
         }
-        let pieces = stored.map_or(event.pieces, |order| order.pieces);
-        let stock = self.seen.stock;
-        let available = [0, 1].map(|n| (pieces[n] > stock[n]).then_some(stock[n]));
+        let quantities = stored.map_or(event.quantities, |order| order.quantities);
+        let stock = self.observed.stock;
+        let available = [0, 1].map(|n| (quantities[n] > stock[n]).then_some(stock[n]));
         let order = if available == [None; 2] {
-            self.seen.stock = [0, 1].map(|n| stock[n] - pieces[n]);
-            Kept { status: Confirmed, pieces, reserved: true, outbox: None, available }
+            self.observed.stock = [0, 1].map(|n| stock[n] - quantities[n]);
+            OrderState { status: Confirmed, quantities, reserved: true, outbox: None, available }
         } else {
             self.unpublished.push((event.order.clone(), EventKind::Rejected));
-            Kept { status: Rejected, pieces, reserved: false, outbox: Some(EventKind::Rejected), available }
+            OrderState {
+                status: Rejected,
+                quantities,
+                reserved: false,
+                outbox: Some(EventKind::Rejected),
+                available,
+            }
         };
-        self.seen.orders.insert(event.order.clone(), order);
-        Answer::Applied
+        self.observed.orders.insert(event.order.clone(), order);
+        OperationResult::Applied
     }
 
-    fn canceled(&mut self, event: &Heard) -> Answer {
-        let Some(order) = self.seen.orders.get_mut(&event.order) else {
-            let (pieces, available) = (event.pieces, [None; 2]);
-            let order = Kept { status: Canceled, pieces, reserved: false, outbox: None, available };
-            self.seen.orders.insert(event.order.clone(), order);
-            return Answer::Applied;
+    fn cancel_by_event(&mut self, event: &ConsumedEvent) -> OperationResult {
+        let Some(order) = self.observed.orders.get_mut(&event.order) else {
+            let (quantities, available) = (event.quantities, [None; 2]);
+            let order = OrderState { status: Canceled, quantities, reserved: false, outbox: None, available };
+            self.observed.orders.insert(event.order.clone(), order);
+            return OperationResult::Applied;
         };
         match order.status {
-            Shipped | Delivered => return Answer::Illegal,
-            Rejected => return Answer::Applied,
+            Shipped | Delivered => return OperationResult::Forbidden,
+            Rejected => return OperationResult::Applied,
             Canceled if !order.reserved => {
-                order.outbox.take_if(|kind| event.own && *kind == EventKind::Canceled);
+                order.outbox.take_if(|kind| event.from_outbox && *kind == EventKind::Canceled);
             }
             Placed | Confirmed | Canceled => {
                 if std::mem::take(&mut order.reserved) {
-                    self.seen.stock = [0, 1].map(|n| self.seen.stock[n] + order.pieces[n]);
+                    self.observed.stock = [0, 1].map(|n| self.observed.stock[n] + order.quantities[n]);
                 }
                 order.status = Canceled;
                 order.outbox = None;
             }
         }
-        Answer::Applied
+        OperationResult::Applied
     }
 
-    /// OrderShipped and OrderDelivered.
-    fn moved(&mut self, event: &Heard, from: OrderStatus, to: OrderStatus) -> Answer {
-        let Some(order) = self.seen.orders.get_mut(&event.order) else {
-            return Answer::TooEarly;
+    /// Applies OrderShipped or OrderDelivered.
+    fn advance(&mut self, event: &ConsumedEvent, from: OrderStatus, to: OrderStatus) -> OperationResult {
+        let Some(order) = self.observed.orders.get_mut(&event.order) else {
+            return OperationResult::TooEarly;
         };
         if order.status == from {
             order.status = to;
             order.outbox = None;
-            return Answer::Applied;
+            return OperationResult::Applied;
         }
         match order.status {
-            Placed | Confirmed => return Answer::TooEarly,
-            Rejected | Canceled => return Answer::Illegal,
+            Placed | Confirmed => return OperationResult::TooEarly,
+            Rejected | Canceled => return OperationResult::Forbidden,
             Shipped | Delivered => {}
         }
         if order.status == to {
-            order.outbox.take_if(|kind| event.own && *kind == event.kind);
+            order.outbox.take_if(|kind| event.from_outbox && *kind == event.kind);
         }
-        Answer::Applied
+        OperationResult::Applied
     }
 }

@@ -1,0 +1,56 @@
+//! Observed orders, and the invariants of their final state.
+
+use std::collections::HashSet;
+
+use domain::{EventKind, Order, OrderStatus};
+
+use super::model::OrderState;
+use crate::stock_conservation::PRODUCTS;
+
+use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
+
+/// Returns the state of a stored order.
+pub(super) fn order_state(order: &Order) -> OrderState {
+    let quantities = PRODUCTS.map(|(product, _)| {
+        let line = order.lines().find(|line| line.product_id.as_str() == product);
+        line.map_or(0, |line| u64::from(line.quantity.get()))
+    });
+    let available = PRODUCTS.map(|(product, _)| {
+        let shortage = order.shortages.iter().find(|shortage| shortage.product_id.as_str() == product);
+        shortage.map(|shortage| shortage.available)
+    });
+    let outbox = order.event.as_ref().map(|event| event.kind);
+    OrderState { status: order.status, quantities, reserved: order.stock_reserved, outbox, available }
+}
+
+/// Asserts that the final state of an order follows from its requested events, without the model.
+///
+/// `foreign` are the requested events that other producers have sent.
+pub(super) fn assert_final_state(
+    id: &str,
+    order: &OrderState,
+    requested: &HashSet<EventKind>,
+    foreign: &HashSet<EventKind>,
+) {
+    let was_requested = |kind| requested.contains(&kind);
+    let is_explained = match order.status {
+        Placed => false,
+        Confirmed => was_requested(EventKind::Placed) && !foreign.contains(&EventKind::Canceled),
+        Rejected => was_requested(EventKind::Placed),
+        Canceled => was_requested(EventKind::Canceled),
+        Shipped => {
+            was_requested(EventKind::Placed)
+                && was_requested(EventKind::Shipped)
+                && !foreign.contains(&EventKind::Delivered)
+        }
+        Delivered => {
+            [EventKind::Placed, EventKind::Shipped, EventKind::Delivered].into_iter().all(was_requested)
+        }
+    };
+    assert!(is_explained, "{id} is {order:?} after {requested:?}, of which {foreign:?} were foreign events");
+    let unshipped = order.status == Confirmed && foreign.contains(&EventKind::Shipped);
+    assert!(!unshipped, "{id} is {order:?} after OrderShipped");
+    assert_eq!(order.reserved, matches!(order.status, Confirmed | Shipped | Delivered), "{id} is {order:?}");
+    let outbox = (order.status == Rejected).then_some(EventKind::Rejected);
+    assert_eq!(order.outbox, outbox, "{id} is {order:?}");
+}

@@ -1,0 +1,327 @@
+//! The system under test, with every state that it may have.
+
+use std::collections::{BTreeMap, HashSet};
+use std::pin::pin;
+
+use domain::EventKind;
+use inventory_service::InventoryService;
+use order_service::OrderService;
+use test_support::{BusBehavior, Gate, StreamPoller, TestShop, concurrently, routed_events};
+
+use super::command::{Action, Command, InterruptionPoint};
+use super::delivery::Delivery;
+use super::invoke::{event_kind_of, until_interrupted};
+use super::model::{Model, Observed, Operation, OperationResult};
+use super::observe::order_state;
+use crate::stock_conservation::{PRODUCTS, small_shop};
+
+/// A placeholder for the id of an order that was not created.
+const NO_ID: &str = "none";
+
+/// A shop, and every state of the model that matches what was observed of it.
+pub(super) struct SystemUnderTest {
+    pub(super) shop: TestShop,
+    pub(super) order_service: OrderService,
+    pub(super) inventory_service: InventoryService,
+    poller: StreamPoller,
+    pub(super) pending: Vec<Delivery>,
+    set_aside: Vec<Delivery>,
+    /// The number of published events that were received.
+    received: usize,
+    possible_models: Vec<Model>,
+    /// The orders that commands can select.
+    orders: Vec<String>,
+    /// The events that clients and other producers have caused for each order.
+    pub(super) requested: BTreeMap<String, HashSet<EventKind>>,
+    /// The events that other producers have sent for each order.
+    pub(super) foreign: BTreeMap<String, HashSet<EventKind>>,
+}
+
+impl SystemUnderTest {
+    pub(super) async fn start() -> Self {
+        let shop = small_shop().await;
+        // The seeded order has no event, so it would never be decided.
+        let request = shop.direct_client().delete_item().table_name(&shop.tables.orders);
+        request.key("OrderId", tables::text("001")).send().await.unwrap();
+        Self {
+            order_service: shop.order_service(),
+            inventory_service: shop.inventory_service(),
+            poller: StreamPoller::new(&shop).await,
+            shop,
+            pending: Vec::new(),
+            set_aside: Vec::new(),
+            received: 0,
+            possible_models: vec![Model::new(PRODUCTS.map(|(_, quantity)| quantity))],
+            orders: vec!["foreign-1".to_owned(), "foreign-2".to_owned()],
+            requested: BTreeMap::new(),
+            foreign: BTreeMap::new(),
+        }
+    }
+
+    pub(super) async fn execute(&mut self, command: &Command) {
+        match command {
+            Command::Invoke(action) => self.invoke(std::slice::from_ref(action), None).await,
+            Command::InvokeConcurrently(actions) => self.invoke(actions, None).await,
+            Command::Interleaved(first, point, second) => {
+                self.invoke(&[first.clone(), second.clone()], Some(point)).await;
+            }
+            Command::Abort(action, point) => self.abort(action, point).await,
+            Command::Relay => self.relay().await,
+            Command::AbortRelay { published } => self.abort_relay(*published).await,
+            Command::SendForeignEvent(kind, order) => {
+                let order = self.order(*order).to_owned();
+                self.pending.push(Delivery::foreign(*kind, &order));
+                self.requested.entry(order.clone()).or_default().insert(*kind);
+                self.foreign.entry(order).or_default().insert(*kind);
+            }
+            Command::SetAside(_) if self.pending.is_empty() => {}
+            Command::SetAside(n) => self.set_aside.push(self.pending.swap_remove(n % self.pending.len())),
+            Command::Redrive => self.pending.append(&mut self.set_aside),
+            Command::Restart => {
+                self.order_service = self.shop.order_service();
+                self.inventory_service = self.shop.inventory_service();
+            }
+        }
+    }
+
+    pub(super) fn order(&self, n: usize) -> &str {
+        &self.orders[n % self.orders.len()]
+    }
+
+    /// Invokes functions concurrently, or the second one while the first one is interrupted.
+    async fn invoke(&mut self, actions: &[Action], interruption: Option<&InterruptionPoint>) {
+        let actions: Vec<_> = actions.iter().filter(|action| self.is_possible(action)).collect();
+        let results = match (actions.as_slice(), interruption) {
+            ([first, second], Some(point)) => self.perform_interleaved(first, point, second).await,
+            _ => concurrently(actions.iter().map(|action| self.perform(action))).await,
+        };
+        let operations: Vec<_> = actions
+            .iter()
+            .zip(&results)
+            .map(|(action, result)| self.operation(action, created_id(result)))
+            .collect();
+        self.check(&operations, &results).await;
+        operations.iter().for_each(|operation| self.record_request(operation));
+        let is_done = |n: usize| {
+            actions.iter().zip(&results).any(|(action, result)| match action {
+                Action::Deliver { event, again: false } => {
+                    event % self.pending.len() == n && *result == OperationResult::Applied
+                }
+                _ => false,
+            })
+        };
+        let pending =
+            (0..self.pending.len()).filter(|n| !is_done(*n)).map(|n| self.pending[n].clone()).collect();
+        self.pending = pending;
+    }
+
+    /// Invokes a function, and stops it at the interruption point if it gets there.
+    async fn abort(&mut self, action: &Action, point: &InterruptionPoint) {
+        if !self.is_possible(action) {
+            return;
+        }
+        let gate = self.gate_at(point);
+        let result = until_interrupted(&gate, self.perform(action)).await;
+        self.shop.proxy.reset();
+        let operation = match &result {
+            Some(result) => self.operation(action, created_id(result)),
+            None => self.operation(action, self.new_order().await.as_deref()),
+        };
+        match result {
+            Some(result) => self.check(std::slice::from_ref(&operation), &[result]).await,
+            None => self.check_aborted(&operation).await,
+        }
+        self.record_request(&operation);
+    }
+
+    fn gate_at(&self, point: &InterruptionPoint) -> Gate {
+        let rule = self.shop.proxy.on_any_call().nth(point.call);
+        if point.takes_effect { rule.hold_response() } else { rule.hold_request() }
+    }
+
+    async fn perform_interleaved(
+        &self,
+        first: &Action,
+        point: &InterruptionPoint,
+        second: &Action,
+    ) -> Vec<OperationResult> {
+        let gate = self.gate_at(point);
+        let mut invocation = pin!(self.perform(first));
+        let early = until_interrupted(&gate, &mut invocation).await;
+        self.shop.proxy.reset();
+        let second = self.perform(second).await;
+        gate.open();
+        let first = match early {
+            Some(result) => result,
+            None => invocation.await,
+        };
+        vec![first, second]
+    }
+
+    /// Returns whether the action has an event to deliver, if it needs one.
+    fn is_possible(&self, action: &Action) -> bool {
+        !matches!(action, Action::Deliver { .. }) || !self.pending.is_empty()
+    }
+
+    /// Converts an action to an operation of the model. `id` is the order's id, if it is known.
+    fn operation(&self, action: &Action, id: Option<&str>) -> Operation {
+        match action {
+            Action::Place { key, quantities } => {
+                let id = id.unwrap_or(NO_ID).to_owned();
+                Operation::Place { key: *key, quantities: *quantities, id }
+            }
+            Action::ChangeStatus(change, order) => {
+                Operation::ChangeStatus(*change, self.order(*order).to_owned())
+            }
+            Action::Deliver { event, .. } => {
+                Operation::Consume(self.pending[event % self.pending.len()].event.clone())
+            }
+        }
+    }
+
+    /// Records which event an operation requests, for the checks at the end.
+    fn record_request(&mut self, operation: &Operation) {
+        let (order, kind) = match operation {
+            Operation::Place { id, .. } if id == NO_ID => return,
+            Operation::Place { id, .. } => (id, EventKind::Placed),
+            Operation::ChangeStatus(change, order) => (order, event_kind_of(*change)),
+            Operation::Consume(_) => return,
+        };
+        if !self.orders.contains(order) {
+            self.orders.push(order.clone());
+        }
+        self.requested.entry(order.clone()).or_default().insert(kind);
+    }
+
+    /// Keeps the states that lead to the observed one, by these operations in any order.
+    async fn check(&mut self, operations: &[Operation], results: &[OperationResult]) {
+        let observed = self.observe().await;
+        let reached = |model: &Model| states_after(model, operations, results);
+        let possible: Vec<Model> = self.possible_models.iter().flat_map(reached).collect();
+        self.keep_matching(possible, &observed, &format!("{operations:?} returned {results:?}"));
+    }
+
+    /// Does the same for an operation that was aborted, and is applied or not.
+    async fn check_aborted(&mut self, operation: &Operation) {
+        let observed = self.observe().await;
+        let reached = |model: &Model| [model.clone(), model.clone().apply(operation).0];
+        let possible: Vec<Model> = self.possible_models.iter().flat_map(reached).collect();
+        self.keep_matching(possible, &observed, &format!("{operation:?} was aborted"));
+    }
+
+    fn keep_matching(&mut self, possible: Vec<Model>, observed: &Observed, cause: &str) {
+        let mut matching: Vec<Model> = Vec::new();
+        for model in &possible {
+            if model.observed == *observed && !matching.contains(model) {
+                matching.push(model.clone());
+            }
+        }
+        assert!(!matching.is_empty(), "{cause}:\nobserved {observed:#?}\nexpected one of {possible:#?}");
+        self.possible_models = matching;
+    }
+
+    /// Returns the content of the tables, and asserts that stock is conserved.
+    pub(super) async fn observe(&self) -> Observed {
+        let stock = [self.shop.stock_of(PRODUCTS[0].0).await, self.shop.stock_of(PRODUCTS[1].0).await];
+        let orders = self.shop.orders().await;
+        let orders = orders.iter().map(|order| (order.id.to_string(), order_state(order))).collect();
+        let observed = Observed { stock, orders };
+        for (n, (product, initial)) in PRODUCTS.into_iter().enumerate() {
+            let orders = observed.orders.values();
+            let reserved = orders.filter(|order| order.reserved).map(|order| order.quantities[n]);
+            assert_eq!(stock[n] + reserved.sum::<u64>(), initial, "product {product} of {observed:#?}");
+        }
+        observed
+    }
+
+    /// Returns the id of the order that is not known yet, if there is one.
+    async fn new_order(&self) -> Option<String> {
+        let ids = self.shop.orders().await.into_iter().map(|order| order.id.to_string());
+        let mut new = ids.filter(|id| !self.orders.contains(id));
+        let new_order = new.next();
+        assert_eq!(new.next(), None, "one invocation creates one order");
+        new_order
+    }
+
+    /// Relays all new records of the stream.
+    async fn relay(&mut self) {
+        self.poller.poll().await;
+        while self.poller.pending_records() > 0 {
+            assert!(self.poller.invoke(&self.order_service).await, "the relay must succeed");
+        }
+        let published = self.receive();
+        self.possible_models.retain(|model| sorted(&model.unpublished) == published);
+        assert!(!self.possible_models.is_empty(), "published {published:?}, which no outbox had");
+        self.possible_models.iter_mut().for_each(|model| model.unpublished.clear());
+    }
+
+    /// Relays, and stops the function before or after its events are published.
+    async fn abort_relay(&mut self, publishes: bool) {
+        self.poller.poll().await;
+        if self.poller.pending_records() == 0 {
+            return;
+        }
+        let gate = Gate::default();
+        let hold = if publishes { BusBehavior::HoldResponse } else { BusBehavior::HoldRequest };
+        self.shop.bus.script([hold(gate.clone())]);
+        let result = until_interrupted(&gate, self.poller.invoke(&self.order_service)).await;
+        assert_eq!(result, None, "the relay has an event to publish");
+        let published = self.receive();
+        assert_eq!(!published.is_empty(), publishes, "{published:?}");
+        self.possible_models.retain(|model| published.iter().all(|event| model.unpublished.contains(event)));
+        assert!(!self.possible_models.is_empty(), "published {published:?}, which no outbox had");
+    }
+
+    /// Receives the published events, and returns them sorted.
+    fn receive(&mut self) -> Vec<(String, EventKind)> {
+        let all: Vec<_> = self.shop.bus.published().split_off(self.received);
+        self.received += all.len();
+        self.pending.extend(routed_events(&self.shop.bus).map(|event| Delivery::published(&event)));
+        let events = all.iter().map(|event| Delivery::published(event).event);
+        sorted(&events.map(|event| (event.order, event.kind)).collect::<Vec<_>>())
+    }
+
+    /// Delivers all events until no delivery succeeds any more.
+    pub(super) async fn finish(&mut self) {
+        self.relay().await;
+        self.pending.append(&mut self.set_aside);
+        loop {
+            let before = self.pending.len();
+            for n in (0..before).rev() {
+                self.invoke(&[Action::Deliver { event: n, again: false }], None).await;
+            }
+            // Orders that were rejected meanwhile have new events.
+            self.relay().await;
+            if self.pending.len() == before {
+                return;
+            }
+        }
+    }
+}
+
+fn created_id(result: &OperationResult) -> Option<&str> {
+    match result {
+        OperationResult::Created(id) => Some(id),
+        _ => None,
+    }
+}
+
+fn sorted(events: &[(String, EventKind)]) -> Vec<(String, EventKind)> {
+    let mut events = events.to_vec();
+    events.sort_by_key(|(order, kind)| (order.clone(), kind.as_str()));
+    events
+}
+
+/// Returns the states after these operations, in any order that has these results.
+fn states_after(model: &Model, operations: &[Operation], results: &[OperationResult]) -> Vec<Model> {
+    if operations.is_empty() {
+        return vec![model.clone()];
+    }
+    let starting_with = |n: usize| {
+        let (next, result) = model.clone().apply(&operations[n]);
+        let other_operations = [&operations[..n], &operations[n + 1..]].concat();
+        let other_results = [&results[..n], &results[n + 1..]].concat();
+        if result == results[n] { states_after(&next, &other_operations, &other_results) } else { Vec::new() }
+    };
+    (0..operations.len()).flat_map(starting_with).collect()
+}
