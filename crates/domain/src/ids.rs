@@ -1,4 +1,4 @@
-//! Identifiers. Each is its own type, parsed once at the edge.
+//! Identifiers. Each kind is a type of its own, validated when it is parsed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,19 +6,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::EventKind;
-
-/// Namespace of the UUIDs (version 5, RFC 9562) that are derived from a
-/// customer's idempotency key.
+/// Namespace of the version 5 UUIDs (RFC 9562) that are derived from a customer's
+/// idempotency key.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8a5c_1e0e_6f0b_4c55_9b7b_2a9d_6b1f_0c31);
 
-/// Namespace of the UUIDs (version 5, RFC 9562) that name an order's events.
-const EVENT_NAMESPACE: Uuid = Uuid::from_u128(0x3f3d_52c4_1d8e_4a0f_8f57_c1b6_70aa_94e2);
-
-/// Why a text is not an identifier.
+/// A text that is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {max} characters out of {alphabet}")]
-pub struct InvalidId {
+pub struct IdError {
     max: usize,
     alphabet: &'static str,
 }
@@ -35,10 +30,10 @@ macro_rules! id {
         pub struct $name(String);
 
         impl $name {
-            /// The most characters that it may have.
+            /// Maximum length in characters.
             pub const MAX_LENGTH: usize = $max;
 
-            /// The identifier as text.
+            /// Returns the identifier as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -46,22 +41,22 @@ macro_rules! id {
         }
 
         impl FromStr for $name {
-            type Err = InvalidId;
+            type Err = IdError;
 
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
+            fn from_str(text: &str) -> Result<Self, IdError> {
                 text.to_owned().try_into()
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = InvalidId;
+            type Error = IdError;
 
-            fn try_from(text: String) -> Result<Self, InvalidId> {
+            fn try_from(text: String) -> Result<Self, IdError> {
                 let fits = (1..=Self::MAX_LENGTH).contains(&text.len());
                 if fits && text.bytes().all($accepts) {
                     Ok(Self(text))
                 } else {
-                    Err(InvalidId { max: Self::MAX_LENGTH, alphabet: $alphabet })
+                    Err(IdError { max: Self::MAX_LENGTH, alphabet: $alphabet })
                 }
             }
         }
@@ -77,64 +72,65 @@ macro_rules! id {
 const ID_ALPHABET: &str = "A-Z a-z 0-9 - _ .";
 
 id!(
-    /// Names an order, the key of the Orders table.
+    /// Identifier of an order, the key of the Orders table.
     OrderId, 64, is_id_character, ID_ALPHABET
 );
 id!(
-    /// Names a customer, the key of the Customers table.
+    /// Identifier of a customer, the key of the Customers table.
     CustomerId, 64, is_id_character, ID_ALPHABET
 );
 id!(
-    /// Names a product, the key of the Products and Inventory tables.
+    /// Identifier of a product, the key of the Products and Inventory tables.
     ProductId, 64, is_id_character, ID_ALPHABET
 );
 id!(
-    /// Names one occurrence of an event; the same for every delivery of it.
+    /// Identifier of an event, the same for every delivery of it.
     EventId, 64, is_id_character, ID_ALPHABET
 );
 id!(
-    /// Ties together everything that one request set off.
+    /// Identifier of a request, carried by every event and log line that it causes.
     CorrelationId, 128, is_id_character, ID_ALPHABET
 );
 id!(
-    /// What a client sends as `Idempotency-Key` so that a retry makes no second order.
+    /// Value of the `Idempotency-Key` header, which makes retries of a request safe.
     IdempotencyKey, 255, |c| c.is_ascii_graphic(), "the printable ASCII characters without the space"
 );
 
 impl OrderId {
-    /// A fresh id: UUID version 7 of the millisecond and ten random bytes.
+    /// Creates a version 7 UUID (RFC 9562) from milliseconds since the Unix epoch
+    /// and ten random bytes.
     #[must_use]
     pub fn from_time(unix_millis: u64, random: &[u8; 10]) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, random).into_uuid().to_string())
+        uuid::Builder::from_unix_timestamp_millis(unix_millis, random).into_uuid().into()
     }
 
-    /// The id that a customer's idempotency key stands for: UUID version 5 of
-    /// both, so that a retry meets the same item.
+    /// Derives the id of the order that a customer places with an idempotency key:
+    /// a version 5 UUID of both, so that a retry addresses the same item.
     ///
-    /// A customer id has no `/`, so no two pairs share a name.
+    /// A customer id cannot contain `/`, so different pairs have different names.
     #[must_use]
     pub fn from_idempotency_key(customer: &CustomerId, key: &IdempotencyKey) -> Self {
         let name = format!("{customer}/{key}");
-        Self(Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, name.as_bytes()).to_string())
+        Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, name.as_bytes()).into()
     }
 }
 
-/// For what nobody gave a correlation id: its order ties it together.
+impl From<Uuid> for OrderId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+}
+
+impl From<Uuid> for EventId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+}
+
+/// Correlates events of an order whose request is unknown by the order id.
 impl From<&OrderId> for CorrelationId {
     fn from(order: &OrderId) -> Self {
         Self(order.0.clone())
-    }
-}
-
-impl EventId {
-    /// The id of an order's event of one kind.
-    ///
-    /// Each kind happens at most once in the life of an order, so the id is
-    /// derived: however often the event is published, it is the same.
-    #[must_use]
-    pub fn of(order: &OrderId, kind: EventKind) -> Self {
-        let name = format!("{order}/{}", kind.as_str());
-        Self(Uuid::new_v5(&EVENT_NAMESPACE, name.as_bytes()).to_string())
     }
 }
 
@@ -143,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_plain_short_and_not_empty() {
+    fn accepts_1_to_64_plain_characters() {
         for good in ["001", "a-b_c.D", &"x".repeat(64)] {
             assert_eq!(good.parse::<OrderId>().unwrap().as_str(), good);
         }
@@ -157,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idempotency_key_may_hold_any_visible_ascii() {
+    fn an_idempotency_key_accepts_printable_ascii() {
         assert!("a/b:c{}\"~!".parse::<IdempotencyKey>().is_ok());
         assert!("x".repeat(255).parse::<IdempotencyKey>().is_ok());
         for bad in ["", "a b", "\t", "ü", &"x".repeat(256)] {
@@ -166,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn one_customer_and_key_always_stand_for_the_same_order() {
+    fn derives_the_same_order_id_from_the_same_customer_and_key() {
         let id = |customer: &str, key: &str| {
             OrderId::from_idempotency_key(&customer.parse().unwrap(), &key.parse().unwrap())
         };
@@ -177,18 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn fresh_ids_sort_by_time() {
+    fn time_based_ids_sort_by_time() {
         let early = OrderId::from_time(1_000, &[255; 10]);
         let late = OrderId::from_time(1_001, &[0; 10]);
         assert!(early < late);
         assert_eq!(early.as_str().as_bytes()[14], b'7', "version 7: {early}");
-    }
-
-    #[test]
-    fn an_event_id_names_the_order_and_the_kind() {
-        let (one, two) = ("1".parse().unwrap(), "2".parse().unwrap());
-        assert_eq!(EventId::of(&one, EventKind::Placed), EventId::of(&one, EventKind::Placed));
-        assert_ne!(EventId::of(&one, EventKind::Placed), EventId::of(&one, EventKind::Canceled));
-        assert_ne!(EventId::of(&one, EventKind::Placed), EventId::of(&two, EventKind::Placed));
     }
 }

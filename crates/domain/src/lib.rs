@@ -1,33 +1,33 @@
-//! The rules of the shop: orders, money, stock, events and the life of an order.
+//! Business rules of the shop: orders, order lines, money, stock, events and
+//! the order life cycle.
 //!
-//! Everything here is pure and synchronous. Time, randomness and storage are
-//! passed in, so that every rule can be tested without a clock or a network,
-//! and so that the wire shapes that other systems see are defined in one place.
+//! Everything in this crate is pure and synchronous. The caller passes in time,
+//! randomness and stored data, so that each rule can be tested without a clock
+//! or a network.
 
-pub mod catalogue;
-pub mod discreet;
 pub mod event;
 pub mod ids;
-mod json;
-pub mod lines;
 pub mod money;
-pub mod notice;
 pub mod order;
-pub mod republish;
-pub mod request;
+pub mod order_line;
+pub mod order_request;
+pub mod order_scope;
+pub mod outbox;
+pub mod product;
+pub mod quote;
+pub mod redact;
 pub mod status;
-pub mod time;
-pub mod violation;
+pub mod timestamp;
 
-pub use catalogue::{Product, ProductList, StockLevel};
-pub use event::{EventError, EventKind, EventMetadata, OrderEvent};
+pub use event::{EventError, EventKind, EventMetadata, OrderEvent, UnpublishableEvent};
 pub use ids::{CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId};
-pub use lines::{Line, Lines, Quantity};
 pub use money::Money;
-pub use notice::UnpublishableEvent;
-pub use order::{LineItem, Order, OrderList, PendingEvent, Shortage};
-pub use republish::{RepublishOutcome, RepublishReport, RepublishRequest, Republished};
-pub use request::{PlaceOrder, Quote, QuoteError, RequestError, RequestHash};
-pub use status::{Change, OrderStatus, Transition, transition};
-pub use time::Timestamp;
-pub use violation::{Rule, Violation};
+pub use order::Order;
+pub use order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};
+pub use order_request::{OrderRequest, RequestHash};
+pub use order_scope::OrderScope;
+pub use outbox::OutboxEvent;
+pub use product::{Product, StockLevel};
+pub use quote::{Quote, QuoteError, UnknownReferences};
+pub use status::{OrderAction, OrderStatus, Transition, transition};
+pub use timestamp::Timestamp;

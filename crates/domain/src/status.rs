@@ -1,40 +1,38 @@
-//! The life of an order, and which changes of status are legal.
+//! The order life cycle: statuses, actions and allowed transitions.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
+use crate::redact;
 
-use crate::discreet::shown;
-
-/// Where an order stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+/// The status of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
-    /// Accepted; stock is not reserved yet.
+    /// Accepted, stock not reserved yet.
     Placed,
-    /// Stock is reserved.
+    /// Stock reserved.
     Confirmed,
-    /// On its way. The stock is sold.
+    /// Handed to the carrier. Its stock is sold.
     Shipped,
-    /// With the customer.
+    /// Received by the customer.
     Delivered,
-    /// There was not enough stock.
+    /// Not enough stock.
     Rejected,
-    /// Called off.
+    /// Canceled before shipment.
     Canceled,
 }
 
-/// The text is not the name of a status.
+/// A text that is not the name of a status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0} is not an order status")]
-pub struct UnknownStatus(String);
+pub struct UnknownStatusError(String);
 
 impl OrderStatus {
     /// Every status.
     pub const ALL: [Self; 6] =
         [Self::Placed, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Rejected, Self::Canceled];
 
-    /// The name of the status, in storage and in the API.
+    /// Returns the name of the status, as stored and as shown by the API.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,31 +53,31 @@ impl fmt::Display for OrderStatus {
 }
 
 impl FromStr for OrderStatus {
-    type Err = UnknownStatus;
+    type Err = UnknownStatusError;
 
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+    fn from_str(text: &str) -> Result<Self, UnknownStatusError> {
         let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
-        known.ok_or_else(|| UnknownStatus(shown(text)))
+        known.ok_or_else(|| UnknownStatusError(redact::quote(text)))
     }
 }
 
-/// What somebody wants to do with an order.
+/// An action that changes the status of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Change {
-    /// Its stock was reserved.
+pub enum OrderAction {
+    /// Record that its stock is reserved.
     Confirm,
-    /// Its stock could not be reserved.
+    /// Record that its stock cannot be reserved.
     Reject,
-    /// It was handed to the carrier.
+    /// Record that it was handed to the carrier.
     Ship,
-    /// It reached the customer.
+    /// Record that the customer received it.
     Deliver,
-    /// It is called off.
+    /// Cancel it.
     Cancel,
 }
 
-impl Change {
-    /// The status that the change leads to.
+impl OrderAction {
+    /// Returns the status that the action leads to.
     #[must_use]
     pub const fn target(self) -> OrderStatus {
         match self {
@@ -91,84 +89,84 @@ impl Change {
         }
     }
 
-    /// The statuses from which the change is legal: the condition of the
-    /// compare-and-set that makes it.
-    pub fn sources(self) -> impl Iterator<Item = OrderStatus> {
-        OrderStatus::ALL.into_iter().filter(move |&from| transition(from, self) == Transition::Legal)
+    /// Returns the statuses from which the action is allowed: the condition of its
+    /// compare-and-set write.
+    pub fn allowed_from(self) -> impl Iterator<Item = OrderStatus> {
+        OrderStatus::ALL.into_iter().filter(move |&from| transition(from, self) == Transition::Allowed)
     }
 }
 
-/// What a [`Change`] means for an order in some status.
+/// The effect of an [`OrderAction`] on an order in some status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// The order takes the change's target status.
-    Legal,
-    /// The order is there already, or past it: nothing is left to do.
-    Stale,
-    /// Not yet: a change that comes first has not been seen.
+    /// The order moves to the target status of the action.
+    Allowed,
+    /// The order has reached or passed the target status: the action does nothing.
+    AlreadyApplied,
+    /// An earlier action has not been applied yet: retry later.
     TooEarly,
-    /// Never.
-    Illegal,
+    /// The order can never reach the target status.
+    Forbidden,
 }
 
-/// Decides what `change` means for an order in status `from`. This is the one
-/// place that knows the life of an order.
+/// Returns the effect of `action` on an order in status `from`. This function is
+/// the only definition of the order life cycle.
 #[must_use]
-pub const fn transition(from: OrderStatus, change: Change) -> Transition {
+pub const fn transition(from: OrderStatus, action: OrderAction) -> Transition {
     use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
-    match (change, from) {
-        (Change::Confirm | Change::Reject | Change::Cancel, Placed)
-        | (Change::Ship | Change::Cancel, Confirmed)
-        | (Change::Deliver, Shipped) => Transition::Legal,
+    match (action, from) {
+        (OrderAction::Confirm | OrderAction::Reject | OrderAction::Cancel, Placed)
+        | (OrderAction::Ship | OrderAction::Cancel, Confirmed)
+        | (OrderAction::Deliver, Shipped) => Transition::Allowed,
 
-        // The reservation was decided, or the order was called off before it.
-        (Change::Confirm | Change::Reject, _)
-        | (Change::Ship, Shipped | Delivered)
-        | (Change::Deliver, Delivered)
-        // A rejected order holds nothing that could be given back.
-        | (Change::Cancel, Canceled | Rejected) => Transition::Stale,
+        // The reservation was decided earlier, or the order was canceled before it.
+        (OrderAction::Confirm | OrderAction::Reject, _)
+        | (OrderAction::Ship, Shipped | Delivered)
+        | (OrderAction::Deliver, Delivered)
+        // A rejected order holds no stock to release.
+        | (OrderAction::Cancel, Canceled | Rejected) => Transition::AlreadyApplied,
 
-        (Change::Ship | Change::Deliver, Placed) | (Change::Deliver, Confirmed) => Transition::TooEarly,
+        (OrderAction::Ship | OrderAction::Deliver, Placed) | (OrderAction::Deliver, Confirmed) => Transition::TooEarly,
 
-        (Change::Ship | Change::Deliver, Rejected | Canceled) | (Change::Cancel, Shipped | Delivered) => {
-            Transition::Illegal
+        (OrderAction::Ship | OrderAction::Deliver, Rejected | Canceled) | (OrderAction::Cancel, Shipped | Delivered) => {
+            Transition::Forbidden
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Change::{Cancel, Confirm, Deliver, Reject, Ship};
+    use super::OrderAction::{Cancel, Confirm, Deliver, Reject, Ship};
     use super::OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
-    use super::Transition::{Illegal, Legal, Stale, TooEarly};
+    use super::Transition::{Allowed, AlreadyApplied, Forbidden, TooEarly};
     use super::*;
 
     #[test]
-    fn every_status_and_change_has_its_answer() {
+    fn defines_a_transition_for_every_status_and_action() {
         let table = [
             // from:   Confirm, Reject, Ship, Deliver, Cancel
-            (Placed, [Legal, Legal, TooEarly, TooEarly, Legal]),
-            (Confirmed, [Stale, Stale, Legal, TooEarly, Legal]),
-            (Shipped, [Stale, Stale, Stale, Legal, Illegal]),
-            (Delivered, [Stale, Stale, Stale, Stale, Illegal]),
-            (Rejected, [Stale, Stale, Illegal, Illegal, Stale]),
-            (Canceled, [Stale, Stale, Illegal, Illegal, Stale]),
+            (Placed, [Allowed, Allowed, TooEarly, TooEarly, Allowed]),
+            (Confirmed, [AlreadyApplied, AlreadyApplied, Allowed, TooEarly, Allowed]),
+            (Shipped, [AlreadyApplied, AlreadyApplied, AlreadyApplied, Allowed, Forbidden]),
+            (Delivered, [AlreadyApplied, AlreadyApplied, AlreadyApplied, AlreadyApplied, Forbidden]),
+            (Rejected, [AlreadyApplied, AlreadyApplied, Forbidden, Forbidden, AlreadyApplied]),
+            (Canceled, [AlreadyApplied, AlreadyApplied, Forbidden, Forbidden, AlreadyApplied]),
         ];
-        for (from, answers) in table {
-            for (change, answer) in [Confirm, Reject, Ship, Deliver, Cancel].into_iter().zip(answers) {
-                assert_eq!(transition(from, change), answer, "{from} {change:?}");
+        for (from, row) in table {
+            for (action, expected) in [Confirm, Reject, Ship, Deliver, Cancel].into_iter().zip(row) {
+                assert_eq!(transition(from, action), expected, "{from} {action:?}");
             }
         }
     }
 
     #[test]
-    fn the_sources_of_a_change_are_where_it_is_legal() {
-        assert_eq!(Cancel.sources().collect::<Vec<_>>(), [Placed, Confirmed]);
-        assert_eq!(Deliver.sources().collect::<Vec<_>>(), [Shipped]);
+    fn lists_the_statuses_from_which_an_action_is_allowed() {
+        assert_eq!(Cancel.allowed_from().collect::<Vec<_>>(), [Placed, Confirmed]);
+        assert_eq!(Deliver.allowed_from().collect::<Vec<_>>(), [Shipped]);
     }
 
     #[test]
-    fn a_status_is_read_by_its_name() {
+    fn parses_every_status_by_name() {
         for status in OrderStatus::ALL {
             assert_eq!(status.as_str().parse(), Ok(status));
             assert_eq!(status.to_string(), status.as_str());

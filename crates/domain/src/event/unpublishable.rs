@@ -1,39 +1,38 @@
-//! What is said of an event that can never be published.
+//! The notice that an event can never be published.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OrderId;
 
-/// A record of the Orders stream that calls for an event which cannot be made:
-/// the `detail` of an event of type [`UnpublishableEvent::DETAIL_TYPE`].
+/// A notice that the event of a stream record can never be published: the `detail`
+/// of an event of type [`UnpublishableEvent::DETAIL_TYPE`].
 ///
-/// It is no event of the life of an order, and nothing acts on it: the bus
-/// hands it to the dead-letter queue, as it does with every detail-type that
-/// nobody knows.
+/// It is not part of the order life cycle, and no function consumes it. The bus
+/// routes it to the dead-letter queue, like every unknown detail-type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnpublishableEvent {
-    /// The order whose event it is, if its id can be read.
+    /// Order of the event, if its id is readable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// Where the record stands in its shard of the stream.
+    /// Position of the record in its stream shard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_number: Option<String>,
-    /// What kind of fault, as a stable name.
+    /// Kind of error, a stable name.
     pub error_type: String,
-    /// What is wrong, in words: at most [`UnpublishableEvent::MAX_REASON`] bytes.
+    /// Description of the error, at most [`UnpublishableEvent::MAX_REASON`] bytes.
     pub reason: String,
 }
 
 impl UnpublishableEvent {
-    /// The detail-type on the bus.
+    /// Detail-type on the bus.
     pub const DETAIL_TYPE: &str = "OrderEventUnpublishable";
 
-    /// The most bytes of a reason. It may quote what is stored, and must not
-    /// become too large to be published itself.
+    /// Maximum size of a reason in bytes. A reason can quote stored data, and the
+    /// notice must stay small enough to be published.
     pub const MAX_REASON: usize = 1024;
 
-    /// Says why the event of a record cannot be published.
+    /// Creates a notice, truncating `reason` to the maximum size.
     #[must_use]
     pub fn new(
         order_id: Option<OrderId>,
@@ -45,10 +44,10 @@ impl UnpublishableEvent {
         Self { order_id, sequence_number, error_type: error_type.to_owned(), reason }
     }
 
-    /// Writes the `detail`.
+    /// Serializes the `detail`.
     ///
     /// # Errors
-    /// Never; serde's signature asks for one.
+    /// None in practice; serde's signature requires one.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
         serde_json::to_string(self)
     }
@@ -59,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn omits_unknown_fields() {
         let id = "001".parse().unwrap();
         let full = UnpublishableEvent::new(Some(id), Some("42".into()), "BadItem", "no".into());
         assert_eq!(
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_between_two_characters() {
+    fn truncates_a_long_reason_at_a_character_boundary() {
         let long = format!("x{}", "é".repeat(UnpublishableEvent::MAX_REASON));
         let event = UnpublishableEvent::new(None, None, "BadItem", long);
         assert_eq!(event.reason.len(), UnpublishableEvent::MAX_REASON - 1);
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_told_apart_from_the_events_of_orders() {
-        assert!(UnpublishableEvent::DETAIL_TYPE.parse::<crate::EventKind>().is_err());
+    fn is_not_an_order_event() {
+        assert!(UnpublishableEvent::DETAIL_TYPE.parse::<crate::event::EventKind>().is_err());
     }
 }

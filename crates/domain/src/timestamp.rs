@@ -9,41 +9,41 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::{datetime, format_description};
 use time::{OffsetDateTime, UtcOffset};
 
-/// Always 24 characters, so that text sorts as time does.
+/// Always 24 characters, so that timestamps sort as text.
 const FORMAT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-/// A point in time, in milliseconds since the Unix epoch; as text in
-/// RFC 3339 and UTC, for example `2025-01-01T00:00:00.000Z`.
+/// A point in time with millisecond precision. Its text form is RFC 3339 in
+/// UTC, for example `2025-01-01T00:00:00.000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Timestamp(OffsetDateTime);
 
-/// The text is not a date and time of RFC 3339, or the time is out of range.
+/// A text that is not an RFC 3339 date and time, or a time that is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be a date and time as in RFC 3339")]
-pub struct InvalidTimestamp;
+#[error("must be an RFC 3339 date and time")]
+pub struct TimestampError;
 
 impl Timestamp {
-    /// The last that can be written with a year of four digits.
+    /// Latest time that has a four-digit year.
     pub const MAX: Self = Self(datetime!(9999-12-31 23:59:59.999 UTC));
 
-    /// The time that many milliseconds after the Unix epoch.
+    /// Creates a timestamp from milliseconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`InvalidTimestamp`] after the year 9999.
-    pub fn from_unix_millis(millis: u64) -> Result<Self, InvalidTimestamp> {
+    /// [`TimestampError`] after the year 9999.
+    pub fn from_unix_millis(millis: u64) -> Result<Self, TimestampError> {
         let nanos = i128::from(millis) * 1_000_000;
-        OffsetDateTime::from_unix_timestamp_nanos(nanos).map(Self).map_err(|_| InvalidTimestamp)
+        OffsetDateTime::from_unix_timestamp_nanos(nanos).map(Self).map_err(|_| TimestampError)
     }
 
-    /// Milliseconds from `earlier` until this; none if it is not earlier.
+    /// Returns the milliseconds since `earlier`, or 0 if `earlier` is later.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {
         u64::try_from((self.0 - earlier.0).whole_milliseconds()).unwrap_or_default()
     }
 
-    /// Seconds since the Unix epoch, rounded down: as exact as EventBridge keeps a time.
+    /// Returns whole seconds since the Unix epoch, the precision that EventBridge keeps.
     #[must_use]
     pub const fn unix_seconds(self) -> i64 {
         self.0.unix_timestamp()
@@ -51,23 +51,23 @@ impl Timestamp {
 }
 
 impl FromStr for Timestamp {
-    type Err = InvalidTimestamp;
+    type Err = TimestampError;
 
-    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| InvalidTimestamp)?;
-        let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(InvalidTimestamp)?;
-        // RFC 3339 knows no year before 0000, but an offset may lead there.
+    fn from_str(text: &str) -> Result<Self, TimestampError> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| TimestampError)?;
+        let utc = moment.checked_to_offset(UtcOffset::UTC).ok_or(TimestampError)?;
+        // RFC 3339 has no year before 0000, but an offset can lead there.
         if utc.year() < 0 {
-            return Err(InvalidTimestamp);
+            return Err(TimestampError);
         }
-        utc.replace_millisecond(utc.millisecond()).map(Self).map_err(|_| InvalidTimestamp)
+        utc.replace_millisecond(utc.millisecond()).map(Self).map_err(|_| TimestampError)
     }
 }
 
 impl TryFrom<String> for Timestamp {
-    type Error = InvalidTimestamp;
+    type Error = TimestampError;
 
-    fn try_from(text: String) -> Result<Self, InvalidTimestamp> {
+    fn try_from(text: String) -> Result<Self, TimestampError> {
         text.parse()
     }
 }
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_rfc_3339_in_utc_with_milliseconds() {
+    fn formats_as_rfc_3339_in_utc_with_milliseconds() {
         let text = |millis| Timestamp::from_unix_millis(millis).unwrap().to_string();
         assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(Timestamp::from_unix_millis(2_999).unwrap().unix_seconds(), 2);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn time_passes_in_milliseconds_and_never_backwards() {
+    fn elapsed_time_is_never_negative() {
         let at = |millis| Timestamp::from_unix_millis(millis).unwrap();
         assert_eq!(at(1_735_689_600_007).millis_since(at(1_735_689_598_999)), 1_008);
         assert_eq!(at(1_000).millis_since(at(1_001)), 0);
@@ -105,32 +105,32 @@ mod tests {
     }
 
     #[test]
-    fn any_offset_and_precision_is_read() {
+    fn parses_any_offset_and_precision() {
         let parse = |text: &str| text.parse::<Timestamp>().unwrap().to_string();
         assert_eq!(parse("2025-01-01T01:00:00+01:00"), "2025-01-01T00:00:00.000Z");
         assert_eq!(parse("2025-01-01T00:00:00.1239Z"), "2025-01-01T00:00:00.123Z");
         for bad in ["", "2025-01-01", "yesterday", "2025-13-01T00:00:00Z"] {
-            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
+            assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
     }
 
     #[test]
-    fn a_time_whose_text_could_not_be_read_again_is_refused() {
+    fn rejects_a_time_that_cannot_be_formatted_and_parsed_again() {
         assert!("0000-01-01T00:00:00Z".parse::<Timestamp>().is_ok());
         for bad in ["0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"] {
-            assert_eq!(bad.parse::<Timestamp>(), Err(InvalidTimestamp), "{bad}");
+            assert_eq!(bad.parse::<Timestamp>(), Err(TimestampError), "{bad}");
         }
     }
 
     #[test]
-    fn text_sorts_as_time_does() {
+    fn sorts_as_text() {
         let text = |millis| Timestamp::from_unix_millis(millis).unwrap().to_string();
         assert!(text(999) < text(1_000));
         assert!(text(9_999_999_999) < text(10_000_000_000));
     }
 
     #[test]
-    fn the_far_future_is_refused() {
-        assert_eq!(Timestamp::from_unix_millis(u64::MAX), Err(InvalidTimestamp));
+    fn rejects_a_time_after_the_year_9999() {
+        assert_eq!(Timestamp::from_unix_millis(u64::MAX), Err(TimestampError));
     }
 }

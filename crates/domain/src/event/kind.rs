@@ -1,0 +1,75 @@
+//! Kinds of order events.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::redact;
+
+/// The `source` of every event that this system publishes or consumes.
+pub const SOURCE: &str = "ecommerce.order";
+
+/// A kind of order event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// The order was placed.
+    Placed,
+    /// The order was handed to the carrier.
+    Shipped,
+    /// The customer received the order.
+    Delivered,
+    /// The order was canceled.
+    Canceled,
+    /// The order was rejected for lack of stock.
+    Rejected,
+}
+
+/// A text that is not a detail-type of [`SOURCE`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not a detail-type of {SOURCE}")]
+pub struct UnknownEventKindError(String);
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 5] = [Self::Placed, Self::Shipped, Self::Delivered, Self::Canceled, Self::Rejected];
+
+    /// Returns the detail-type on the bus.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Placed => "OrderPlaced",
+            Self::Shipped => "OrderShipped",
+            Self::Delivered => "OrderDelivered",
+            Self::Canceled => "OrderCanceled",
+            Self::Rejected => "OrderRejected",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = UnknownEventKindError;
+
+    fn from_str(text: &str) -> Result<Self, UnknownEventKindError> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| UnknownEventKindError(redact::quote(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_every_detail_type() {
+        for kind in EventKind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        let error = "OrderLost".parse::<EventKind>().unwrap_err().to_string();
+        assert_eq!(error, "\"OrderLost\" is not a detail-type of ecommerce.order");
+    }
+}

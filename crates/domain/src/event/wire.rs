@@ -1,0 +1,234 @@
+//! The JSON of order events.
+
+use serde::{Deserialize, Serialize};
+
+use super::{EventError, EventKind, EventMetadata, OrderEvent, SCHEMA_VERSION, UnknownEventKindError};
+use crate::ids::{CustomerId, OrderId};
+use crate::money::Money;
+use crate::order_line::{OrderLines, Shortage};
+
+/// Parses the `detail` of an event. The version is checked first: another version
+/// may have other fields.
+pub(super) fn parse(detail: &str) -> Result<OrderEvent, EventError> {
+    let version: WireVersion = serde_json::from_str(detail)?;
+    match version.metadata {
+        Some(metadata) if metadata.schema_version != SCHEMA_VERSION => {
+            Err(EventError::UnknownVersion(metadata.schema_version))
+        }
+        _ => serde_json::from_str::<WireEvent>(detail)?.try_into(),
+    }
+}
+
+/// Serializes the `detail` of an event.
+pub(super) fn serialize(event: &OrderEvent) -> Result<String, serde_json::Error> {
+    serde_json::to_string(&WireEvent::from(event.clone()))
+}
+
+/// The JSON of an event. Fields are serialized in this order.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireEvent {
+    detail_type: String,
+    order_id: OrderId,
+    order_status: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_id: Option<CustomerId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    items: Option<OrderLines>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shortages: Option<Vec<Shortage>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<EventMetadata>,
+}
+
+/// The part of an event that tells its schema version, whatever its other fields are.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireVersion {
+    metadata: Option<WireMetadataVersion>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMetadataVersion {
+    schema_version: u32,
+}
+
+impl TryFrom<WireEvent> for OrderEvent {
+    type Error = EventError;
+
+    fn try_from(wire: WireEvent) -> Result<Self, EventError> {
+        let kind: EventKind = wire
+            .detail_type
+            .parse()
+            .map_err(|error: UnknownEventKindError| EventError::Malformed(error.to_string()))?;
+        if wire.order_status != wire.detail_type {
+            return Err(EventError::Malformed("orderStatus must equal detailType".into()));
+        }
+        let WireEvent { order_id, customer_id, items, total_amount, shortages, metadata, .. } = wire;
+        Ok(match kind {
+            EventKind::Placed => Self::Placed {
+                order_id,
+                customer_id: require(customer_id, "customerId")?,
+                items: require(items, "items")?,
+                total_amount: require(total_amount, "totalAmount")?,
+                metadata,
+            },
+            EventKind::Shipped => Self::Shipped { order_id, metadata },
+            EventKind::Delivered => Self::Delivered { order_id, metadata },
+            EventKind::Canceled => Self::Canceled {
+                order_id,
+                customer_id: require(customer_id, "customerId")?,
+                items: require(items, "items")?,
+                metadata,
+            },
+            EventKind::Rejected => Self::Rejected {
+                order_id,
+                customer_id: require(customer_id, "customerId")?,
+                items: require(items, "items")?,
+                shortages: require(shortages, "shortages")?,
+                metadata,
+            },
+        })
+    }
+}
+
+fn require<T>(value: Option<T>, field: &str) -> Result<T, EventError> {
+    value.ok_or_else(|| EventError::Malformed(format!("missing field `{field}`")))
+}
+
+impl WireEvent {
+    /// Creates an event with the fields that every kind has.
+    fn with_common_fields(kind: EventKind, order_id: OrderId, metadata: Option<EventMetadata>) -> Self {
+        Self {
+            detail_type: kind.to_string(),
+            order_id,
+            order_status: kind.to_string(),
+            customer_id: None,
+            items: None,
+            total_amount: None,
+            shortages: None,
+            metadata,
+        }
+    }
+}
+
+impl From<OrderEvent> for WireEvent {
+    fn from(event: OrderEvent) -> Self {
+        let kind = event.kind();
+        match event {
+            OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } => Self {
+                customer_id: Some(customer_id),
+                items: Some(items),
+                total_amount: Some(total_amount),
+                ..Self::with_common_fields(kind, order_id, metadata)
+            },
+            OrderEvent::Shipped { order_id, metadata } | OrderEvent::Delivered { order_id, metadata } => {
+                Self::with_common_fields(kind, order_id, metadata)
+            }
+            OrderEvent::Canceled { order_id, customer_id, items, metadata } => Self {
+                customer_id: Some(customer_id),
+                items: Some(items),
+                ..Self::with_common_fields(kind, order_id, metadata)
+            },
+            OrderEvent::Rejected { order_id, customer_id, items, shortages, metadata } => Self {
+                customer_id: Some(customer_id),
+                items: Some(items),
+                shortages: Some(shortages),
+                ..Self::with_common_fields(kind, order_id, metadata)
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLACED: &str = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
+    const SHIPPED: &str = r#"{"detailType":"OrderShipped","orderId":"001","orderStatus":"OrderShipped"}"#;
+    const DELIVERED: &str =
+        r#"{"detailType":"OrderDelivered","orderId":"001","orderStatus":"OrderDelivered"}"#;
+    const CANCELED: &str = r#"{"detailType":"OrderCanceled","orderId":"001","orderStatus":"OrderCanceled","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}]}"#;
+    const REJECTED: &str = r#"{"detailType":"OrderRejected","orderId":"001","orderStatus":"OrderRejected","customerId":"001","items":[{"productId":"001","quantity":9}],"shortages":[{"productId":"001","requested":9,"available":3}]}"#;
+    const METADATA: &str = r#","metadata":{"eventId":"e1","occurredAt":"2025-01-01T00:00:00.000Z","schemaVersion":1,"correlationId":"c1"}}"#;
+
+    fn with_metadata(detail: &str) -> String {
+        format!("{}{METADATA}", detail.strip_suffix('}').unwrap())
+    }
+
+    #[test]
+    fn round_trips_every_kind_of_event() {
+        let kinds = [PLACED, SHIPPED, DELIVERED, CANCELED, REJECTED].map(|bare| {
+            for detail in [bare.to_owned(), with_metadata(bare)] {
+                let event = OrderEvent::from_json(&detail).unwrap();
+                assert_eq!(event.to_json().unwrap(), detail);
+                assert_eq!(event.order_id().as_str(), "001");
+                assert_eq!(event.metadata().is_some(), detail != bare);
+            }
+            OrderEvent::from_json(bare).unwrap().kind()
+        });
+        use EventKind::{Canceled, Delivered, Placed, Rejected, Shipped};
+        assert_eq!(kinds, [Placed, Shipped, Delivered, Canceled, Rejected]);
+    }
+
+    #[test]
+    fn ignores_unknown_fields() {
+        let gained = SHIPPED.replace("\"orderId\"", "\"carrier\":{\"name\":\"x\"},\"orderId\"");
+        assert_eq!(OrderEvent::from_json(&gained).unwrap(), OrderEvent::from_json(SHIPPED).unwrap());
+    }
+
+    #[test]
+    fn reports_an_unknown_version_whatever_its_fields() {
+        let detail = r#"{"metadata":{"schemaVersion":2,"id":{}},"order":{"id":"001"}}"#;
+        assert!(matches!(OrderEvent::from_json(detail), Err(EventError::UnknownVersion(2))));
+    }
+
+    #[test]
+    fn names_what_makes_an_event_malformed() {
+        for (detail, why) in [
+            ("", "EOF"),
+            ("7", "invalid type"),
+            ("null", "invalid type"),
+            (r#"{"orderId":"1","orderStatus":"OrderPlaced"}"#, "missing field `detailType`"),
+            (r#"{"detailType":"OrderShipped","orderStatus":"OrderShipped"}"#, "missing field `orderId`"),
+            (&SHIPPED.replace("001", "a b"), "must be 1 to 64 characters"),
+            (&SHIPPED.replace("OrderShipped", "OrderLost"), "\"OrderLost\" is not a detail-type"),
+            (&SHIPPED.replacen("OrderShipped", "OrderDelivered", 1), "orderStatus must equal detailType"),
+            (&PLACED.replace("\"customerId\":\"001\",", ""), "missing field `customerId`"),
+            (
+                &PLACED.replace("\"quantity\":1}]", "\"quantity\":0}]"),
+                "must be a whole number from 1 to 1000",
+            ),
+            (&PLACED.replace("\"quantity\":1}]", "\"quantity\":1.5}]"), "floating point"),
+            (&PLACED.replace("\"quantity\":1}]", "\"quantity\":-1}]"), "integer"),
+            (&PLACED.replace("279.98", "279.985"), "more than two decimal places"),
+            (&PLACED.replace(",\"totalAmount\":279.98", ""), "missing field `totalAmount`"),
+            (
+                &CANCELED.replace(
+                    "[{\"productId\":\"001\",\"quantity\":1},{\"productId\":\"002\",\"quantity\":1}]",
+                    "[]",
+                ),
+                "at least one line item",
+            ),
+            (&with_metadata(SHIPPED).replace("\"eventId\":\"e1\",", ""), "missing field `eventId`"),
+        ] {
+            match OrderEvent::from_json(detail) {
+                Err(EventError::Malformed(message)) => assert!(message.contains(why), "{detail}: {message}"),
+                other => panic!("{detail}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn merges_lines_of_one_product() {
+        let doubled = PLACED.replace("\"002\"", "\"001\"");
+        let OrderEvent::Placed { items, .. } = OrderEvent::from_json(&doubled).unwrap() else {
+            panic!("not placed");
+        };
+        assert_eq!(items.as_slice().len(), 1);
+        assert_eq!(items.as_slice()[0].quantity.get(), 2);
+    }
+}

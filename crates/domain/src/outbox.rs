@@ -1,0 +1,112 @@
+//! The outbox of an order: the event of its last change, stored with that change
+//! and published from there.
+
+use crate::event::{EventKind, EventMetadata, OrderEvent, SCHEMA_VERSION};
+use crate::ids::{CorrelationId, EventId, OrderId};
+use crate::order::Order;
+use crate::order_line::OrderLines;
+use crate::timestamp::Timestamp;
+
+/// An event in the outbox of an order. It stays there until it is applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxEvent {
+    /// Identifier, the same for every publication.
+    pub id: EventId,
+    /// Kind of event.
+    pub kind: EventKind,
+    /// Time of the change that caused it.
+    pub time: Timestamp,
+    /// Request that made the change.
+    pub correlation_id: CorrelationId,
+}
+
+impl OutboxEvent {
+    /// Creates the event of `kind` for an order that changed at `time`.
+    #[must_use]
+    pub fn new(order: &OrderId, kind: EventKind, time: Timestamp, correlation_id: CorrelationId) -> Self {
+        Self { id: EventId::derive(order, kind), kind, time, correlation_id }
+    }
+
+    /// Builds the event to publish for `order`.
+    ///
+    /// Returns `None` if the order lacks data that the event requires: it has no
+    /// lines, or no total for an [`EventKind::Placed`]. An order that was created
+    /// from another producer's event is never published as placed.
+    #[must_use]
+    pub fn to_event(&self, order: &Order) -> Option<OrderEvent> {
+        let metadata = Some(EventMetadata {
+            event_id: self.id.clone(),
+            occurred_at: self.time,
+            schema_version: SCHEMA_VERSION,
+            correlation_id: self.correlation_id.clone(),
+        });
+        let order_id = order.id.clone();
+        let customer_id = order.customer_id.clone();
+        let items = || OrderLines::merge(order.lines().cloned()).ok();
+        Some(match self.kind {
+            EventKind::Placed => OrderEvent::Placed {
+                order_id,
+                customer_id,
+                items: items()?,
+                total_amount: order.total_amount?,
+                metadata,
+            },
+            EventKind::Shipped => OrderEvent::Shipped { order_id, metadata },
+            EventKind::Delivered => OrderEvent::Delivered { order_id, metadata },
+            EventKind::Canceled => OrderEvent::Canceled { order_id, customer_id, items: items()?, metadata },
+            EventKind::Rejected => OrderEvent::Rejected {
+                order_id,
+                customer_id,
+                items: items()?,
+                shortages: order.shortages.clone(),
+                metadata,
+            },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order_line::{LineItem, OrderLine, Quantity};
+    use crate::quote::Quote;
+
+    fn order() -> Order {
+        let item = |product: &str, price: &str| LineItem {
+            line: OrderLine { product_id: product.parse().unwrap(), quantity: Quantity::new(1).unwrap() },
+            unit_price: Some(price.parse().unwrap()),
+        };
+        let quote = Quote {
+            items: vec![item("001", "79.99"), item("002", "199.99")],
+            total_amount: "279.98".parse().unwrap(),
+        };
+        let created_at = "2025-01-01T00:00:00Z".parse().unwrap();
+        Order::place("o1".parse().unwrap(), "001".parse().unwrap(), quote, created_at)
+    }
+
+    fn placed_event(order: &Order) -> OutboxEvent {
+        OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, "c1".parse().unwrap())
+    }
+
+    #[test]
+    fn builds_the_event_of_a_placed_order() {
+        let order = order();
+        let outbox = placed_event(&order);
+        assert_eq!(outbox.id, EventId::derive(&order.id, EventKind::Placed));
+        assert_eq!(
+            outbox.to_event(&order).unwrap().to_json().unwrap(),
+            concat!(
+                r#"{"detailType":"OrderPlaced","orderId":"o1","orderStatus":"OrderPlaced","customerId":"001","#,
+                r#""items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98,"#,
+                r#""metadata":{"eventId":"ID","occurredAt":"2025-01-01T00:00:00.000Z","schemaVersion":1,"correlationId":"c1"}}"#
+            )
+            .replace("ID", outbox.id.as_str())
+        );
+    }
+
+    #[test]
+    fn an_order_without_a_total_is_never_published_as_placed() {
+        let order = Order { total_amount: None, ..order() };
+        assert_eq!(placed_event(&order).to_event(&order), None);
+    }
+}
