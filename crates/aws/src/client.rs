@@ -1,48 +1,50 @@
-//! The configuration that every AWS client of a function shares.
+//! Configuration shared by all AWS clients of a function.
 
 use std::env;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use aws_types::region::Region;
 
-use crate::environment::{MissingVariable, required};
+use crate::environment::{MissingVariableError, require_env};
 
-/// The roots that certificates of AWS endpoints chain up to:
-/// <https://www.amazontrust.com/repository/>. Loading these five instead of
-/// all of the system's saves most of what a cold start spends.
+/// Root certificates of AWS endpoints: <https://www.amazontrust.com/repository/>.
+/// Loading these five instead of the system's roots removes most of the
+/// initialization time.
 const AMAZON_TRUST_SERVICES: &[u8] = include_bytes!("amazon-trust-services.pem");
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+const BASE_RETRY_DELAY: Duration = Duration::from_millis(50);
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Reads region, endpoint and credentials from the environment that Lambda
 /// sets: <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>.
-/// There is no chain of providers and no profile to look into, so neither is
-/// linked, searched or waited for.
+/// Functions need no credential provider chain and no profile files, so neither is
+/// linked or searched.
 ///
-/// `TLS_ROOTS=system` trusts the system's root certificates instead of the
-/// Amazon Trust Services roots, for an endpoint with a certificate from
-/// somebody else.
+/// `TLS_ROOTS=system` trusts the system's root certificates instead of the Amazon
+/// Trust Services roots, for an endpoint with another certificate authority.
 ///
 /// # Errors
-/// If region or credentials are missing, or the TLS settings cannot be put together.
+/// If the region or credentials are missing, or the TLS configuration is invalid.
 pub fn config() -> Result<SdkConfig, BoxError> {
     let system_roots = env::var("TLS_ROOTS").is_ok_and(|roots| roots == "system");
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(http_client(system_roots)?)
-        .region(Region::new(required("AWS_REGION")?))
+        .region(Region::new(require_env("AWS_REGION")?))
         .credentials_provider(SharedCredentialsProvider::new(credentials()?))
         .retry_config(retries())
         .timeout_config(timeouts());
@@ -50,10 +52,10 @@ pub fn config() -> Result<SdkConfig, BoxError> {
     Ok(config.build())
 }
 
-/// Those of the function's role. They last as long as the process: Lambda starts
-/// another one before they expire.
-fn credentials() -> Result<Credentials, MissingVariable> {
-    let (key_id, secret) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
+/// Returns the credentials of the function's role. They stay valid for the life of
+/// the process: Lambda replaces the process before they expire.
+fn credentials() -> Result<Credentials, MissingVariableError> {
+    let (key_id, secret) = (require_env("AWS_ACCESS_KEY_ID")?, require_env("AWS_SECRET_ACCESS_KEY")?);
     Ok(Credentials::new(key_id, secret, env::var("AWS_SESSION_TOKEN").ok(), None, "environment"))
 }
 
@@ -68,13 +70,14 @@ fn http_client(system_roots: bool) -> Result<SharedHttpClient, BoxError> {
     Ok(builder.tls_context(context).build_https())
 }
 
-/// Three attempts in all, with full jitter between them.
+/// Returns the SDK retry configuration: three attempts with full jitter.
 #[must_use]
 pub fn retries() -> RetryConfig {
-    RetryConfig::standard().with_initial_backoff(FIRST_BACKOFF).with_max_backoff(LONGEST_BACKOFF)
+    RetryConfig::standard().with_initial_backoff(BASE_RETRY_DELAY).with_max_backoff(MAX_RETRY_DELAY)
 }
 
-/// Well within the 29 seconds that API Gateway waits for an answer.
+/// Returns the SDK timeouts. An operation ends well within the 29 seconds that API
+/// Gateway waits for a response.
 #[must_use]
 pub fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
@@ -89,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_trust_stores_make_a_client() {
+    fn creates_a_client_with_either_trust_store() {
         assert!(http_client(false).is_ok());
         assert!(http_client(true).is_ok());
     }
 
     #[test]
-    fn the_roots_are_the_five_that_aws_publishes() {
+    fn bundles_the_five_roots_that_aws_publishes() {
         let pem = std::str::from_utf8(AMAZON_TRUST_SERVICES).unwrap();
         assert_eq!(pem.matches("-----BEGIN CERTIFICATE-----").count(), 5);
     }
