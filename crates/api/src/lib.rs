@@ -1,0 +1,20 @@
+//! The HTTP edge that both services share: requests and responses of API Gateway,
+//! authorization, request bodies, paging, API documents and problem details.
+
+pub mod authorization;
+pub mod documents;
+pub mod json_reader;
+pub mod order_body;
+pub mod page_token;
+pub mod paging;
+pub mod problem;
+pub mod request;
+pub mod response;
+pub mod violation;
+
+pub use authorization::{AuthMode, Caller};
+pub use json_reader::BodyError;
+pub use problem::{Problem, ProblemKind};
+pub use request::Request;
+pub use response::Response;
+pub use violation::{Rule, Violation};

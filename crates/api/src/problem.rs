@@ -1,0 +1,238 @@
+//! Problem details (RFC 9457): every error response of the API.
+
+use aws::ServiceError;
+use serde::Serialize;
+
+use crate::violation::Violation;
+
+/// Prefix of every problem `type`, which is a URN and not an address.
+const TYPE_PREFIX: &str = "urn:problem-type:ecommerce:";
+
+/// A kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The body is not JSON.
+    NotJson,
+    /// The request has no valid access token.
+    Unauthorized,
+    /// The caller is not allowed to do this.
+    Forbidden,
+    /// The resource or route does not exist.
+    NotFound,
+    /// The order status does not allow the change.
+    IllegalChange,
+    /// The expected total does not match the computed total.
+    TotalDiffers,
+    /// The body exceeds the size limit.
+    TooLarge,
+    /// The media type of the body is not JSON.
+    UnsupportedMediaType,
+    /// Fields break rules.
+    Invalid,
+    /// The idempotency key was used for a different request.
+    IdempotencyKeyReused,
+    /// The service is temporarily unavailable. The request can be retried.
+    Busy,
+    /// Internal error.
+    Internal,
+}
+
+impl ProblemKind {
+    /// Every kind.
+    pub const ALL: [Self; 12] = [
+        Self::NotJson,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::IllegalChange,
+        Self::TotalDiffers,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::Invalid,
+        Self::IdempotencyKeyReused,
+        Self::Busy,
+        Self::Internal,
+    ];
+
+    /// Returns the stable `type`.
+    #[must_use]
+    pub fn uri(self) -> String {
+        format!("{TYPE_PREFIX}{}", self.slug())
+    }
+
+    const fn slug(self) -> &'static str {
+        match self {
+            Self::NotJson => "not-json",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::IllegalChange => "illegal-change",
+            Self::TotalDiffers => "total-differs",
+            Self::TooLarge => "too-large",
+            Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::Invalid => "invalid",
+            Self::IdempotencyKeyReused => "idempotency-key-reused",
+            Self::Busy => "busy",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Returns the HTTP status code.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NotJson => 400,
+            Self::Unauthorized => 401,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::IllegalChange | Self::TotalDiffers => 409,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::Invalid | Self::IdempotencyKeyReused => 422,
+            Self::Internal => 500,
+            Self::Busy => 503,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::NotJson => "Request body is not valid JSON",
+            Self::Unauthorized => "Authentication required",
+            Self::Forbidden => "Forbidden",
+            Self::NotFound => "Not found",
+            Self::IllegalChange => "Order status does not allow this change",
+            Self::TotalDiffers => "Total does not match the catalog",
+            Self::TooLarge => "Request body too large",
+            Self::UnsupportedMediaType => "Content-Type must be application/json",
+            Self::Invalid => "Request validation failed",
+            Self::IdempotencyKeyReused => "Idempotency key already used for a different request",
+            Self::Busy => "Service busy, retry later",
+            Self::Internal => "Internal error",
+        }
+    }
+}
+
+/// An error response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Kind of problem.
+    pub kind: ProblemKind,
+    /// Description of this occurrence.
+    pub detail: String,
+    /// Violations, for a request that breaks rules.
+    pub errors: Vec<Violation>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Violation],
+}
+
+impl Problem {
+    /// Creates a problem without violations.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new() }
+    }
+
+    /// Creates the problem of an unknown resource, for example `order`.
+    #[must_use]
+    pub fn not_found(resource: &str) -> Self {
+        Self::new(ProblemKind::NotFound, format!("no such {resource}"))
+    }
+
+    /// Logs an internal error and creates a problem that reveals nothing about it.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(%error, "request failed");
+        Self::new(ProblemKind::Internal, "Internal error")
+    }
+
+    /// Creates a problem that counts all violations and lists the first
+    /// [`Violation::MAX_LISTED`].
+    #[must_use]
+    pub fn invalid(mut errors: Vec<Violation>) -> Self {
+        let detail = match errors.len() {
+            1 => "1 validation error".to_owned(),
+            count => format!("{count} validation errors"),
+        };
+        errors.truncate(Violation::MAX_LISTED);
+        Self { kind: ProblemKind::Invalid, detail, errors }
+    }
+
+    /// Returns the response body, `application/problem+json`.
+    pub(crate) fn document(&self) -> impl Serialize + '_ {
+        Document {
+            r#type: self.kind.uri(),
+            title: self.kind.title(),
+            status: self.kind.status(),
+            detail: &self.detail,
+            errors: &self.errors,
+        }
+    }
+}
+
+/// Tells the client only whether to retry. The log has the cause.
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::Conflict(_) | ServiceError::Transient(_) => {
+                tracing::warn!(%error, "AWS service unavailable");
+                let detail = "The outcome is unknown: the request may have taken effect. Retry it.";
+                Self::new(ProblemKind::Busy, detail)
+            }
+            ServiceError::Permanent(_) => Self::internal(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::violation::Rule;
+
+    #[test]
+    fn serializes_as_rfc_9457_defines() {
+        let problem = Problem::invalid(vec![Violation::new("#/items", Rule::Empty, "must not be empty")]);
+        assert_eq!(
+            serde_json::to_string(&problem.document()).unwrap(),
+            concat!(
+                r#"{"type":"urn:problem-type:ecommerce:invalid","title":"Request validation failed","#,
+                r##""status":422,"detail":"1 validation error","errors":[{"pointer":"#/items","rule":"empty","detail":"must not be empty"}]}"##
+            )
+        );
+    }
+
+    #[test]
+    fn truncates_a_long_list_of_violations() {
+        let violation = Violation::new("#/x", Rule::UnknownField, "unknown field");
+        let problem = Problem::invalid(vec![violation; 5000]);
+        assert_eq!(problem.detail, "5000 validation errors");
+        assert_eq!(problem.errors.len(), 100);
+    }
+
+    #[test]
+    fn every_kind_has_its_own_type() {
+        let mut types = ProblemKind::ALL.map(ProblemKind::uri).to_vec();
+        types.sort();
+        types.dedup();
+        assert_eq!(types.len(), ProblemKind::ALL.len());
+    }
+
+    #[test]
+    fn only_a_temporary_error_asks_the_client_to_retry() {
+        let kind = |error: ServiceError| Problem::from(error).kind;
+        assert_eq!(kind(ServiceError::Conflict("x".into())), ProblemKind::Busy);
+        assert_eq!(kind(ServiceError::Transient("x".into())), ProblemKind::Busy);
+        assert_eq!(kind(ServiceError::Permanent("x".into())), ProblemKind::Internal);
+    }
+
+    #[test]
+    fn reveals_no_details_of_an_internal_error() {
+        let problem = Problem::from(ServiceError::Permanent("table Orders-1 at 10.0.0.1".into()));
+        assert_eq!(problem.detail, "Internal error");
+    }
+}
