@@ -1,6 +1,6 @@
-//! Metrics in CloudWatch's embedded metric format: a line of JSON on standard
-//! output, from which CloudWatch Logs takes the figures. No call is made, and
-//! nothing is kept between invocations.
+//! Metrics in the CloudWatch embedded metric format: lines of JSON on standard
+//! output, from which CloudWatch Logs extracts the values. Writing a metric makes no
+//! call, and no state is kept between invocations.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::fmt;
@@ -12,26 +12,26 @@ use serde_json::{Value, json};
 
 use crate::clock::unix_millis;
 
-/// The dimension that every metric has: which function counted.
+/// Dimension of every metric: the function that reports it.
 const SERVICE: &str = "Service";
-/// The further dimension of [`Metric::EventsFailed`].
+/// Additional dimension of [`Metric::EventsFailed`].
 const ERROR_TYPE: &str = "ErrorType";
-/// A metric of one line has at most this many values.
+/// Maximum number of values in a line.
 const MAX_VALUES: usize = 100;
 
-/// What is counted or measured. This is the one place that knows the names.
+/// A metric. This type is the only definition of the metric names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// Orders that came to have this status, each once for each status.
+    /// Orders that reached this status. An order counts once for each status.
     Orders(OrderStatus),
-    /// From an order's change until its event is published, in milliseconds;
+    /// Time from an order change to the publication of its event in milliseconds,
     /// one value for each event.
     OutboxLag,
-    /// Writes of the consumer that met another one and did nothing.
+    /// Writes of the consumer that failed because of a concurrent write.
     ReservationConflicts,
-    /// Events that found nothing left to do: duplicates and late ones.
+    /// Duplicate and late events, which changed nothing.
     EventsStale,
-    /// Tries to handle or publish an event that failed, also by their `errorType`.
+    /// Failed attempts to apply or publish an event, in total and by `errorType`.
     EventsFailed,
 }
 
@@ -50,7 +50,7 @@ impl Metric {
         Self::EventsFailed,
     ];
 
-    /// The name in CloudWatch.
+    /// Returns the name in CloudWatch.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl Metric {
         }
     }
 
-    /// The unit in CloudWatch.
+    /// Returns the unit in CloudWatch.
     #[must_use]
     pub const fn unit(self) -> &'static str {
         match self {
@@ -77,62 +77,61 @@ impl Metric {
     }
 }
 
-/// Where the lines go.
-pub trait Sink: fmt::Debug + Send + Sync {
-    /// Takes one line, which comes without its end.
+/// A destination of metric lines.
+pub trait MetricSink: fmt::Debug + Send + Sync {
+    /// Writes one line. `line` has no line terminator.
     fn line(&self, line: &str);
 }
 
-/// Standard output, which Lambda sends to CloudWatch Logs.
+/// Standard output, which Lambda forwards to CloudWatch Logs.
 #[derive(Debug, Clone, Copy)]
 pub struct StandardOutput;
 
-impl Sink for StandardOutput {
+impl MetricSink for StandardOutput {
     fn line(&self, line: &str) {
         if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
-            tracing::warn!(%error, "a metric could not be written");
+            tracing::warn!(%error, "metric not written");
         }
     }
 }
 
-/// What a function counts with. Each figure is written when what it counts has
-/// happened. A process that ends between the two leaves a figure out; none is
-/// ever doubled here, though CloudWatch may: figures are for watching, and the
-/// tables are the truth.
+/// The metrics of a function. Each value is written after the fact that it counts. A
+/// process that ends between the two loses a value, and CloudWatch can count a line
+/// twice: metrics are for monitoring, the tables are authoritative.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     namespace: String,
     service: &'static str,
-    sink: Arc<dyn Sink>,
+    sink: Arc<dyn MetricSink>,
 }
 
 impl Metrics {
-    /// Metrics of a service, in a namespace that tells one deployment from another.
-    pub fn new(namespace: impl Into<String>, service: &'static str, sink: impl Sink + 'static) -> Self {
+    /// Creates the metrics of a service. The namespace identifies the deployment.
+    pub fn new(namespace: impl Into<String>, service: &'static str, sink: impl MetricSink + 'static) -> Self {
         Self { namespace: namespace.into(), service, sink: Arc::new(sink) }
     }
 
-    /// Counts something that happened once.
+    /// Counts one occurrence.
     pub fn count(&self, metric: Metric) {
         self.add(metric, 1);
     }
 
-    /// Counts something that happened some times; never is no news.
-    pub fn add(&self, metric: Metric, times: u64) {
-        if times > 0 {
-            self.write(metric, &json!([[SERVICE]]), times.into(), None);
+    /// Counts a number of occurrences. Writes nothing for zero.
+    pub fn add(&self, metric: Metric, count: u64) {
+        if count > 0 {
+            self.write(metric, &json!([[SERVICE]]), count.into(), None);
         }
     }
 
-    /// Counts tries on events that failed with this `errorType`, one of few.
-    pub fn add_failed(&self, error_type: &str, times: u64) {
-        if times > 0 {
+    /// Counts failed attempts with this `errorType`, one of a small set.
+    pub fn add_failed(&self, error_type: &str, count: u64) {
+        if count > 0 {
             let dimensions = json!([[SERVICE], [SERVICE, ERROR_TYPE]]);
-            self.write(Metric::EventsFailed, &dimensions, times.into(), Some(error_type));
+            self.write(Metric::EventsFailed, &dimensions, count.into(), Some(error_type));
         }
     }
 
-    /// Records how long each of some things took, or how large it was.
+    /// Records measured values.
     pub fn record(&self, metric: Metric, values: &[u64]) {
         for values in values.chunks(MAX_VALUES) {
             self.write(metric, &json!([[SERVICE]]), values.into(), None);
@@ -166,17 +165,17 @@ mod tests {
     use super::*;
 
     #[derive(Debug, Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<String>>>);
+    struct RecordedLines(Arc<Mutex<Vec<String>>>);
 
-    impl Sink for Lines {
+    impl MetricSink for RecordedLines {
         fn line(&self, line: &str) {
             self.0.lock().unwrap().push(line.to_owned());
         }
     }
 
-    /// What is written by `act`, without the time.
-    fn written(act: impl FnOnce(&Metrics)) -> Vec<Value> {
-        let lines = Lines::default();
+    /// Returns the lines that `act` writes, without their timestamps.
+    fn lines_of(act: impl FnOnce(&Metrics)) -> Vec<Value> {
+        let lines = RecordedLines::default();
         act(&Metrics::new("shop", "order-service", lines.clone()));
         let lines = lines.0.lock().unwrap();
         let read = |line: &String| {
@@ -190,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_one_line_of_the_embedded_metric_format() {
-        let placed = written(|metrics| metrics.count(Metric::Orders(OrderStatus::Placed)));
+    fn writes_a_count_in_the_embedded_metric_format() {
+        let placed = lines_of(|metrics| metrics.count(Metric::Orders(OrderStatus::Placed)));
         let expected = json!({
             "_aws": {"CloudWatchMetrics": [{
                 "Namespace": "shop",
@@ -205,17 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_counted_as_such_and_by_its_type() {
-        let [failed] = written(|metrics| metrics.add_failed("Busy", 2)).try_into().unwrap();
+    fn counts_a_failure_in_total_and_by_error_type() {
+        let [failed] = lines_of(|metrics| metrics.add_failed("Busy", 2)).try_into().unwrap();
         let dimensions = json!([["Service"], ["Service", "ErrorType"]]);
         assert_eq!(failed["_aws"]["CloudWatchMetrics"][0]["Dimensions"], dimensions);
         assert_eq!((&failed["ErrorType"], &failed["EventsFailed"]), (&json!("Busy"), &json!(2)));
     }
 
     #[test]
-    fn values_are_written_a_hundred_to_a_line() {
+    fn writes_at_most_a_hundred_values_to_a_line() {
         let values: Vec<u64> = (0..250).collect();
-        let lines = written(|metrics| metrics.record(Metric::OutboxLag, &values));
+        let lines = lines_of(|metrics| metrics.record(Metric::OutboxLag, &values));
         let sizes: Vec<_> = lines.iter().map(|line| line["OutboxLag"].as_array().unwrap().len()).collect();
         assert_eq!(sizes, [100, 100, 50]);
         assert_eq!(lines[2]["OutboxLag"][49], 249);
@@ -223,8 +222,8 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_happen_is_not_written() {
-        let lines = written(|metrics| {
+    fn writes_nothing_for_zero() {
+        let lines = lines_of(|metrics| {
             metrics.add(Metric::ReservationConflicts, 0);
             metrics.add_failed("Busy", 0);
             metrics.record(Metric::OutboxLag, &[]);
@@ -233,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_of_an_order_is_counted_under_its_own_name() {
+    fn every_status_has_a_metric_of_its_own() {
         for status in OrderStatus::ALL {
             assert_eq!(Metric::Orders(status).name(), format!("Orders{status}"));
             assert!(Metric::ALL.contains(&Metric::Orders(status)));

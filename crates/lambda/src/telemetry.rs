@@ -1,0 +1,85 @@
+//! Logs: one JSON object in each line of standard output.
+
+use std::{env, io};
+
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// Crates of this project, which log at the configured level. Libraries log warnings
+/// only: at lower levels some of them log whole requests and responses.
+const PROJECT_CRATES: [&str; 7] =
+    ["api", "aws", "dynamodb", "inventory_service", "lambda", "order_service", "outbox"];
+
+/// Starts logging at the level in `LOG_LEVEL`, `AWS_LAMBDA_LOG_LEVEL` (set by Lambda's
+/// logging controls), or `info`.
+///
+/// Lambda filters the output again and must pass every line: it treats a line without
+/// a level, such as a metric, as `INFO`.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
+///
+/// Every line carries its spans, outermost first: the runtime's span with the request
+/// id, then the handler's span. The handler's span has level `ERROR`, because a span
+/// below the configured level would be dropped together with its ids.
+pub fn init() {
+    let level = level_name(|variable| env::var(variable).ok());
+    subscriber(level.as_deref(), io::stdout).init();
+}
+
+/// Creates the subscriber that [`init`] installs, writing to `writer`.
+pub fn subscriber<W>(level: Option<&str>, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    tracing_subscriber::registry().with(filter(level)).with(format.with_writer(writer))
+}
+
+fn level_name(environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+    ["LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"].into_iter().find_map(environment)
+}
+
+fn filter(level: Option<&str>) -> Targets {
+    let level = level.and_then(|name| name.parse().ok()).unwrap_or(LevelFilter::INFO);
+    Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        // The runtime's span carries the request id.
+        .with_target("lambda_runtime::layers::trace", LevelFilter::INFO)
+        .with_targets(PROJECT_CRATES.map(|name| (name, level)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn log_level_takes_precedence_over_lambdas_level() {
+        let both = |variable: &str| Some(if variable == "LOG_LEVEL" { "warn" } else { "trace" }.to_owned());
+        assert_eq!(level_name(both).as_deref(), Some("warn"));
+        let lambda_level = |variable: &str| (variable == "AWS_LAMBDA_LOG_LEVEL").then(|| "debug".to_owned());
+        assert_eq!(level_name(lambda_level).as_deref(), Some("debug"));
+        assert_eq!(level_name(|_| None), None);
+    }
+
+    #[test]
+    fn libraries_log_warnings_only() {
+        for level in [None, Some("debug"), Some("TRACE"), Some("nonsense")] {
+            let filter = filter(level);
+            assert!(filter.would_enable("order_service::routes", &Level::INFO), "{level:?}");
+            assert!(filter.would_enable("hyper", &Level::WARN), "{level:?}");
+            assert!(!filter.would_enable("hyper", &Level::INFO), "{level:?}");
+        }
+        assert!(filter(Some("debug")).would_enable("order_service", &Level::DEBUG));
+        assert!(!filter(Some("error")).would_enable("hyper", &Level::WARN));
+    }
+
+    #[test]
+    fn never_drops_the_span_with_the_request_id() {
+        assert!(filter(Some("error")).would_enable("lambda_runtime::layers::trace", &Level::INFO));
+    }
+}
