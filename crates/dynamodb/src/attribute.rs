@@ -1,6 +1,6 @@
-//! Names of the attributes and of the index, as they stand in template.yaml.
+//! Attribute and index names. Key attributes and the index match template.yaml.
 
-#![allow(missing_docs, reason = "each constant is the name that it holds")]
+#![allow(missing_docs, reason = "each constant is named like its value")]
 
 // Orders
 pub const ORDER_ID: &str = "OrderId";
@@ -13,24 +13,24 @@ pub const UPDATED_AT: &str = "UpdatedAt";
 pub const REQUEST_HASH: &str = "RequestHash";
 pub const STOCK_RESERVED: &str = "StockReserved";
 pub const SHORTAGES: &str = "Shortages";
-pub const EVENT: &str = "Event";
+pub const OUTBOX: &str = "Event";
 
-// A line of Items, and of Shortages
+// Elements of Items and Shortages
 pub const PRODUCT_ID: &str = "ProductId";
 pub const QUANTITY: &str = "Quantity";
 pub const UNIT_PRICE: &str = "UnitPrice";
 pub const REQUESTED: &str = "Requested";
 pub const AVAILABLE: &str = "Available";
 
-// Event, the outbox
-pub const EVENT_ID: &str = "Id";
-pub const EVENT_TYPE: &str = "Type";
-pub const EVENT_TIME: &str = "Time";
-pub const EVENT_CORRELATION_ID: &str = "CorrelationId";
+// Event, the outbox attribute
+pub const OUTBOX_ID: &str = "Id";
+pub const OUTBOX_TYPE: &str = "Type";
+pub const OUTBOX_TIME: &str = "Time";
+pub const OUTBOX_CORRELATION_ID: &str = "CorrelationId";
 
 // Products
 pub const NAME: &str = "Name";
 pub const PRICE: &str = "Price";
 
-/// Index of Orders by customer and time, keys only.
+/// Keys-only index of Orders by customer and creation time.
 pub const CUSTOMER_ORDERS_INDEX: &str = "CustomerOrders";

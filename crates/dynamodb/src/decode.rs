@@ -1,0 +1,86 @@
+//! Decoding of attributes.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use aws::ServiceError;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::value::Item;
+
+/// An item that does not have the expected layout. This code never writes such an
+/// item.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("attribute {attribute}: {problem}")]
+pub struct ItemDecodeError {
+    attribute: String,
+    problem: String,
+}
+
+impl From<ItemDecodeError> for ServiceError {
+    fn from(error: ItemDecodeError) -> Self {
+        Self::Permanent(error.to_string())
+    }
+}
+
+impl ItemDecodeError {
+    pub(crate) fn new(attribute: &str, problem: impl Display) -> Self {
+        Self { attribute: attribute.to_owned(), problem: problem.to_string() }
+    }
+}
+
+/// Parses a required attribute.
+pub(crate) fn required<T: FromStr<Err: Display>>(item: &Item, name: &str) -> Result<T, ItemDecodeError> {
+    optional(item, name)?.ok_or_else(|| ItemDecodeError::new(name, "is missing"))
+}
+
+/// Parses an optional string or number attribute.
+pub(crate) fn optional<T: FromStr<Err: Display>>(
+    item: &Item,
+    name: &str,
+) -> Result<Option<T>, ItemDecodeError> {
+    match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => {
+            text.parse().map(Some).map_err(|error| ItemDecodeError::new(name, error))
+        }
+        Some(_) => Err(ItemDecodeError::new(name, "must be a string or a number")),
+    }
+}
+
+/// Reads a boolean attribute; false if absent.
+pub(crate) fn flag(item: &Item, name: &str) -> Result<bool, ItemDecodeError> {
+    match item.get(name) {
+        None => Ok(false),
+        Some(AttributeValue::Bool(value)) => Ok(*value),
+        Some(_) => Err(ItemDecodeError::new(name, "must be a boolean")),
+    }
+}
+
+/// Reads an optional map.
+pub(crate) fn map<'a>(item: &'a Item, name: &str) -> Result<Option<&'a Item>, ItemDecodeError> {
+    match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::M(map)) => Ok(Some(map)),
+        Some(_) => Err(ItemDecodeError::new(name, "must be a map")),
+    }
+}
+
+/// Decodes a list of maps with `decode`; empty if absent.
+pub(crate) fn list<T>(
+    item: &Item,
+    name: &str,
+    decode: impl Fn(&Item) -> Result<T, ItemDecodeError>,
+) -> Result<Vec<T>, ItemDecodeError> {
+    match item.get(name) {
+        None => Ok(Vec::new()),
+        Some(AttributeValue::L(elements)) => {
+            let elements = elements.iter().map(|element| match element {
+                AttributeValue::M(map) => decode(map),
+                _ => Err(ItemDecodeError::new(name, "must be a list of maps")),
+            });
+            elements.collect()
+        }
+        Some(_) => Err(ItemDecodeError::new(name, "must be a list")),
+    }
+}

@@ -1,0 +1,20 @@
+//! The DynamoDB tables: attribute names, item codecs, and the reads and writes that
+//! both services make.
+
+pub mod attribute;
+mod decode;
+mod order_item;
+mod orders_table;
+mod product_item;
+mod stock_item;
+mod value;
+
+pub use decode::ItemDecodeError;
+pub use order_item::{
+    StoredOrder, decode_order, decode_outbox, encode_items, encode_order, encode_outbox, encode_shortages,
+    status_condition,
+};
+pub use orders_table::{InsertOutcome, OrdersTable};
+pub use product_item::{decode_price, decode_product};
+pub use stock_item::decode_stock;
+pub use value::{Item, key, number, text};

@@ -1,0 +1,255 @@
+//! Items of the Orders table.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{LineItem, Order, OrderAction, OrderLine, OutboxEvent, Quantity, RequestHash, Shortage};
+
+use crate::attribute::{
+    AVAILABLE, CREATED_AT, CUSTOMER_ID, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_CORRELATION_ID,
+    OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE, PRODUCT_ID, QUANTITY, REQUEST_HASH, REQUESTED, SHORTAGES,
+    STOCK_RESERVED, TOTAL_AMOUNT, UNIT_PRICE, UPDATED_AT,
+};
+use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
+use crate::value::{Item, number, text};
+
+/// An order as it is stored: with its idempotency record and its outbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredOrder {
+    /// Order.
+    pub order: Order,
+    /// Hash of the request that placed it. Absent if another producer's event created it.
+    pub request_hash: Option<RequestHash>,
+    /// Event of the last change, until it is applied.
+    pub outbox: Option<OutboxEvent>,
+}
+
+impl StoredOrder {
+    /// Returns true if the outbox holds the event `id`.
+    #[must_use]
+    pub fn holds_event(&self, id: &domain::EventId) -> bool {
+        self.outbox.as_ref().is_some_and(|event| event.id == *id)
+    }
+}
+
+impl From<Order> for StoredOrder {
+    /// Stores an order without idempotency record and outbox.
+    fn from(order: Order) -> Self {
+        Self { order, request_hash: None, outbox: None }
+    }
+}
+
+/// Encodes an order. Absent fields get no attribute.
+#[must_use]
+pub fn encode_order(stored: &StoredOrder) -> Item {
+    let StoredOrder { order, request_hash, outbox } = stored;
+    let mut item: Item = [
+        (ORDER_ID, text(&order.id)),
+        (CUSTOMER_ID, text(&order.customer_id)),
+        (ORDER_STATUS, text(order.status)),
+        (ITEMS, encode_items(&order.items)),
+        (CREATED_AT, text(order.created_at)),
+        (UPDATED_AT, text(order.updated_at)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    let optional = [
+        (TOTAL_AMOUNT, order.total_amount.map(number)),
+        (REQUEST_HASH, request_hash.as_ref().map(|hash| text(hash.as_str()))),
+        (OUTBOX, outbox.as_ref().map(encode_outbox)),
+        (SHORTAGES, (!order.shortages.is_empty()).then(|| encode_shortages(&order.shortages))),
+        (STOCK_RESERVED, order.stock_reserved.then_some(AttributeValue::Bool(true))),
+    ];
+    item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    item
+}
+
+/// Decodes an order.
+///
+/// # Errors
+/// [`ItemDecodeError`] names the attribute that is missing or invalid.
+pub fn decode_order(item: &Item) -> Result<StoredOrder, ItemDecodeError> {
+    let order = Order {
+        id: required(item, ORDER_ID)?,
+        customer_id: required(item, CUSTOMER_ID)?,
+        status: required(item, ORDER_STATUS)?,
+        items: list(item, ITEMS, decode_line_item)?,
+        total_amount: optional(item, TOTAL_AMOUNT)?,
+        shortages: list(item, SHORTAGES, decode_shortage)?,
+        created_at: required(item, CREATED_AT)?,
+        updated_at: required(item, UPDATED_AT)?,
+        stock_reserved: flag(item, STOCK_RESERVED)?,
+    };
+    let request_hash = optional::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
+    Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)? })
+}
+
+/// Decodes the outbox of an order.
+///
+/// # Errors
+/// [`ItemDecodeError`] names the attribute that is missing or invalid.
+pub fn decode_outbox(item: &Item) -> Result<Option<OutboxEvent>, ItemDecodeError> {
+    let Some(event) = map(item, OUTBOX)? else {
+        return Ok(None);
+    };
+    Ok(Some(OutboxEvent {
+        id: required(event, OUTBOX_ID)?,
+        kind: required(event, OUTBOX_TYPE)?,
+        time: required(event, OUTBOX_TIME)?,
+        correlation_id: required(event, OUTBOX_CORRELATION_ID)?,
+    }))
+}
+
+/// Encodes the outbox attribute.
+#[must_use]
+pub fn encode_outbox(event: &OutboxEvent) -> AttributeValue {
+    encode_map([
+        (OUTBOX_ID, text(&event.id)),
+        (OUTBOX_TYPE, text(event.kind)),
+        (OUTBOX_TIME, text(event.time)),
+        (OUTBOX_CORRELATION_ID, text(&event.correlation_id)),
+    ])
+}
+
+/// Returns the condition that an order has a status from which `action` is allowed,
+/// for example `OrderStatus IN (:from0, :from1)`, and its expression values.
+#[must_use]
+pub fn status_condition(action: OrderAction) -> (String, Item) {
+    let statuses = action.allowed_from().enumerate();
+    let values: Vec<_> = statuses.map(|(index, status)| (format!(":from{index}"), text(status))).collect();
+    let names: Vec<_> = values.iter().map(|(name, _)| name.as_str()).collect();
+    (format!("{ORDER_STATUS} IN ({})", names.join(", ")), values.into_iter().collect())
+}
+
+/// Encodes the line items attribute.
+#[must_use]
+pub fn encode_items(items: &[LineItem]) -> AttributeValue {
+    AttributeValue::L(items.iter().map(encode_line_item).collect())
+}
+
+/// Encodes the shortages attribute.
+#[must_use]
+pub fn encode_shortages(shortages: &[Shortage]) -> AttributeValue {
+    AttributeValue::L(shortages.iter().map(encode_shortage).collect())
+}
+
+fn encode_line_item(item: &LineItem) -> AttributeValue {
+    let line = [(PRODUCT_ID, text(&item.line.product_id)), (QUANTITY, number(item.line.quantity))];
+    encode_map(line.into_iter().chain(item.unit_price.map(|price| (UNIT_PRICE, number(price)))))
+}
+
+fn encode_shortage(shortage: &Shortage) -> AttributeValue {
+    encode_map([
+        (PRODUCT_ID, text(&shortage.product_id)),
+        (REQUESTED, number(shortage.requested)),
+        (AVAILABLE, number(shortage.available)),
+    ])
+}
+
+fn encode_map<'a>(attributes: impl IntoIterator<Item = (&'a str, AttributeValue)>) -> AttributeValue {
+    AttributeValue::M(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn decode_line_item(map: &Item) -> Result<LineItem, ItemDecodeError> {
+    Ok(LineItem {
+        line: OrderLine { product_id: required(map, PRODUCT_ID)?, quantity: decode_quantity(map, QUANTITY)? },
+        unit_price: optional(map, UNIT_PRICE)?,
+    })
+}
+
+fn decode_shortage(map: &Item) -> Result<Shortage, ItemDecodeError> {
+    Ok(Shortage {
+        product_id: required(map, PRODUCT_ID)?,
+        requested: decode_quantity(map, REQUESTED)?,
+        available: required(map, AVAILABLE)?,
+    })
+}
+
+fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> {
+    Quantity::new(required(map, name)?).map_err(|error| ItemDecodeError::new(name, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{EventKind, OrderStatus};
+
+    use super::*;
+
+    fn full_order() -> StoredOrder {
+        let time = "2025-01-01T00:00:00Z".parse().unwrap();
+        let order = Order {
+            id: "o1".parse().unwrap(),
+            customer_id: "001".parse().unwrap(),
+            status: OrderStatus::Rejected,
+            items: vec![LineItem {
+                line: OrderLine { product_id: "p1".parse().unwrap(), quantity: Quantity::new(3).unwrap() },
+                unit_price: Some("79.99".parse().unwrap()),
+            }],
+            total_amount: Some("239.97".parse().unwrap()),
+            shortages: vec![Shortage {
+                product_id: "p1".parse().unwrap(),
+                requested: Quantity::new(3).unwrap(),
+                available: 2,
+            }],
+            created_at: time,
+            updated_at: time,
+            stock_reserved: true,
+        };
+        StoredOrder {
+            outbox: Some(OutboxEvent::new(&order.id, EventKind::Rejected, time, "c1".parse().unwrap())),
+            order,
+            request_hash: Some(RequestHash::from_stored("hash".into())),
+        }
+    }
+
+    fn minimal_order() -> StoredOrder {
+        let order = full_order().order;
+        let items = order.items.into_iter().map(|item| LineItem { unit_price: None, ..item }).collect();
+        let shortages = Vec::new();
+        Order { items, total_amount: None, shortages, stock_reserved: false, ..order }.into()
+    }
+
+    #[test]
+    fn round_trips_with_and_without_optional_fields() {
+        for order in [full_order(), minimal_order()] {
+            assert_eq!(decode_order(&encode_order(&order)), Ok(order));
+        }
+    }
+
+    #[test]
+    fn conditions_an_action_on_the_statuses_that_allow_it() {
+        let (condition, values) = status_condition(OrderAction::Cancel);
+        assert_eq!(condition, "OrderStatus IN (:from0, :from1)");
+        assert_eq!(values, [(":from0".into(), text("Placed")), (":from1".into(), text("Confirmed"))].into());
+    }
+
+    #[test]
+    fn absent_fields_have_no_attribute() {
+        let item = encode_order(&minimal_order());
+        for name in [OUTBOX, STOCK_RESERVED, SHORTAGES, REQUEST_HASH, TOTAL_AMOUNT] {
+            assert!(!item.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_the_invalid_attribute() {
+        let error = |name: &str, value: Option<AttributeValue>| {
+            let mut item = encode_order(&full_order());
+            match value {
+                Some(value) => item.insert(name.to_owned(), value),
+                None => item.remove(name),
+            };
+            decode_order(&item).unwrap_err().to_string()
+        };
+        assert_eq!(error(ORDER_STATUS, None), "attribute OrderStatus: is missing");
+        assert_eq!(
+            error(ORDER_STATUS, Some(text("Lost"))),
+            "attribute OrderStatus: \"Lost\" is not an order status"
+        );
+        assert_eq!(error(STOCK_RESERVED, Some(text("yes"))), "attribute StockReserved: must be a boolean");
+        assert_eq!(error(ITEMS, Some(text("none"))), "attribute Items: must be a list");
+        assert_eq!(error(OUTBOX, Some(text("none"))), "attribute Event: must be a map");
+        assert_eq!(
+            error(TOTAL_AMOUNT, Some(number("1.005"))),
+            "attribute TotalAmount: must not have more than two decimal places"
+        );
+    }
+}

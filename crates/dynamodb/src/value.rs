@@ -1,0 +1,27 @@
+//! Items, keys and attribute values.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+/// An item as DynamoDB represents it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// Returns the key of an item.
+#[must_use]
+pub fn key(name: &str, value: AttributeValue) -> Item {
+    [(name.to_owned(), value)].into()
+}
+
+/// Returns a string attribute.
+pub fn text(value: impl Display) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+/// Returns a number attribute. DynamoDB accepts numbers as decimal text and stores
+/// them exactly:
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html>
+pub fn number(value: impl Display) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
