@@ -1,0 +1,103 @@
+//! Grouping of events into PutEvents calls.
+
+use std::collections::HashMap;
+
+use domain::OrderId;
+
+use crate::outbound_event::{MAX_BYTES, OutboundEvent, size};
+
+/// Maximum entries of a PutEvents call:
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
+const MAX_ENTRIES: usize = 10;
+
+/// Groups events into waves: the first event of each order, then the second, and so on.
+pub(crate) fn waves(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
+    let mut waves: Vec<Vec<OutboundEvent>> = Vec::new();
+    let mut next_wave: HashMap<OrderId, usize> = HashMap::new();
+    for event in events {
+        let wave = match &event.order_id {
+            Some(order_id) => next_wave.entry(order_id.clone()).or_default(),
+            None => &mut 0,
+        };
+        if waves.len() <= *wave {
+            waves.push(Vec::new());
+        }
+        waves[*wave].push(event);
+        *wave += 1;
+    }
+    waves
+}
+
+/// Splits events into chunks that each fit into one call.
+pub(crate) fn chunks(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
+    let mut chunks: Vec<Vec<OutboundEvent>> = Vec::new();
+    let mut bytes = 0;
+    for event in events {
+        let size = size(&event.entry);
+        match chunks.last_mut() {
+            Some(chunk) if chunk.len() < MAX_ENTRIES && bytes + size <= MAX_BYTES => {
+                bytes += size;
+                chunk.push(event);
+            }
+            _ => {
+                bytes = size;
+                chunks.push(vec![event]);
+            }
+        }
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+    use domain::event::SOURCE;
+
+    use super::*;
+
+    fn event(index: usize, detail_bytes: usize) -> OutboundEvent {
+        let entry = PutEventsRequestEntry::builder()
+            .source(SOURCE)
+            .detail_type("OrderPlaced")
+            .detail("x".repeat(detail_bytes))
+            .build();
+        let order_id = Some(format!("order-{index}").parse().unwrap());
+        OutboundEvent { index, order_id, outbox: None, entry }
+    }
+
+    fn indices(groups: Vec<Vec<OutboundEvent>>) -> Vec<Vec<usize>> {
+        groups.iter().map(|group| group.iter().map(|event| event.index).collect()).collect()
+    }
+
+    fn chunk_sizes(sizes: &[usize]) -> Vec<Vec<usize>> {
+        indices(chunks(sizes.iter().enumerate().map(|(index, size)| event(index, *size)).collect()))
+    }
+
+    #[test]
+    fn a_chunk_has_at_most_ten_entries() {
+        assert_eq!(chunk_sizes(&[]), Vec::<Vec<usize>>::new());
+        assert_eq!(chunk_sizes(&[1; 11]), [(0..10).collect::<Vec<_>>(), vec![10]]);
+    }
+
+    #[test]
+    fn a_chunk_stays_within_the_size_limit() {
+        let overhead = size(&event(0, 0).entry);
+        assert_eq!(overhead, 14 + "ecommerce.order".len() + "OrderPlaced".len());
+        let half = MAX_BYTES / 2 - overhead;
+        assert_eq!(chunk_sizes(&[half, half]), [vec![0, 1]]);
+        assert_eq!(chunk_sizes(&[half, half + 1]), [vec![0], vec![1]]);
+        assert_eq!(chunk_sizes(&[half, half, 1]), [vec![0, 1], vec![2]]);
+    }
+
+    #[test]
+    fn events_of_one_order_are_in_consecutive_waves() {
+        let events = [0, 1, 0, 2, 1, 0].map(|order| event(order, 1));
+        assert_eq!(indices(waves(events.into())), [vec![0, 1, 2], vec![0, 1], vec![0]]);
+    }
+
+    #[test]
+    fn events_without_an_order_are_in_the_first_wave() {
+        let notices = (0..3).map(|index| OutboundEvent { order_id: None, ..event(index, 1) });
+        assert_eq!(waves(notices.collect()).len(), 1);
+    }
+}

@@ -1,0 +1,183 @@
+//! Publication of events with PutEvents.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use aws::{RetryPolicy, ServiceError};
+use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsResultEntry;
+use domain::OrderId;
+use futures_util::stream::{self, StreamExt as _};
+use lambda::Deadline;
+
+use crate::batching::{chunks, waves};
+use crate::outbound_event::OutboundEvent;
+
+/// Concurrent PutEvents calls. A full stream batch needs ten calls.
+const MAX_CONCURRENT_CALLS: usize = 5;
+
+/// Retries of entries that EventBridge rejected. Lambda retries the batch afterwards,
+/// so few attempts suffice.
+const RETRY_POLICY: RetryPolicy = RetryPolicy {
+    max_attempts: 3,
+    base_delay: Duration::from_millis(100),
+    max_delay: Duration::from_millis(400),
+};
+
+/// Error codes with which EventBridge rejects the entry itself, so that retries fail
+/// as well. The other codes are transient or can be fixed by an operator.
+/// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
+const PERMANENT_CODES: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
+
+type CreateClient = Box<dyn FnOnce() -> Client + Send>;
+
+/// A publisher for one event bus.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    /// Created on first use, so that a process that only serves the API starts faster.
+    client: LazyLock<Client, CreateClient>,
+    pub(crate) event_bus: String,
+}
+
+/// An event that was not published.
+#[derive(Debug)]
+pub(crate) struct RejectedEntry {
+    pub(crate) event: OutboundEvent,
+    /// Error code of the entry. `None` if the whole call failed or the event was not sent.
+    pub(crate) code: Option<String>,
+}
+
+impl RejectedEntry {
+    /// Returns true if retries of the entry fail as well.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| PERMANENT_CODES.contains(&code))
+    }
+
+    /// Returns the error code if the rejection is permanent.
+    pub(crate) fn permanent_code(&self) -> Option<&str> {
+        self.code.as_deref().filter(|_| self.is_permanent())
+    }
+
+    /// Returns true if `event` must wait until this entry of the same order is retried.
+    fn blocks(&self, event: &OutboundEvent) -> bool {
+        !self.is_permanent() && self.event.order_id.is_some() && self.event.order_id == event.order_id
+    }
+}
+
+impl Publisher {
+    pub(crate) fn new(create_client: impl FnOnce() -> Client + Send + 'static, event_bus: String) -> Self {
+        let create_client: CreateClient = Box::new(create_client);
+        Self { client: LazyLock::new(create_client), event_bus }
+    }
+
+    /// Publishes events with as many calls as necessary and returns the rejected ones.
+    ///
+    /// Calls run concurrently, but an event is sent only after all earlier events of
+    /// its order are on the bus.
+    pub(crate) async fn publish(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
+        let mut rejected: Vec<RejectedEntry> = Vec::new();
+        for wave in waves(events) {
+            let (blocked, ready): (Vec<_>, Vec<_>) =
+                wave.into_iter().partition(|event| rejected.iter().any(|entry| entry.blocks(event)));
+            rejected.extend(blocked.into_iter().map(|event| RejectedEntry { event, code: None }));
+            let calls = stream::iter(chunks(ready)).map(|chunk| self.put_with_retries(chunk, deadline));
+            rejected.extend(calls.buffered(MAX_CONCURRENT_CALLS).concat().await);
+        }
+        rejected
+    }
+
+    /// Publishes events that fit into one call and returns the rejected ones.
+    async fn put_with_retries(
+        &self,
+        mut events: Vec<OutboundEvent>,
+        deadline: Deadline,
+    ) -> Vec<RejectedEntry> {
+        let mut permanent = Vec::new();
+        let mut attempts = 0;
+        loop {
+            let rejected = self.put(events, deadline).await;
+            let (failed, mut retryable): (Vec<_>, Vec<_>) =
+                rejected.into_iter().partition(RejectedEntry::is_permanent);
+            permanent.extend(failed);
+            attempts += 1;
+            if retryable.is_empty() || deadline.run(RETRY_POLICY.wait(attempts)).await != Ok(true) {
+                permanent.append(&mut retryable);
+                return permanent;
+            }
+            events = retryable.into_iter().map(|entry| entry.event).collect();
+        }
+    }
+
+    async fn put(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
+        let entries = events.iter().map(|event| event.entry.clone()).collect();
+        let call = self.client.put_events().set_entries(Some(entries)).send();
+        match deadline.run(call).await.and_then(|result| result.map_err(ServiceError::from)) {
+            Ok(output) => rejected_entries(events, output.entries()),
+            Err(error) => {
+                tracing::warn!(%error, "PutEvents call failed");
+                events.into_iter().map(|event| RejectedEntry { event, code: None }).collect()
+            }
+        }
+    }
+}
+
+/// Returns the events that EventBridge did not accept. Results are in the order of the
+/// entries; an event without a result is not published.
+fn rejected_entries(events: Vec<OutboundEvent>, results: &[PutEventsResultEntry]) -> Vec<RejectedEntry> {
+    let mut results = results.iter();
+    let mut rejected = Vec::new();
+    for event in events {
+        let result = results.next();
+        if result.is_some_and(|result| result.error_code().is_none() && result.event_id().is_some()) {
+            log_published(&event);
+        } else {
+            let code = result.and_then(PutEventsResultEntry::error_code).map(str::to_owned);
+            log_rejected(&event, code.as_deref());
+            rejected.push(RejectedEntry { event, code });
+        }
+    }
+    rejected
+}
+
+fn log_published(event: &OutboundEvent) {
+    let outbox = event.outbox.as_ref();
+    tracing::info!(
+        orderId = event.order_id.as_ref().map(OrderId::as_str),
+        eventId = outbox.map(|outbox| outbox.id.as_str()),
+        correlationId = outbox.map(|outbox| outbox.correlation_id.as_str()),
+        detailType = event.entry.detail_type(),
+        "published"
+    );
+}
+
+fn log_rejected(event: &OutboundEvent, code: Option<&str>) {
+    let outbox = event.outbox.as_ref();
+    tracing::warn!(
+        orderId = event.order_id.as_ref().map(OrderId::as_str),
+        eventId = outbox.map(|outbox| outbox.id.as_str()),
+        correlationId = outbox.map(|outbox| outbox.correlation_id.as_str()),
+        error = code.unwrap_or("no result"),
+        "rejected by EventBridge"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+    use super::*;
+
+    fn event(index: usize) -> OutboundEvent {
+        let entry = PutEventsRequestEntry::builder().build();
+        OutboundEvent { index, order_id: None, outbox: None, entry }
+    }
+
+    #[test]
+    fn only_an_entry_with_an_event_id_is_published() {
+        let accepted = PutEventsResultEntry::builder().event_id("1").build();
+        let failed = PutEventsResultEntry::builder().error_code("InternalFailure").build();
+        let empty = PutEventsResultEntry::builder().build();
+        let rejected = rejected_entries((0..4).map(event).collect(), &[failed, accepted, empty]);
+        assert_eq!(rejected.iter().map(|entry| entry.event.index).collect::<Vec<_>>(), [0, 2, 3]);
+    }
+}

@@ -1,0 +1,157 @@
+//! The stream relay: publishes the events of a batch of stream records.
+//!
+//! A record is done once its event is on the bus. The response names the first record
+//! that is not done, and Lambda retries the batch from there. An event can be
+//! published twice, but is never skipped.
+//!
+//! A record whose event can never be published would block its shard. Such a record
+//! is done once a notice about it is on the bus, which routes it to the dead-letter
+//! queue.
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::dynamodb::EventRecord;
+use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use aws_sdk_eventbridge::Client;
+use domain::{OrderId, UnpublishableEvent};
+use lambda::clock::now;
+use lambda::{Deadline, Metric, Metrics};
+
+use crate::decode;
+use crate::outbound_event::OutboundEvent;
+use crate::publisher::Publisher;
+use crate::unpublishable::UnpublishableError;
+
+/// `ErrorType` in metrics: EventBridge kept rejecting the event, and the record is retried.
+const NOT_ACCEPTED: &str = "NotAccepted";
+
+/// Publishes outbox events to one event bus.
+#[derive(Debug)]
+pub struct Relay {
+    pub(crate) publisher: Publisher,
+    metrics: Metrics,
+}
+
+/// A stream record whose event can never be published.
+#[derive(Debug)]
+struct PoisonRecord {
+    index: usize,
+    order_id: Option<OrderId>,
+    error: UnpublishableError,
+}
+
+/// A batch of stream records.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Sequence number of each record, by index.
+    sequence_numbers: Vec<Option<String>>,
+    events: Vec<OutboundEvent>,
+    poison: Vec<PoisonRecord>,
+}
+
+impl Relay {
+    /// Creates a relay. `create_client` runs when there is a first event to publish.
+    pub fn new(
+        create_client: impl FnOnce() -> Client + Send + 'static,
+        event_bus: String,
+        metrics: Metrics,
+    ) -> Self {
+        Self { publisher: Publisher::new(create_client, event_bus), metrics }
+    }
+
+    /// Publishes the events of a batch. The response names the first record to retry.
+    pub async fn publish(&self, records: Vec<EventRecord>, deadline: Deadline) -> DynamoDbEventResponse {
+        let Batch { sequence_numbers, events, mut poison } = self.decode(records);
+        let mut change_times: BTreeMap<_, _> =
+            events.iter().filter_map(|event| Some((event.index, event.change_time()?))).collect();
+        let mut failed = Vec::new();
+        for rejected in self.publisher.publish(events, deadline).await {
+            let index = rejected.event.index;
+            change_times.remove(&index);
+            match rejected.permanent_code() {
+                Some(code) => {
+                    let error = UnpublishableError::Rejected(code.to_owned());
+                    poison.push(PoisonRecord { index, order_id: rejected.event.order_id, error });
+                }
+                None => failed.push(index),
+            }
+        }
+        let now = now();
+        let lags: Vec<_> = change_times.values().map(|time| now.millis_since(*time)).collect();
+        self.metrics.record(Metric::OutboxLag, &lags);
+        self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
+        let first_failed = failed.iter().min().copied();
+        failed.extend(self.dead_letter(poison, first_failed, &sequence_numbers, deadline).await);
+        batch_response(failed.into_iter().min(), sequence_numbers)
+    }
+
+    fn decode(&self, records: Vec<EventRecord>) -> Batch {
+        let mut batch = Batch::default();
+        for (index, record) in records.into_iter().enumerate() {
+            batch.sequence_numbers.push(record.change.sequence_number.clone());
+            let order_id = decode::order_id(&record.change);
+            match decode::decode_record(&self.publisher.event_bus, index, record.change) {
+                Ok(event) => batch.events.extend(event),
+                Err(error) => batch.poison.push(PoisonRecord { index, order_id, error }),
+            }
+        }
+        batch
+    }
+
+    /// Publishes a notice for each poison record and returns the records without one.
+    /// Records after the first failed one are retried, and get their notice then.
+    async fn dead_letter(
+        &self,
+        poison: Vec<PoisonRecord>,
+        first_failed: Option<usize>,
+        sequence_numbers: &[Option<String>],
+        deadline: Deadline,
+    ) -> Vec<usize> {
+        let is_due = |record: &PoisonRecord| first_failed.is_none_or(|first| record.index < first);
+        let mut undelivered = Vec::new();
+        let mut notices = Vec::new();
+        for PoisonRecord { index, order_id, error } in poison.into_iter().filter(is_due) {
+            let sequence_number = sequence_numbers[index].clone();
+            let id = order_id.as_ref().map(OrderId::as_str);
+            tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
+            self.metrics.add_failed(error.error_type(), 1);
+            let notice =
+                UnpublishableEvent::new(order_id, sequence_number, error.error_type(), error.to_string());
+            match OutboundEvent::from_notice(&self.publisher.event_bus, index, notice) {
+                Ok(notice) => notices.push(notice),
+                Err(_) => undelivered.push(index),
+            }
+        }
+        let rejected = self.publisher.publish(notices, deadline).await;
+        undelivered.extend(rejected.iter().map(|rejected| rejected.event.index));
+        undelivered
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>
+fn batch_response(
+    first_failed: Option<usize>,
+    mut sequence_numbers: Vec<Option<String>>,
+) -> DynamoDbEventResponse {
+    let mut response = DynamoDbEventResponse::default();
+    response.batch_item_failures.extend(first_failed.map(|index| {
+        let mut failure = DynamoDbBatchItemFailure::default();
+        failure.item_identifier = sequence_numbers.swap_remove(index);
+        failure
+    }));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_response_names_the_first_failed_record() {
+        let numbers = || vec![Some("100".to_owned()), Some("200".to_owned())];
+        assert!(batch_response(None, numbers()).batch_item_failures.is_empty());
+        let failures = batch_response(Some(1), numbers()).batch_item_failures;
+        assert_eq!(failures.len(), 1);
+        assert_eq!(failures[0].item_identifier.as_deref(), Some("200"));
+    }
+}
