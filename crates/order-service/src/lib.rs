@@ -1,30 +1,31 @@
-//! OrderServiceFunction: takes orders and stores each with the event that it
-//! calls for (`api`), publishes those events from the table's stream (`relay`),
-//! and again from the orders themselves when an operator asks for it (`republish`).
+//! OrderServiceFunction: serves the routes of orders and products, and relays the
+//! events of orders from the table's stream to the bus.
 
-mod api;
-mod relay;
-mod republish;
+mod change_status;
+mod place_order;
+mod routes;
 mod settings;
+mod show_orders;
+mod show_products;
 mod store;
 
 pub use settings::Settings;
 
+use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
-use aws_support::Deadline;
+use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, RepublishRequest, Trigger};
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
+use outbox::Relay;
 use serde_json::value::RawValue;
 
-use crate::api::Api;
-use crate::relay::Relay;
+use crate::routes::Api;
 use crate::store::Store;
 
-/// The name of the function in metrics.
+/// Name of the function in metrics.
 pub const SERVICE: &str = "order-service";
 
-/// The function: one value for the life of its process.
+/// The function. One instance serves all invocations of a process.
 #[derive(Debug)]
 pub struct OrderService {
     api: Api,
@@ -32,41 +33,45 @@ pub struct OrderService {
 }
 
 impl OrderService {
-    /// Puts the function together from its clients and what it counts with; the
-    /// API serves whom `access` says. The client of EventBridge is made once
-    /// there is something to publish.
+    /// Creates the function. `eventbridge` runs when there is a first event to publish.
     pub fn new(
         dynamodb: DynamoDb,
         eventbridge: impl FnOnce() -> EventBridge + Send + 'static,
         settings: Settings,
         metrics: Metrics,
-        access: Access,
+        auth_mode: AuthMode,
     ) -> Self {
         let relay = Relay::new(eventbridge, settings.event_bus.clone(), metrics.clone());
-        Self { api: Api::new(Store::new(dynamodb, settings), metrics, access), relay }
+        Self { api: Api::new(Store::new(dynamodb, settings), metrics, auth_mode), relay }
     }
 
-    /// Serves one invocation: a REST request, a batch of the stream of the Orders
-    /// table, or an operator's request to publish events again.
+    /// Handles a REST request, a batch of the Orders table's stream, or an operator's
+    /// request to republish events.
     ///
     /// # Errors
-    /// A [`Failure`] for an invocation by anything else, and for an operator's
-    /// request that breaks a rule or whose orders cannot be read. A REST request
-    /// that goes wrong is answered with a problem, and a record that could not
-    /// be published with its sequence number.
-    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
-        let deadline = Deadline::before(event.context.deadline);
+    /// An [`InvocationError`] for any other trigger, and for an operator request that
+    /// breaks a rule or whose orders cannot be read. A failed REST request returns a
+    /// problem; a record that was not published is named in the response.
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
+        let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
-            // Boxed, so that the futures of both paths do not weigh on each other.
-            Trigger::Rest(request) => Ok(Box::pin(self.api.answer(&request)).await.into()),
+            // Boxed, so that the largest future does not determine the size of all.
+            Trigger::Rest(request) => Ok(Box::pin(self.api.respond(&request)).await.into()),
             Trigger::Stream(batch) => {
-                Ok(Answer::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
+                Ok(LambdaResponse::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
             }
-            Trigger::Republish(request) => {
-                let report = republish::republish(self.api.store(), &self.relay, &request, deadline);
-                Ok(Answer::Republish(Box::pin(report).await?))
-            }
+            Trigger::Republish(request) => Box::pin(self.republish(&request, deadline)).await,
             other @ (Trigger::Bus(_) | Trigger::Queue(_)) => Err(other.unsupported()),
         }
+    }
+
+    async fn republish(
+        &self,
+        request: &RepublishRequest,
+        deadline: Deadline,
+    ) -> Result<LambdaResponse, InvocationError> {
+        let ids: Vec<_> = request.order_ids.iter().collect();
+        let items = self.api.store.order_items(&ids).await?;
+        Ok(LambdaResponse::Republish(self.relay.republish(request, &items, deadline).await))
     }
 }

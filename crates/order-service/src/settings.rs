@@ -1,17 +1,17 @@
-//! What the template passes to the function.
+//! Environment variables that the template sets for the function.
 
-use aws_support::{MissingVariable, required};
+use aws::{MissingVariableError, require_env};
 
-/// Names of the resources that the function uses.
+/// Names of the tables and the bus that the function uses.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The Orders table.
+    /// Orders table.
     pub orders_table: String,
-    /// The Customers table.
+    /// Customers table.
     pub customers_table: String,
-    /// The Products table.
+    /// Products table.
     pub products_table: String,
-    /// The bus that events are published on.
+    /// Bus for order events.
     pub event_bus: String,
 }
 
@@ -19,13 +19,13 @@ impl Settings {
     /// Reads `ORDERS_TABLE`, `CUSTOMERS_TABLE`, `PRODUCTS_TABLE` and `EVENT_BUS_NAME`.
     ///
     /// # Errors
-    /// [`MissingVariable`] names the first that is not set.
-    pub fn from_env() -> Result<Self, MissingVariable> {
+    /// [`MissingVariableError`] names the first missing variable.
+    pub fn from_env() -> Result<Self, MissingVariableError> {
         Ok(Self {
-            orders_table: required("ORDERS_TABLE")?,
-            customers_table: required("CUSTOMERS_TABLE")?,
-            products_table: required("PRODUCTS_TABLE")?,
-            event_bus: required("EVENT_BUS_NAME")?,
+            orders_table: require_env("ORDERS_TABLE")?,
+            customers_table: require_env("CUSTOMERS_TABLE")?,
+            products_table: require_env("PRODUCTS_TABLE")?,
+            event_bus: require_env("EVENT_BUS_NAME")?,
         })
     }
 }

@@ -1,0 +1,145 @@
+//! `POST /order`: one read of customer and prices, then one conditional write.
+
+use api::documents::OrderDocument;
+use api::request::{record_event_id, record_order_id};
+use api::{BodyError, Problem, ProblemKind, Request, Response, Rule, Violation, authorization, order_body};
+use domain::{
+    EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, OutboxEvent,
+    Quote, QuoteError, RequestHash, UnknownReferences,
+};
+use dynamodb::{InsertOutcome, StoredOrder};
+use lambda::Metric;
+use lambda::clock::{now, unix_millis};
+
+use crate::routes::{Api, correlation_id};
+
+/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+impl Api {
+    pub(crate) async fn place_order(
+        &self,
+        request: &Request,
+        scope: &OrderScope,
+    ) -> Result<Response, Problem> {
+        let (order_request, key) = parse_request(request)?;
+        authorization::require_owner(scope, &order_request.customer_id)?;
+        let hash = order_request.hash();
+        let id = match &key {
+            Some(key) => OrderId::from_idempotency_key(&order_request.customer_id, key),
+            None => random_order_id()?,
+        };
+        record_order_id(&id);
+        record_event_id(&EventId::derive(&id, EventKind::Placed));
+        let catalog = self.store.look_up(&order_request.customer_id, &order_request.lines).await?;
+        match Quote::new(&order_request, catalog.customer_exists, &catalog.prices) {
+            Ok(quote) => self.store_order(request, id, order_request, quote, hash).await,
+            Err(error) => self.replay_or_reject(request, key.as_ref(), &id, &hash, &error).await,
+        }
+    }
+
+    async fn store_order(
+        &self,
+        request: &Request,
+        id: OrderId,
+        order_request: OrderRequest,
+        quote: Quote,
+        hash: RequestHash,
+    ) -> Result<Response, Problem> {
+        let now = now();
+        let outbox = OutboxEvent::new(&id, EventKind::Placed, now, correlation_id(request, &id));
+        let order = StoredOrder {
+            order: Order::place(id, order_request.customer_id, quote, now),
+            request_hash: Some(hash.clone()),
+            outbox: Some(outbox),
+        };
+        let outcome = self.store.insert(&order).await?;
+        if outcome.by_this_call(&order) {
+            self.metrics.count(Metric::Orders(OrderStatus::Placed));
+        }
+        match outcome {
+            InsertOutcome::Inserted => Ok(created(request, &order.order)),
+            InsertOutcome::AlreadyExists(stored) => replay(request, *stored, &hash),
+        }
+    }
+
+    /// Handles a request that cannot be priced. A retry still gets its first response,
+    /// even if the catalog has changed since.
+    async fn replay_or_reject(
+        &self,
+        request: &Request,
+        key: Option<&IdempotencyKey>,
+        id: &OrderId,
+        hash: &RequestHash,
+        error: &QuoteError,
+    ) -> Result<Response, Problem> {
+        if key.is_some()
+            && let Some(stored) = self.store.order(id).await?
+        {
+            return replay(request, stored, hash);
+        }
+        Err(quote_problem(error))
+    }
+}
+
+/// Parses body and idempotency key, and reports the violations of both together.
+fn parse_request(request: &Request) -> Result<(OrderRequest, Option<IdempotencyKey>), Problem> {
+    let order_request = order_body::parse(&request.json_body()?);
+    let key = request.header(IDEMPOTENCY_KEY).map(|text| text.parse::<IdempotencyKey>()).transpose();
+    let key = key.map_err(|error| Violation::new(IDEMPOTENCY_KEY, Rule::Format, error.to_string()));
+    match (order_request, key) {
+        (Ok(order_request), Ok(key)) => Ok((order_request, key)),
+        (Ok(_), Err(violation)) => Err(Problem::invalid(vec![violation])),
+        (Err(error @ BodyError::NotJson(_)), _) => Err(Problem::new(ProblemKind::NotJson, error.to_string())),
+        (Err(BodyError::Invalid(mut violations)), key) => {
+            violations.extend(key.err());
+            Err(Problem::invalid(violations))
+        }
+    }
+}
+
+fn random_order_id() -> Result<OrderId, Problem> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(Problem::internal)?;
+    Ok(OrderId::from_time(unix_millis(), &random))
+}
+
+fn created(request: &Request, order: &Order) -> Response {
+    let location = format!("{}/{}", request.path.trim_end_matches('/'), order.id);
+    Response::created(&location, &OrderDocument::from(order))
+}
+
+/// Returns the first response again if `hash` is that of the first request.
+fn replay(request: &Request, stored: StoredOrder, hash: &RequestHash) -> Result<Response, Problem> {
+    if stored.request_hash.as_ref() == Some(hash) {
+        return Ok(created(request, &stored.order.as_placed()));
+    }
+    let detail = "this idempotency key was used for a different request; use a new key";
+    Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail))
+}
+
+fn quote_problem(error: &QuoteError) -> Problem {
+    match error {
+        QuoteError::UnknownReferences(unknown) => Problem::invalid(unknown_references(unknown)),
+        QuoteError::TotalDiffers { expected, computed } => {
+            let detail = format!("is {expected}, but the total computed from catalog prices is {computed}");
+            let violation = Violation::new("#/totalAmount", Rule::TotalDiffers, detail);
+            Problem { errors: vec![violation], ..Problem::new(ProblemKind::TotalDiffers, error.to_string()) }
+        }
+        QuoteError::TotalTooLarge => {
+            Problem::invalid(vec![Violation::new("#/items", Rule::AboveMaximum, error.to_string())])
+        }
+    }
+}
+
+fn unknown_references(unknown: &UnknownReferences) -> Vec<Violation> {
+    let customer = unknown
+        .customer
+        .iter()
+        .map(|id| Violation::new("#/customerId", Rule::UnknownCustomer, format!("no such customer: {id}")));
+    let products = unknown
+        .products
+        .iter()
+        .map(|id| Violation::new("#/items", Rule::UnknownProduct, format!("no such product: {id}")));
+    customer.chain(products).collect()
+}

@@ -1,0 +1,66 @@
+//! Dispatch of REST requests to the use cases of this function.
+
+use api::request::record_order_id;
+use api::{AuthMode, Problem, Request, Response};
+use domain::{CorrelationId, EventKind, OrderAction, OrderId};
+use lambda::Metrics;
+
+use crate::store::Store;
+
+/// The REST API of this function.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    auth_mode: AuthMode,
+}
+
+impl Api {
+    pub(crate) const fn new(store: Store, metrics: Metrics, auth_mode: AuthMode) -> Self {
+        Self { store, metrics, auth_mode }
+    }
+
+    pub(crate) async fn respond(&self, request: &Request) -> Response {
+        request.respond(self.dispatch(request)).await
+    }
+
+    /// Checks the caller's scope first on every route of orders. The catalog is
+    /// available to every caller.
+    async fn dispatch(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = self.auth_mode.authenticate(request)?;
+        match (request.method.as_str(), request.resource.as_str()) {
+            ("POST", "/order") => self.place_order(request, &caller.require_customer()?).await,
+            ("GET", "/order/{orderId}") => self.show_order(request, &caller.require_viewer()?).await,
+            ("POST", "/order/{orderId}/cancel") => {
+                let scope = caller.require_customer()?;
+                self.change_status(request, &scope, OrderAction::Cancel, EventKind::Canceled).await
+            }
+            ("POST", "/order/{orderId}/ship") => {
+                let scope = caller.require_fulfillment()?;
+                self.change_status(request, &scope, OrderAction::Ship, EventKind::Shipped).await
+            }
+            ("POST", "/order/{orderId}/deliver") => {
+                let scope = caller.require_fulfillment()?;
+                self.change_status(request, &scope, OrderAction::Deliver, EventKind::Delivered).await
+            }
+            ("GET", "/customers/{customerId}/orders") => {
+                self.list_orders(request, &caller.require_customer()?).await
+            }
+            ("GET", "/products") => self.list_products(request).await,
+            ("GET", "/products/{productId}") => self.show_product(request).await,
+            _ => Err(Problem::not_found("route")),
+        }
+    }
+}
+
+/// Returns the order id in the path and records it in the log.
+pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
+    let id = request.path_parameter("orderId").ok_or_else(|| Problem::not_found("order"))?;
+    record_order_id(&id);
+    Ok(id)
+}
+
+/// Returns the correlation id of a change: that of the request, or the order id.
+pub(crate) fn correlation_id(request: &Request, order: &OrderId) -> CorrelationId {
+    request.correlation_id().unwrap_or_else(|| order.into())
+}

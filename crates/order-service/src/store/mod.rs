@@ -1,0 +1,52 @@
+//! Reads and writes of this function. Reads of tables are consistent: a stale price or
+//! order would be a wrong response.
+
+mod batch_get;
+mod catalog;
+mod orders;
+
+pub(crate) use orders::UpdateOutcome;
+
+use std::time::Duration;
+
+use aws::{RetryPolicy, ServiceError};
+use aws_sdk_dynamodb::Client;
+use dynamodb::{Item, OrdersTable};
+
+use crate::settings::Settings;
+
+/// Retries of keys that a batch left unprocessed, and of items that a transaction holds.
+const RETRY_POLICY: RetryPolicy = RetryPolicy {
+    max_attempts: 5,
+    base_delay: Duration::from_millis(25),
+    max_delay: Duration::from_millis(400),
+};
+
+/// The tables that this function uses.
+#[derive(Debug)]
+pub(crate) struct Store {
+    client: Client,
+    orders: OrdersTable,
+    settings: Settings,
+}
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    pub(crate) entries: Vec<T>,
+    /// Id of the last entry, if the list may have more.
+    pub(crate) last: Option<String>,
+}
+
+impl Store {
+    pub(crate) fn new(client: Client, settings: Settings) -> Self {
+        let orders = OrdersTable { client: client.clone(), name: settings.orders_table.clone() };
+        Self { client, orders, settings }
+    }
+}
+
+/// Returns the id in attribute `name` of an item.
+fn id_attribute(item: &Item, name: &str) -> Result<String, ServiceError> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.cloned().ok_or_else(|| ServiceError::Permanent(format!("item without {name}")))
+}

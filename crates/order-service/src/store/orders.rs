@@ -1,0 +1,180 @@
+//! Reads and writes of the Orders table.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+
+use aws::ServiceError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::{CustomerId, Order, OrderAction, OrderId, OrderScope, OutboxEvent};
+use dynamodb::attribute::{
+    CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, ORDER_ID, ORDER_STATUS, OUTBOX, UPDATED_AT,
+};
+use dynamodb::{InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, status_condition, text};
+
+use super::batch_get::keys_of;
+use super::{Page, RETRY_POLICY, Store, id_attribute};
+
+/// The outcome of changing the status of an order.
+#[derive(Debug)]
+pub(crate) enum UpdateOutcome {
+    /// The status changed. The order is returned as it is now.
+    Updated(Box<StoredOrder>),
+    /// The status of this order does not allow the change.
+    NotAllowed(Box<StoredOrder>),
+    /// The order does not exist or is out of scope.
+    NotFound,
+}
+
+impl UpdateOutcome {
+    /// Returns true if this call made the change with `event`. The SDK's retry of an
+    /// update whose response was lost finds the order already changed.
+    pub(crate) fn by_this_call(&self, event: &OutboxEvent) -> bool {
+        match self {
+            Self::Updated(_) => true,
+            Self::NotAllowed(stored) => stored.outbox.as_ref() == Some(event),
+            Self::NotFound => false,
+        }
+    }
+}
+
+impl Store {
+    pub(crate) async fn order(&self, id: &OrderId) -> Result<Option<StoredOrder>, ServiceError> {
+        self.orders.get(id).await
+    }
+
+    /// Stores a new order. Changes nothing if its id exists.
+    pub(crate) async fn insert(&self, order: &StoredOrder) -> Result<InsertOutcome, ServiceError> {
+        RETRY_POLICY.retry_on_conflict(async || self.orders.insert(order).await).await
+    }
+
+    /// Applies `action` and stores `event` in the outbox with one write, if the status
+    /// allows it and the order is in scope.
+    pub(crate) async fn update_status(
+        &self,
+        id: &OrderId,
+        scope: &OrderScope,
+        action: OrderAction,
+        event: &OutboxEvent,
+    ) -> Result<UpdateOutcome, ServiceError> {
+        RETRY_POLICY.retry_on_conflict(async || self.try_update_status(id, scope, action, event).await).await
+    }
+
+    async fn try_update_status(
+        &self,
+        id: &OrderId,
+        scope: &OrderScope,
+        action: OrderAction,
+        event: &OutboxEvent,
+    ) -> Result<UpdateOutcome, ServiceError> {
+        let (condition, values) = update_condition(scope, action);
+        let result = self
+            .client
+            .update_item()
+            .table_name(&self.settings.orders_table)
+            .set_expression_attribute_values(Some(values))
+            .key(ORDER_ID, text(id))
+            .update_expression(format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {OUTBOX} = :event"))
+            .condition_expression(condition)
+            .expression_attribute_values(":to", text(action.target()))
+            .expression_attribute_values(":now", text(event.time))
+            .expression_attribute_values(":event", encode_outbox(event))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match result {
+            Ok(output) => {
+                let updated = output.attributes().ok_or_else(missing_item)?;
+                return Ok(UpdateOutcome::Updated(Box::new(decode_order(updated)?)));
+            }
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
+                let stored = failure.item().map(decode_order).transpose()?;
+                Ok(failed_update(stored, scope))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Returns a page of a customer's orders, newest first, after the order `after`.
+    pub(crate) async fn orders_of(
+        &self,
+        customer: &CustomerId,
+        limit: i32,
+        after: Option<&Order>,
+    ) -> Result<Page<Order>, ServiceError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.settings.orders_table)
+            .index_name(CUSTOMER_ORDERS_INDEX)
+            .key_condition_expression(format!("{CUSTOMER_ID} = :customer"))
+            .expression_attribute_values(":customer", text(customer))
+            .scan_index_forward(false)
+            .limit(limit)
+            .set_exclusive_start_key(after.map(index_key))
+            .send()
+            .await?;
+        let last = output.last_evaluated_key().map(|key| id_attribute(key, ORDER_ID)).transpose()?;
+        let ids: Vec<_> =
+            output.items().iter().map(|item| id_attribute(item, ORDER_ID)).collect::<Result<_, _>>()?;
+        Ok(Page { entries: self.orders_by_id(&ids).await?, last })
+    }
+
+    /// Returns the orders with these ids that exist, in the order of `ids`.
+    async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, ServiceError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items = self.order_items(ids).await?;
+        let mut found = HashMap::with_capacity(items.len());
+        for item in &items {
+            let order = decode_order(item)?.order;
+            found.insert(order.id.to_string(), order);
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Returns the items of the orders that exist. `ids` are at most 100, without duplicates.
+    pub(crate) async fn order_items(&self, ids: &[impl Display]) -> Result<Vec<Item>, ServiceError> {
+        let table = &self.settings.orders_table;
+        let mut found = self.batch_get([(table, keys_of(ORDER_ID, ids))]).await?;
+        Ok(found.remove(table).unwrap_or_default())
+    }
+}
+
+/// Returns the condition that the status allows `action` and the order is in scope.
+fn update_condition(scope: &OrderScope, action: OrderAction) -> (String, Item) {
+    let (mut condition, mut values) = status_condition(action);
+    if let OrderScope::OwnedBy(owner) = scope {
+        condition = format!("{condition} AND {CUSTOMER_ID} = :owner");
+        values.insert(":owner".to_owned(), text(owner));
+    }
+    (condition, values)
+}
+
+/// Interprets a failed condition. An order out of scope looks like one that does not exist.
+fn failed_update(stored: Option<StoredOrder>, scope: &OrderScope) -> UpdateOutcome {
+    match stored.filter(|stored| scope.includes(&stored.order.customer_id)) {
+        Some(stored) => UpdateOutcome::NotAllowed(Box::new(stored)),
+        None => UpdateOutcome::NotFound,
+    }
+}
+
+/// Returns the key of an order in the index of customers' orders.
+fn index_key(order: &Order) -> Item {
+    [
+        (ORDER_ID, text(&order.id)),
+        (CUSTOMER_ID, text(&order.customer_id)),
+        (CREATED_AT, text(order.created_at)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn missing_item() -> ServiceError {
+    ServiceError::Permanent("UpdateItem returned no item".to_owned())
+}
