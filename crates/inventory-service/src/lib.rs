@@ -1,73 +1,73 @@
-//! InventoryServiceFunction: keeps the stock. It applies the events of orders
-//! (`consumer`, and a module for each kind of event; `batch` for many at a time)
-//! and shows what is on hand (`api`).
+//! InventoryServiceFunction: keeps the stock. It applies order events to orders and
+//! stock, and serves the stock on hand.
+//!
+//! `event_consumer` handles one event, `queue_consumer` a batch of events. Each kind of
+//! event has its module: `reservation`, `release` and `fulfillment`.
 
-mod api;
-mod batch;
-mod consumer;
-mod failure;
-mod joint;
+mod apply_error;
+mod batch_reservation;
+mod event_consumer;
+mod fulfillment;
 mod outcome;
-mod progress;
+mod queue_consumer;
 mod release;
 mod reservation;
+mod routes;
 mod settings;
 mod store;
-mod verdict;
 
-pub use failure::{BUSY, ILLEGAL_TRANSITION, INTERNAL, MALFORMED_EVENT, TOO_EARLY, UNKNOWN_VERSION};
+pub use apply_error::{ILLEGAL_TRANSITION, MALFORMED_EVENT, TOO_EARLY, UNKNOWN_VERSION};
+pub use lambda::error::{BUSY, INTERNAL};
 pub use settings::Settings;
 
+use api::AuthMode;
 use aws_sdk_dynamodb::Client;
-use aws_support::Deadline;
+use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, Trigger};
 use lambda_runtime::LambdaEvent;
-use lambda_support::{Access, Answer, Failure, Metrics, Trigger};
 use serde_json::value::RawValue;
 
 use crate::store::Store;
 
-/// The name of the function in metrics.
+/// Name of the function in metrics.
 pub const SERVICE: &str = "inventory-service";
 
-/// The function: one value for the life of its process.
+/// The function. One instance serves all invocations of a process.
 #[derive(Debug)]
 pub struct InventoryService {
     store: Store,
     metrics: Metrics,
-    access: Access,
+    auth_mode: AuthMode,
 }
 
 impl InventoryService {
-    /// Puts the function together from its client and what it counts with; the
-    /// API serves whom `access` says.
+    /// Creates the function.
     #[must_use]
-    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics, access: Access) -> Self {
-        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics, access }
+    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics, auth_mode: AuthMode) -> Self {
+        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics, auth_mode }
     }
 
-    /// Serves one invocation: a REST request, an event of an order from the bus,
-    /// or a queue's batch of such events, of which the answer names those that
-    /// could not be applied.
+    /// Handles a REST request, an order event from the bus, or a queue batch of order
+    /// events. The response to a batch names the events that were not applied.
     ///
     /// # Errors
-    /// A [`Failure`] for an event that could not be applied, by its `error_type`:
-    /// [`MALFORMED_EVENT`], [`UNKNOWN_VERSION`] and [`ILLEGAL_TRANSITION`] are
-    /// permanent; [`TOO_EARLY`] and [`BUSY`] pass; [`INTERNAL`] needs somebody to
-    /// look. Also for an invocation by anything else.
-    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Answer, Failure> {
-        let deadline = Deadline::before(event.context.deadline);
+    /// An [`InvocationError`] for an event that was not applied: [`MALFORMED_EVENT`],
+    /// [`UNKNOWN_VERSION`] and [`ILLEGAL_TRANSITION`] are permanent, [`TOO_EARLY`] and
+    /// [`BUSY`] are transient, and [`INTERNAL`] is a
+    /// defect. Also for any other trigger.
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
+        let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
-            // Boxed, so that the futures of both paths do not weigh on each other.
+            // Boxed, so that the largest future does not determine the size of all.
             Trigger::Rest(request) => {
-                Ok(Box::pin(api::answer(&self.store, self.access, &request)).await.into())
+                Ok(Box::pin(routes::respond(&self.store, self.auth_mode, &request)).await.into())
             }
             Trigger::Bus(event) => {
-                Box::pin(consumer::consume(&self.store, &self.metrics, &event, deadline)).await?;
-                Ok(Answer::Done)
+                Box::pin(event_consumer::consume(&self.store, &self.metrics, &event, deadline)).await?;
+                Ok(LambdaResponse::None)
             }
             Trigger::Queue(messages) => {
-                let batch = batch::consume(&self.store, &self.metrics, messages, deadline);
-                Ok(Answer::Queue(Box::pin(batch).await))
+                let response = queue_consumer::consume(&self.store, &self.metrics, messages, deadline);
+                Ok(LambdaResponse::Queue(Box::pin(response).await))
             }
             other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),
         }

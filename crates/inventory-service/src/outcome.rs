@@ -1,25 +1,26 @@
-//! What has come of an event that was applied.
+//! The outcome of an applied event.
 
 use std::fmt;
 
 use domain::OrderStatus;
-use lambda_support::{Metric, Metrics};
+use lambda::{Metric, Metrics};
 
-/// What an event has brought about.
+/// The effect of an applied event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The order came to have this status.
-    Became(OrderStatus),
-    /// The order had its status already; what was left to do for it is done.
+    /// The order reached this status.
+    StatusChanged(OrderStatus),
+    /// The order already had its status. The remaining work of the event is done.
     Completed,
-    /// Nothing was left to do: the event is a duplicate, or late.
+    /// A duplicate or late event, which changed nothing.
     Stale,
 }
 
 impl Outcome {
+    /// Counts the outcome in its metric.
     pub(crate) fn count(self, metrics: &Metrics) {
         match self {
-            Self::Became(status) => metrics.count(Metric::Orders(status)),
+            Self::StatusChanged(status) => metrics.count(Metric::Orders(status)),
             Self::Completed => {}
             Self::Stale => metrics.count(Metric::EventsStale),
         }
@@ -29,7 +30,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Became(status) => status.as_str(),
+            Self::StatusChanged(status) => status.as_str(),
             Self::Completed => "completed",
             Self::Stale => "stale",
         })

@@ -1,74 +1,103 @@
-//! OrderCanceled: gives back what the order holds.
+//! OrderCanceled: releases the stock that the order holds.
 
-use aws_support::Fault;
-use domain::{Change, EventId, EventMetadata, Order, Transition, transition};
+use aws::ServiceError;
+use domain::{EventId, EventMetadata, Order, OrderAction, Transition, transition};
+use dynamodb::{InsertOutcome, StoredOrder};
 
-use crate::failure::Unapplied;
+use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
-use crate::store::Store;
+use crate::store::{Store, WriteOutcome};
 
-/// How often the order may change between reading and writing it.
+/// Maximum number of reads, in case the order changes between a read and a write.
 const MAX_READS: usize = 5;
 
-/// Cancels the order and gives back the stock that is reserved for it, if any.
+/// The work that an OrderCanceled still requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum RemainingWork {
+    /// Release the reserved stock and cancel the order.
+    Release,
+    /// Cancel the order, which holds no stock.
+    Cancel,
+    /// Remove the event from the outbox.
+    Acknowledge,
+    /// Nothing.
+    Nothing,
+}
+
+/// Cancels the order and releases its reserved stock.
 ///
 /// # Errors
-/// [`Unapplied`] if the order can no longer be canceled, or the tables could
-/// not be brought to it.
+/// [`ApplyError`] if the order can no longer be canceled or a write fails.
 pub(crate) async fn cancel(
     store: &Store,
     claimed: &Order,
     metadata: Option<&EventMetadata>,
-) -> Result<Outcome, Unapplied> {
+) -> Result<Outcome, ApplyError> {
     let event_id = metadata.map(|metadata| &metadata.event_id);
     for _ in 0..MAX_READS {
         let outcome = match store.order(&claimed.id).await? {
             None => insert_tombstone(store, claimed).await?,
-            Some(order) => release(store, &order, event_id).await?,
+            Some(stored) => finish_cancellation(store, &stored, event_id).await?,
         };
         if let Some(outcome) = outcome {
             return Ok(outcome);
         }
     }
-    Err(Fault::Contended(format!("order {} keeps changing", claimed.id)).into())
+    Err(ServiceError::Conflict(format!("order {} keeps changing", claimed.id)).into())
 }
 
-/// Leaves a canceled order where there is none, so that an OrderPlaced that
-/// arrives later reserves nothing; `None` if there is one by now.
-async fn insert_tombstone(store: &Store, claimed: &Order) -> Result<Option<Outcome>, Unapplied> {
-    let canceled = Order { status: Change::Cancel.target(), ..claimed.clone() };
-    let written = store.while_contended(async || store.insert(&canceled).await).await?;
-    Ok(written.then_some(Outcome::Became(canceled.status)))
-}
-
-/// Writes what is left to do for an order as it was read; `None` if it changed since.
-async fn release(
-    store: &Store,
-    order: &Order,
-    event_id: Option<&EventId>,
-) -> Result<Option<Outcome>, Unapplied> {
-    let write = async || match (transition(order.status, Change::Cancel), order.stock_reserved) {
-        (Transition::Legal | Transition::Stale, true) => store.give_back(order).await.map(Ok),
-        (Transition::Legal, false) => store.cancel(order).await.map(Ok),
-        (Transition::Stale, false) => match event_id {
-            Some(id) if carries(order, id) => store.acknowledge(order, id).await.map(Ok),
-            _ => Ok(Ok(true)),
-        },
-        (Transition::TooEarly | Transition::Illegal, _) => Ok(Err(Unapplied::by(order, Change::Cancel))),
-    };
-    let written = store.while_contended(write).await??;
-    Ok(written.then(|| outcome(order, event_id)))
-}
-
-/// What it means that all that was left to do for an order is done.
-fn outcome(order: &Order, event_id: Option<&EventId>) -> Outcome {
-    match transition(order.status, Change::Cancel) {
-        Transition::Legal => Outcome::Became(Change::Cancel.target()),
-        _ if order.stock_reserved || event_id.is_some_and(|id| carries(order, id)) => Outcome::Completed,
-        _ => Outcome::Stale,
+/// Inserts a canceled order for an unknown id, so that an OrderPlaced that arrives
+/// later reserves nothing. Returns `None` if the order exists by now.
+async fn insert_tombstone(store: &Store, claimed: &Order) -> Result<Option<Outcome>, ApplyError> {
+    let canceled = Order { status: OrderAction::Cancel.target(), ..claimed.clone() };
+    let status = canceled.status;
+    let tombstone = StoredOrder::from(canceled);
+    match store.retry_on_conflict(async || store.insert(&tombstone).await).await? {
+        InsertOutcome::Inserted => Ok(Some(Outcome::StatusChanged(status))),
+        InsertOutcome::AlreadyExists(_) => Ok(None),
     }
 }
 
-fn carries(order: &Order, event_id: &EventId) -> bool {
-    order.event.as_ref().is_some_and(|pending| pending.id == *event_id)
+/// Does the remaining work for an order as it was read. Returns `None` if the order
+/// changed since.
+async fn finish_cancellation(
+    store: &Store,
+    stored: &StoredOrder,
+    event_id: Option<&EventId>,
+) -> Result<Option<Outcome>, ApplyError> {
+    let order = &stored.order;
+    let work = remaining_work(stored, event_id)?;
+    let written = store.retry_on_conflict(async || match (work, event_id) {
+        (RemainingWork::Release, _) => store.release(order).await,
+        (RemainingWork::Cancel, _) => store.cancel(order).await,
+        (RemainingWork::Acknowledge, Some(id)) => store.acknowledge(order, id).await,
+        (RemainingWork::Acknowledge | RemainingWork::Nothing, _) => Ok(WriteOutcome::Applied),
+    });
+    match written.await? {
+        WriteOutcome::OrderChanged => Ok(None),
+        WriteOutcome::Applied => Ok(Some(match transition(order.status, OrderAction::Cancel) {
+            Transition::Allowed => Outcome::StatusChanged(OrderAction::Cancel.target()),
+            _ if holds_event(stored, event_id) || order.stock_reserved => Outcome::Completed,
+            _ => Outcome::Stale,
+        })),
+    }
+}
+
+fn remaining_work(stored: &StoredOrder, event_id: Option<&EventId>) -> Result<RemainingWork, ApplyError> {
+    let order = &stored.order;
+    match (transition(order.status, OrderAction::Cancel), order.stock_reserved) {
+        (Transition::Allowed | Transition::AlreadyApplied, true) => Ok(RemainingWork::Release),
+        (Transition::Allowed, false) => Ok(RemainingWork::Cancel),
+        (Transition::AlreadyApplied, false) if holds_event(stored, event_id) => {
+            Ok(RemainingWork::Acknowledge)
+        }
+        (Transition::AlreadyApplied, false) => Ok(RemainingWork::Nothing),
+        (Transition::TooEarly | Transition::Forbidden, _) => {
+            Err(ApplyError::not_allowed(order, OrderAction::Cancel))
+        }
+    }
+}
+
+fn holds_event(stored: &StoredOrder, event_id: Option<&EventId>) -> bool {
+    event_id.is_some_and(|id| stored.holds_event(id))
 }

@@ -1,72 +1,75 @@
-//! OrderPlaced: takes the stock of all lines, or rejects the order.
+//! OrderPlaced: reserves the stock of all lines, or rejects the order.
 
-use aws_support::Fault;
+use aws::ServiceError;
 use domain::{
-    Change, EventKind, EventMetadata, Order, OrderId, PendingEvent, Shortage, Transition, transition,
+    EventKind, EventMetadata, Order, OrderAction, OrderId, OutboxEvent, Shortage, Transition, transition,
 };
-use lambda_support::clock::now;
+use lambda::clock::now;
 
-use crate::failure::Unapplied;
+use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
-use crate::store::{Plan, Rejection, Store};
-use crate::verdict::Verdict;
+use crate::store::{Plan, Rejection, Store, TransactionOutcome, WriteOutcome};
 
-/// From a plan made of the event's own claims over the creation of the order
-/// to the stored order's lines, and once more for somebody who came between.
+/// Maximum number of plans: one from the event's claims, one to create the order, one
+/// from the stored order, and one after a concurrent change.
 const MAX_PLANS: usize = 4;
 
-/// Reserves what the order holds, and confirms or rejects it.
+/// Reserves the stock of an order and confirms it, or rejects it.
 ///
-/// An event usually tells the truth about an order that exists, so that is the
-/// first plan: it costs no read. The order itself has the last word on its lines.
+/// The first plan trusts the lines in the event and needs no read. The transaction
+/// checks them: the lines of the stored order are authoritative.
 ///
 /// # Errors
-/// [`Unapplied`] if the tables could not be brought to it.
+/// [`ApplyError`] if a write fails or the order keeps changing.
 pub(crate) async fn reserve(
     store: &Store,
     claimed: &Order,
     metadata: Option<&EventMetadata>,
-) -> Result<Outcome, Unapplied> {
+) -> Result<Outcome, ApplyError> {
     let mut plan = Plan::Confirm(claimed.clone());
     for _ in 0..MAX_PLANS {
-        let verdict = store.while_contended(async || store.reserve(&plan).await).await?;
-        plan = match verdict {
-            Verdict::Done => return Ok(Outcome::Became(Change::Confirm.target())),
-            Verdict::Order(None) => Plan::Create(claimed.clone()),
-            Verdict::Order(Some(order)) => match transition(order.status, Change::Confirm) {
-                Transition::Legal => Plan::Confirm(*order),
-                _ => return Ok(Outcome::Stale),
-            },
-            Verdict::Short(shortages) => {
-                if reject(store, &plan, shortages, metadata).await? {
-                    return Ok(Outcome::Became(Change::Reject.target()));
-                }
-                // Somebody decided the order's fate first: the next verdict tells how.
-                plan
+        let outcome = store.retry_on_conflict(async || store.reserve(&plan).await).await?;
+        plan = match outcome {
+            TransactionOutcome::Committed => {
+                return Ok(Outcome::StatusChanged(OrderAction::Confirm.target()));
             }
+            TransactionOutcome::OrderDiffers(None) => Plan::Create(claimed.clone()),
+            TransactionOutcome::OrderDiffers(Some(order)) => {
+                match transition(order.status, OrderAction::Confirm) {
+                    Transition::Allowed => Plan::Confirm(*order),
+                    _ => return Ok(Outcome::Stale),
+                }
+            }
+            TransactionOutcome::Short(shortages) => match reject(store, &plan, shortages, metadata).await? {
+                WriteOutcome::Applied => {
+                    return Ok(Outcome::StatusChanged(OrderAction::Reject.target()));
+                }
+                // The next transaction reports how the order changed.
+                WriteOutcome::OrderChanged => plan,
+            },
         };
     }
-    Err(Fault::Contended(format!("order {} keeps changing", claimed.id)).into())
+    Err(ServiceError::Conflict(format!("order {} keeps changing", claimed.id)).into())
 }
 
-/// Stores that an order gets no reservation; `false` if somebody else decided its fate first.
+/// Rejects the order of `plan`, unless it changed concurrently.
 ///
 /// # Errors
-/// [`Unapplied`] if that could not be stored.
+/// [`ApplyError`] if the write fails.
 pub(crate) async fn reject(
     store: &Store,
     plan: &Plan,
     shortages: Vec<Shortage>,
     metadata: Option<&EventMetadata>,
-) -> Result<bool, Unapplied> {
+) -> Result<WriteOutcome, ApplyError> {
     let rejection = Rejection { shortages, event: rejected_event(&plan.order().id, metadata) };
-    let rejected = store.while_contended(async || store.reject(plan, &rejection).await).await?;
-    if rejected {
+    let outcome = store.retry_on_conflict(async || store.reject(plan, &rejection).await).await?;
+    if outcome == WriteOutcome::Applied {
         tracing::info!(shortages = ?rejection.shortages, "rejected");
     }
-    Ok(rejected)
+    Ok(outcome)
 }
 
-fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> PendingEvent {
-    PendingEvent::new(id, EventKind::Rejected, now(), EventMetadata::cause(metadata, id))
+fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> OutboxEvent {
+    OutboxEvent::new(id, EventKind::Rejected, now(), EventMetadata::correlation_id(metadata, id))
 }

@@ -1,13 +1,13 @@
-//! What the template passes to the function.
+//! Environment variables that the template sets for the function.
 
-use aws_support::{MissingVariable, required};
+use aws::{MissingVariableError, require_env};
 
 /// Names of the tables that the function uses.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The Orders table.
+    /// Orders table.
     pub orders_table: String,
-    /// The Inventory table.
+    /// Inventory table.
     pub inventory_table: String,
 }
 
@@ -15,8 +15,9 @@ impl Settings {
     /// Reads `ORDERS_TABLE` and `INVENTORY_TABLE`.
     ///
     /// # Errors
-    /// [`MissingVariable`] names the first that is not set.
-    pub fn from_env() -> Result<Self, MissingVariable> {
-        Ok(Self { orders_table: required("ORDERS_TABLE")?, inventory_table: required("INVENTORY_TABLE")? })
+    /// [`MissingVariableError`] names the first missing variable.
+    pub fn from_env() -> Result<Self, MissingVariableError> {
+        let orders_table = require_env("ORDERS_TABLE")?;
+        Ok(Self { orders_table, inventory_table: require_env("INVENTORY_TABLE")? })
     }
 }

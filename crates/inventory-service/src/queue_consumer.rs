@@ -1,0 +1,196 @@
+//! Queue batches of order events: reserves stock for many orders together and applies
+//! the remaining events one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::{OrderEvent, OrderId, redact};
+use futures_util::{StreamExt as _, stream};
+use lambda::trigger::BusEvent;
+use lambda::{Deadline, Metrics};
+use tracing::{Instrument as _, Span};
+
+use crate::apply_error::ApplyError;
+use crate::batch_reservation::{self, MAX_CONCURRENCY, Placement};
+use crate::event_consumer::{apply_before, claimed_order, decode, record_outcome};
+use crate::store::Store;
+
+/// An event of a batch that is applied on its own.
+struct QueuedEvent {
+    /// Index of its message in the batch.
+    message: usize,
+    event: OrderEvent,
+    span: Span,
+}
+
+/// The events of a batch, grouped by the way they are applied.
+#[derive(Default)]
+struct SortedBatch {
+    placements: Vec<Placement>,
+    /// Remaining events by order, in the order of the batch.
+    others: BTreeMap<OrderId, Vec<QueuedEvent>>,
+    /// Indices of messages without a valid event.
+    invalid: Vec<usize>,
+}
+
+/// Applies the events of a batch independently of each other, and names the messages
+/// to retry.
+///
+/// These include messages that can never be applied. The queue's redrive policy moves
+/// them to the dead-letter queue; the reason is in the log.
+pub(crate) async fn consume(
+    store: &Store,
+    metrics: &Metrics,
+    batch: SqsEvent,
+    deadline: Deadline,
+) -> SqsBatchResponse {
+    let SortedBatch { placements, others, invalid: mut failed } = sort(metrics, &batch.records);
+    failed.extend(reserve(store, metrics, placements, deadline).await);
+    let others = others.into_values().map(|events| apply_in_order(store, metrics, events, deadline));
+    let others = stream::iter(others).buffer_unordered(MAX_CONCURRENCY);
+    failed.extend(others.collect::<Vec<_>>().await.into_iter().flatten());
+    batch_response(&batch.records, failed)
+}
+
+/// Groups the events of a batch. An OrderPlaced that is the first event of its order in
+/// the batch can be applied together with other orders; later events of the order wait
+/// for it.
+fn sort(metrics: &Metrics, messages: &[SqsMessage]) -> SortedBatch {
+    let mut sorted = SortedBatch::default();
+    let mut seen = BTreeSet::new();
+    for (index, message) in messages.iter().enumerate() {
+        let (span, event) = decode_message(message);
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let failed = span.in_scope(|| record_outcome(Err(error), metrics)).is_err();
+                sorted.invalid.extend(failed.then_some(index));
+                continue;
+            }
+        };
+        let is_first = seen.insert(event.order_id().clone());
+        match event {
+            OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } if is_first => {
+                let claimed =
+                    claimed_order(order_id, customer_id, items, Some(total_amount), metadata.as_ref());
+                sorted.placements.push(Placement { message: index, claimed, metadata, span });
+            }
+            event => {
+                let events = sorted.others.entry(event.order_id().clone()).or_default();
+                events.push(QueuedEvent { message: index, event, span });
+            }
+        }
+    }
+    sorted
+}
+
+/// Decodes the event that EventBridge sent to the queue and creates the span of its log
+/// lines.
+fn decode_message(message: &SqsMessage) -> (Span, Result<OrderEvent, ApplyError>) {
+    match serde_json::from_str::<BusEvent>(message.body.as_deref().unwrap_or_default()) {
+        Ok(envelope) => decode(&envelope),
+        Err(error) => {
+            let span = tracing::error_span!("message", messageId = message.message_id);
+            let problem = format!("message is not an EventBridge event: {}", redact::json_error(&error));
+            (span, Err(ApplyError::Malformed(problem)))
+        }
+    }
+}
+
+/// Reserves stock for placements and returns the indices of the failed messages.
+async fn reserve(
+    store: &Store,
+    metrics: &Metrics,
+    placements: Vec<Placement>,
+    deadline: Deadline,
+) -> Vec<usize> {
+    let results = batch_reservation::reserve(store, &placements, deadline).await;
+    let mut failed = Vec::new();
+    for (result, placement) in results.into_iter().zip(&placements) {
+        if placement.span.in_scope(|| record_outcome(result, metrics)).is_err() {
+            failed.push(placement.message);
+        }
+    }
+    failed
+}
+
+/// Applies the events of one order in sequence and returns the indices of the failed
+/// messages.
+async fn apply_in_order(
+    store: &Store,
+    metrics: &Metrics,
+    events: Vec<QueuedEvent>,
+    deadline: Deadline,
+) -> Vec<usize> {
+    let mut failed = Vec::new();
+    for QueuedEvent { message, event, span } in events {
+        let result = apply_before(deadline, store, event).instrument(span.clone()).await;
+        if span.in_scope(|| record_outcome(result, metrics)).is_err() {
+            failed.push(message);
+        }
+    }
+    failed
+}
+
+/// Names the failed messages by id. Lambda retries the whole batch for a message
+/// without an id:
+/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
+fn batch_response(messages: &[SqsMessage], mut failed: Vec<usize>) -> SqsBatchResponse {
+    failed.sort_unstable();
+    let mut response = SqsBatchResponse::default();
+    for index in failed {
+        response.add_failure(messages[index].message_id.as_deref().unwrap_or_default());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda::metrics::StandardOutput;
+
+    use super::*;
+
+    fn message(id: &str, kind: &str, order: &str) -> SqsMessage {
+        let content = match kind {
+            "OrderPlaced" => {
+                r#","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":1"#
+            }
+            _ => "",
+        };
+        let mut message = SqsMessage::default();
+        message.message_id = Some(id.to_owned());
+        message.body = Some(format!(
+            r#"{{"source":"ecommerce.order","detail-type":"{kind}","detail":{{"detailType":"{kind}","orderId":"{order}","orderStatus":"{kind}"{content}}}}}"#
+        ));
+        message
+    }
+
+    #[test]
+    fn reserves_together_only_for_the_first_event_of_an_order() {
+        let messages = [
+            message("a", "OrderPlaced", "o1"),
+            message("b", "OrderShipped", "o2"),
+            message("c", "OrderPlaced", "o2"),
+            message("d", "OrderPlaced", "o3"),
+            message("e", "OrderPlaced", "o1"),
+            message("f", "OrderShipped", "o1"),
+            message("g", "OrderLost", "o4"),
+        ];
+        let SortedBatch { placements, others, invalid } =
+            sort(&Metrics::new("shop", "inventory-service", StandardOutput), &messages);
+        assert_eq!(placements.iter().map(|placement| placement.message).collect::<Vec<_>>(), [0, 3]);
+        let others: Vec<Vec<_>> =
+            others.values().map(|events| events.iter().map(|event| event.message).collect()).collect();
+        assert_eq!(others, [vec![4, 5], vec![1, 2]]);
+        assert_eq!(invalid, [6]);
+    }
+
+    #[test]
+    fn names_failed_messages_in_the_order_of_the_batch() {
+        let mut messages = ["a", "b", "c"].map(|id| message(id, "OrderPlaced", id));
+        messages[2].message_id = None;
+        let failures = batch_response(&messages, vec![2, 0]).batch_item_failures;
+        assert_eq!(failures.iter().map(|one| one.item_identifier.as_str()).collect::<Vec<_>>(), ["a", ""]);
+        assert!(batch_response(&messages, Vec::new()).batch_item_failures.is_empty());
+    }
+}

@@ -1,0 +1,206 @@
+//! Writes of a single order.
+
+use aws::ServiceError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::{EventId, Order, OrderAction, OrderId, OutboxEvent, Shortage};
+use dynamodb::attribute::{ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED, UPDATED_AT};
+use dynamodb::{
+    InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, status_condition, text,
+};
+use lambda::clock::now;
+
+use super::{Plan, Store};
+
+/// The outcome of a write that is conditional on the order as it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WriteOutcome {
+    /// The write was applied.
+    Applied,
+    /// The order changed since it was read. Nothing was written.
+    OrderChanged,
+}
+
+/// The outcome of an action that changes no stock.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AdvanceOutcome {
+    /// The status changed.
+    Advanced,
+    /// The status was changed earlier together with this event, which is now removed
+    /// from the outbox.
+    Acknowledged,
+    /// The status of this order does not allow the action, or there is no order.
+    NotAllowed(Option<Box<Order>>),
+}
+
+/// The outcome of a conditional update.
+#[derive(Debug)]
+enum ConditionalUpdate {
+    /// The update was applied. Old values of the changed attributes, if requested.
+    Applied(Option<Item>),
+    /// The condition failed for this order, or there is no order.
+    ConditionFailed(Option<Box<StoredOrder>>),
+}
+
+/// The reason for rejecting an order, and the event to publish.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    pub(crate) shortages: Vec<Shortage>,
+    pub(crate) event: OutboxEvent,
+}
+
+impl Store {
+    /// Rejects the order of a plan whose reservation was short.
+    pub(crate) async fn reject(
+        &self,
+        plan: &Plan,
+        rejection: &Rejection,
+    ) -> Result<WriteOutcome, ServiceError> {
+        match plan {
+            Plan::Create(order) => self.insert_rejected(order, rejection).await,
+            Plan::Confirm(order) => self.reject_stored(order, rejection).await,
+        }
+    }
+
+    async fn insert_rejected(
+        &self,
+        order: &Order,
+        rejection: &Rejection,
+    ) -> Result<WriteOutcome, ServiceError> {
+        let rejected = Order {
+            status: OrderAction::Reject.target(),
+            shortages: rejection.shortages.clone(),
+            ..order.clone()
+        };
+        let stored = StoredOrder { outbox: Some(rejection.event.clone()), ..rejected.into() };
+        match self.insert(&stored).await? {
+            InsertOutcome::Inserted => Ok(WriteOutcome::Applied),
+            InsertOutcome::AlreadyExists(_) => Ok(WriteOutcome::OrderChanged),
+        }
+    }
+
+    async fn reject_stored(
+        &self,
+        order: &Order,
+        Rejection { shortages, event }: &Rejection,
+    ) -> Result<WriteOutcome, ServiceError> {
+        let (condition, values) = status_condition(OrderAction::Reject);
+        let set = format!(
+            "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {SHORTAGES} = :shortages, {OUTBOX} = :event"
+        );
+        let request = self
+            .update_order(&order.id, &set, OrderAction::Reject)
+            .condition_expression(condition)
+            .expression_attribute_values(":shortages", encode_shortages(shortages))
+            .expression_attribute_values(":event", encode_outbox(event));
+        Ok(match send(with_values(request, values)).await? {
+            ConditionalUpdate::Applied(_) => WriteOutcome::Applied,
+            // The SDK's retry of an update whose response was lost finds its own event.
+            ConditionalUpdate::ConditionFailed(Some(stored)) if stored.outbox.as_ref() == Some(event) => {
+                WriteOutcome::Applied
+            }
+            ConditionalUpdate::ConditionFailed(_) => WriteOutcome::OrderChanged,
+        })
+    }
+
+    /// Cancels an order that holds no stock.
+    pub(crate) async fn cancel(&self, order: &Order) -> Result<WriteOutcome, ServiceError> {
+        let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}");
+        let request = self
+            .update_order(&order.id, &set, OrderAction::Cancel)
+            .condition_expression(format!(
+                "{ORDER_STATUS} = :from AND attribute_not_exists({STOCK_RESERVED})"
+            ))
+            .expression_attribute_values(":from", text(order.status));
+        send(request).await.map(WriteOutcome::from)
+    }
+
+    /// Removes an event from the outbox that requires no further work.
+    pub(crate) async fn acknowledge(
+        &self,
+        order: &Order,
+        event: &EventId,
+    ) -> Result<WriteOutcome, ServiceError> {
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.settings.orders_table)
+            .key(ORDER_ID, text(&order.id))
+            .update_expression(format!("REMOVE {OUTBOX}"))
+            .condition_expression(format!("{ORDER_STATUS} = :from AND {OUTBOX}.{OUTBOX_ID} = :event"))
+            .expression_attribute_values(":from", text(order.status))
+            .expression_attribute_values(":event", text(event));
+        send(request).await.map(WriteOutcome::from)
+    }
+
+    /// Sets the target status of `action` if the current status allows it, or if it was
+    /// set together with `event`.
+    pub(crate) async fn advance(
+        &self,
+        id: &OrderId,
+        action: OrderAction,
+        event: Option<&EventId>,
+    ) -> Result<AdvanceOutcome, ServiceError> {
+        let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}");
+        let (allowed, values) = status_condition(action);
+        let request = with_values(self.update_order(id, &set, action), values);
+        let request = match event {
+            None => request.condition_expression(allowed),
+            Some(event) => request
+                .condition_expression(format!(
+                    "{allowed} OR ({ORDER_STATUS} = :to AND {OUTBOX}.{OUTBOX_ID} = :event)"
+                ))
+                .expression_attribute_values(":event", text(event)),
+        };
+        Ok(match send(request.return_values(ReturnValue::UpdatedOld)).await? {
+            ConditionalUpdate::ConditionFailed(stored) => {
+                AdvanceOutcome::NotAllowed(stored.map(|stored| Box::new(stored.order)))
+            }
+            ConditionalUpdate::Applied(old) => match old.as_ref().and_then(|old| old.get(ORDER_STATUS)) {
+                Some(status) if *status == text(action.target()) => AdvanceOutcome::Acknowledged,
+                _ => AdvanceOutcome::Advanced,
+            },
+        })
+    }
+
+    fn update_order(&self, id: &OrderId, set: &str, action: OrderAction) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.settings.orders_table)
+            .key(ORDER_ID, text(id))
+            .update_expression(set)
+            .expression_attribute_values(":to", text(action.target()))
+            .expression_attribute_values(":now", text(now()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+}
+
+impl From<ConditionalUpdate> for WriteOutcome {
+    fn from(update: ConditionalUpdate) -> Self {
+        match update {
+            ConditionalUpdate::Applied(_) => Self::Applied,
+            ConditionalUpdate::ConditionFailed(_) => Self::OrderChanged,
+        }
+    }
+}
+
+async fn send(request: UpdateItemFluentBuilder) -> Result<ConditionalUpdate, ServiceError> {
+    let error = match request.send().await {
+        Ok(output) => return Ok(ConditionalUpdate::Applied(output.attributes)),
+        Err(error) => error,
+    };
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failure)) => {
+            let stored = failure.item().map(decode_order).transpose()?;
+            Ok(ConditionalUpdate::ConditionFailed(stored.map(Box::new)))
+        }
+        _ => Err(error.into()),
+    }
+}
+
+fn with_values(request: UpdateItemFluentBuilder, values: Item) -> UpdateItemFluentBuilder {
+    values
+        .into_iter()
+        .fold(request, |request, (name, value)| request.expression_attribute_values(name, value))
+}

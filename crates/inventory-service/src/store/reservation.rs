@@ -1,0 +1,174 @@
+//! Transactions over orders and the stock of their lines.
+
+use std::collections::BTreeMap;
+
+use aws::ServiceError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use domain::{Order, OrderAction, ProductId};
+use dynamodb::attribute::{
+    ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY, STOCK_RESERVED, UPDATED_AT,
+};
+use dynamodb::{encode_order, number, status_condition, text};
+use lambda::clock::now;
+
+use super::cancellation::{self, BatchOutcome, TransactionOutcome};
+use super::{Store, WriteOutcome, build_error};
+
+/// The way an order gets its reservation.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Confirm the stored order, which has these lines.
+    Confirm(Order),
+    /// Create the order as confirmed.
+    Create(Order),
+}
+
+impl Plan {
+    pub(crate) const fn order(&self) -> &Order {
+        match self {
+            Self::Confirm(order) | Self::Create(order) => order,
+        }
+    }
+}
+
+impl Store {
+    /// Reserves the stock of all lines and confirms the order, or does neither.
+    pub(crate) async fn reserve(&self, plan: &Plan) -> Result<TransactionOutcome, ServiceError> {
+        let order = plan.order();
+        let mut actions = vec![self.order_write(plan)?];
+        for line in order.lines() {
+            actions.push(self.decrement(&line.product_id, line.quantity.get().into())?);
+        }
+        self.transact(actions, order).await
+    }
+
+    /// Reserves the stock of all lines of all orders and confirms the orders, or does
+    /// nothing. All orders differ, and orders and products together do not exceed the
+    /// actions of a transaction.
+    pub(crate) async fn reserve_batch(&self, plans: &[&Plan]) -> Result<BatchOutcome, ServiceError> {
+        let mut units = BTreeMap::<ProductId, u64>::new();
+        for line in plans.iter().flat_map(|plan| plan.order().lines()) {
+            *units.entry(line.product_id.clone()).or_default() += u64::from(line.quantity.get());
+        }
+        let mut actions = plans.iter().map(|plan| self.order_write(plan)).collect::<Result<Vec<_>, _>>()?;
+        for (product, units) in &units {
+            actions.push(self.decrement(product, *units)?);
+        }
+        let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let Err(error) = result else {
+            return Ok(BatchOutcome::Committed);
+        };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                cancellation::batch_outcome(canceled.cancellation_reasons(), plans.len(), units.into_keys())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Releases the stock of all lines and cancels the order, or does neither.
+    pub(crate) async fn release(&self, order: &Order) -> Result<WriteOutcome, ServiceError> {
+        let mut actions = vec![self.cancel_reserved(order)?];
+        for line in order.lines() {
+            actions.push(self.increment(line)?);
+        }
+        match self.transact(actions, order).await? {
+            TransactionOutcome::Committed => Ok(WriteOutcome::Applied),
+            TransactionOutcome::OrderDiffers(_) => Ok(WriteOutcome::OrderChanged),
+            // An increment has no condition.
+            TransactionOutcome::Short(_) => {
+                Err(ServiceError::Permanent("releasing stock reported a shortage".into()))
+            }
+        }
+    }
+
+    /// Runs a transaction whose first action is on `order`, followed by one for each line.
+    async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+        order: &Order,
+    ) -> Result<TransactionOutcome, ServiceError> {
+        let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
+        let Err(error) = result else {
+            return Ok(TransactionOutcome::Committed);
+        };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
+                cancellation::transaction_outcome(canceled.cancellation_reasons(), order.lines())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    fn order_write(&self, plan: &Plan) -> Result<TransactWriteItem, ServiceError> {
+        match plan {
+            Plan::Confirm(order) => self.confirm(order),
+            Plan::Create(order) => self.create_confirmed(order),
+        }
+    }
+
+    /// Returns the action that confirms a placed order, if it has exactly these lines.
+    fn confirm(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
+        let (mut condition, mut values) = status_condition(OrderAction::Confirm);
+        condition.push_str(" AND size(#items) = :lines");
+        for (index, line) in order.lines().enumerate() {
+            condition.push_str(&format!(
+                " AND #items[{index}].{PRODUCT_ID} = :product{index} AND #items[{index}].{QUANTITY} = :quantity{index}"
+            ));
+            values.insert(format!(":product{index}"), text(&line.product_id));
+            values.insert(format!(":quantity{index}"), number(line.quantity));
+        }
+        values.insert(":lines".into(), number(order.items.len()));
+        values.insert(":to".into(), text(OrderAction::Confirm.target()));
+        values.insert(":now".into(), text(now()));
+        values.insert(":reserved".into(), AttributeValue::Bool(true));
+        let update = Update::builder()
+            .table_name(&self.settings.orders_table)
+            .key(ORDER_ID, text(&order.id))
+            .update_expression(format!(
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {STOCK_RESERVED} = :reserved REMOVE {OUTBOX}"
+            ))
+            .condition_expression(condition)
+            .expression_attribute_names("#items", ITEMS)
+            .set_expression_attribute_values(Some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Returns the action that inserts an order as confirmed.
+    fn create_confirmed(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
+        let confirmed =
+            Order { status: OrderAction::Confirm.target(), stock_reserved: true, ..order.clone() };
+        let put = Put::builder()
+            .table_name(&self.settings.orders_table)
+            .set_item(Some(encode_order(&confirmed.into())))
+            .condition_expression(format!("attribute_not_exists({ORDER_ID})"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// Returns the action that cancels an order that holds stock.
+    fn cancel_reserved(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
+        let update = Update::builder()
+            .table_name(&self.settings.orders_table)
+            .key(ORDER_ID, text(&order.id))
+            .update_expression(format!(
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {STOCK_RESERVED}, {OUTBOX}"
+            ))
+            .condition_expression(format!("{ORDER_STATUS} = :from AND {STOCK_RESERVED} = :reserved"))
+            .expression_attribute_values(":from", text(order.status))
+            .expression_attribute_values(":to", text(OrderAction::Cancel.target()))
+            .expression_attribute_values(":now", text(now()))
+            .expression_attribute_values(":reserved", AttributeValue::Bool(true))
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}

@@ -1,0 +1,57 @@
+//! Stock levels: the read of a level, and the transaction actions that change it.
+
+use aws::ServiceError;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use domain::{OrderLine, ProductId, StockLevel};
+use dynamodb::attribute::{PRODUCT_ID, QUANTITY};
+use dynamodb::{decode_stock, number, text};
+
+use super::{Store, build_error};
+
+impl Store {
+    pub(crate) async fn stock_level(&self, id: &ProductId) -> Result<Option<StockLevel>, ServiceError> {
+        let output = self
+            .client
+            .get_item()
+            .table_name(&self.settings.inventory_table)
+            .key(PRODUCT_ID, text(id))
+            .consistent_read(true)
+            .send()
+            .await?;
+        Ok(output.item().map(decode_stock).transpose()?)
+    }
+
+    /// Returns the action that takes `units` out of stock, if there are enough.
+    pub(super) fn decrement(
+        &self,
+        product: &ProductId,
+        units: u64,
+    ) -> Result<TransactWriteItem, ServiceError> {
+        let update = self
+            .update_stock(product, units)
+            .update_expression(format!("SET {QUANTITY} = {QUANTITY} - :quantity"))
+            .condition_expression(format!("{QUANTITY} >= :quantity"))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    /// Returns the action that puts the units of a line back into stock.
+    pub(super) fn increment(&self, line: &OrderLine) -> Result<TransactWriteItem, ServiceError> {
+        let update = self
+            .update_stock(&line.product_id, line.quantity.get().into())
+            .update_expression(format!("ADD {QUANTITY} :quantity"))
+            .build()
+            .map_err(build_error)?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn update_stock(&self, product: &ProductId, units: u64) -> UpdateBuilder {
+        Update::builder()
+            .table_name(&self.settings.inventory_table)
+            .key(PRODUCT_ID, text(product))
+            .expression_attribute_values(":quantity", number(units))
+    }
+}
