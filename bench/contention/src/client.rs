@@ -2,14 +2,16 @@
 //! model's clock decides how long a call takes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryPartition;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_support::client::{retries, timeouts};
+use aws::client::{retries, timeouts};
 
 use crate::model::Model;
 
@@ -43,7 +45,29 @@ pub fn client(model: &Arc<Model>) -> Client {
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "contention"))
         .retry_config(retries())
+        .retry_partition(unique_retry_partition())
         .timeout_config(timeouts())
         .build();
     Client::from_conf(config)
+}
+
+/// Returns a retry partition of a single client. By default, all clients of a
+/// process share the budget of retries. Function instances do not: each runs in
+/// a process of its own.
+fn unique_retry_partition() -> RetryPartition {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    RetryPartition::new(format!("instance-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Assumptions;
+
+    #[test]
+    fn clients_do_not_share_retries() {
+        let model = Arc::new(Model::new(Assumptions::default(), &[]));
+        let [one, other] = [client(&model), client(&model)];
+        assert_ne!(one.config().retry_partition(), other.config().retry_partition());
+    }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use aws_sdk_dynamodb::Client;
 use inventory_service::{InventoryService, Settings};
 use lambda_runtime::{Context, LambdaEvent};
-use lambda_support::clock::unix_millis;
-use lambda_support::metrics::Sink;
-use lambda_support::{Access, Metrics};
+use lambda::clock::unix_millis;
+use lambda::metrics::MetricSink;
+use api::AuthMode;
+use lambda::Metrics;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -36,7 +37,7 @@ impl FunctionInstance {
         let settings =
             Settings { orders_table: ORDERS_TABLE.to_owned(), inventory_table: INVENTORY_TABLE.to_owned() };
         let metrics = Metrics::new("contention", inventory_service::SERVICE, NullSink);
-        let service = InventoryService::new(client.clone(), settings, metrics, Access::Open);
+        let service = InventoryService::new(client.clone(), settings, metrics, AuthMode::Open);
         Self { design, client, service }
     }
 
@@ -76,7 +77,7 @@ impl FunctionInstance {
 #[derive(Debug)]
 struct NullSink;
 
-impl Sink for NullSink {
+impl MetricSink for NullSink {
     fn line(&self, _: &str) {}
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{Line, LineItem, Money, Order, Quantity, Quote, RequestHash};
+use domain::{OrderLine, LineItem, Money, Order, Quantity, Quote, RequestHash};
 use serde_json::{Value, json};
 
 use crate::design::Design;
@@ -50,10 +50,10 @@ impl Orders {
         }
         let mut orders = Self { ids: Vec::new(), events: Vec::new(), stripes };
         for number in 0..count {
-            let order = placed_order(number, stripes);
-            model.put(ORDERS_TABLE, &to_json(AttributeValue::M(tables::order_to_item(&order)))["M"]);
-            orders.events.push(bus_event(&order));
-            orders.ids.push(order.id.as_str().to_owned());
+            let stored = placed_order(number, stripes);
+            model.put(ORDERS_TABLE, &to_json(AttributeValue::M(dynamodb::encode_order(&stored)))["M"]);
+            orders.events.push(bus_event(&stored));
+            orders.ids.push(stored.order.id.as_str().to_owned());
         }
         orders
     }
@@ -105,30 +105,31 @@ pub(crate) fn product_id(stripe: usize) -> String {
 }
 
 /// Returns an order as the API stores it.
-fn placed_order(number: usize, stripes: usize) -> Order {
+fn placed_order(number: usize, stripes: usize) -> StoredOrder {
     let price: Money = "79.99".parse().expect("a price");
-    let line = Line {
+    let line = OrderLine {
         product_id: product_id(number % stripes).parse().expect("a product id"),
         quantity: Quantity::new(1).expect("a quantity"),
     };
     let quote = Quote { items: vec![LineItem { line, unit_price: Some(price) }], total_amount: price };
-    Order::place(
-        format!("01938f7c-0000-7000-8000-{number:012}").parse().expect("an order id"),
-        "001".parse().expect("a customer id"),
-        quote,
-        RequestHash::from_stored("0".repeat(64)),
-        "2025-01-01T00:00:00Z".parse().expect("a timestamp"),
-        "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id"),
-    )
+    let order_id = format!("01938f7c-0000-7000-8000-{number:012}").parse().expect("an order id");
+    let customer_id = "001".parse().expect("a customer id");
+    let created_at = "2025-01-01T00:00:00Z".parse().expect("a timestamp");
+    let correlation_id = "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id");
+    StoredOrder {
+        outbox: Some(OutboxEvent::new(&order_id, EventKind::Placed, created_at, correlation_id)),
+        order: Order::place(order_id, customer_id, quote, created_at),
+        request_hash: Some(RequestHash::from_stored("0".repeat(64))),
+    }
 }
 
 /// Returns the event of a placed order as EventBridge delivers it.
-fn bus_event(order: &Order) -> String {
-    let pending = order.event.as_ref().expect("a placed order has an event");
-    let detail = order.event(pending).expect("the order has a total").to_json().expect("an event in JSON");
+fn bus_event(stored: &StoredOrder) -> String {
+    let outbox = stored.outbox.as_ref().expect("a placed order has an event");
+    let detail = outbox.to_event(&stored.order).expect("the order has a total").to_json().expect("an event in JSON");
     format!(
         r#"{{"version":"0","id":"{id}","detail-type":"OrderPlaced","source":"{source}","account":"000000000000","time":"2025-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{detail}}}"#,
-        id = pending.id.as_str(),
+        id = outbox.id.as_str(),
         source = domain::event::SOURCE,
     )
 }

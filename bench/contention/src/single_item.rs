@@ -5,14 +5,17 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_support::{Backoff, Fault};
-use tables::{number, text};
+use aws::{RetryPolicy, ServiceError};
+use dynamodb::{number, text};
 
 use crate::orders::{INVENTORY_TABLE, ORDERS_TABLE, product_id};
 
 /// The retries of InventoryServiceFunction after conflicts.
-const RETRIES: Backoff =
-    Backoff { tries: 10, first: Duration::from_millis(20), longest: Duration::from_millis(800) };
+const RETRIES: RetryPolicy = RetryPolicy {
+    max_attempts: 10,
+    base_delay: Duration::from_millis(20),
+    max_delay: Duration::from_millis(800),
+};
 
 /// Reserves one unit for an order by three writes. Returns true on success.
 ///
@@ -44,11 +47,11 @@ pub(crate) async fn reserve(client: &Client, order_id: &str) -> bool {
         let attempt = async || match write.clone().send().await {
             // A failed condition means that an earlier attempt made this write.
             Err(error) if error.code() != Some("ConditionalCheckFailedException") => {
-                Err(Fault::Contended(error.to_string()))
+                Err(ServiceError::Conflict(error.to_string()))
             }
             _ => Ok(()),
         };
-        if RETRIES.while_contended(attempt).await.is_err() {
+        if RETRIES.retry_on_conflict(attempt).await.is_err() {
             return false;
         }
     }

@@ -50,3 +50,40 @@ pub fn write<Row: Serialize>(path: &Path, rows: &[Row]) -> Result<(), FiguresErr
     };
     write().map_err(|error| FiguresError::new(path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::env;
+    use std::fs;
+    use std::process;
+
+    use super::rows::LambdaSetup;
+    use super::*;
+
+    /// Returns the path of a file that no other test uses.
+    fn file(name: &str) -> PathBuf {
+        env::temp_dir().join(format!("figures-{}-{name}.csv", process::id()))
+    }
+
+    #[test]
+    fn reads_the_rows_that_it_wrote() {
+        let path = file("round-trip");
+        let rows = [LambdaSetup { property: "Node.js".to_owned(), value: "one, \"two\"".to_owned() }];
+        write(&path, &rows).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let read: Vec<LambdaSetup> = read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert_eq!(text, "property,value\nNode.js,\"one, \"\"two\"\"\"\n");
+        assert_eq!(read, rows);
+    }
+
+    #[test]
+    fn rejects_a_file_with_other_columns_and_names_it() {
+        let path = file("columns");
+        fs::write(&path, "property,amount\ncores,2\n").unwrap();
+        let error = read::<LambdaSetup>(&path).unwrap_err().to_string();
+        fs::remove_file(&path).unwrap();
+        assert!(error.starts_with(&path.display().to_string()), "{error}");
+        assert!(error.contains("missing field `value`"), "{error}");
+    }
+}

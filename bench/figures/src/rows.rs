@@ -127,3 +127,14 @@ pub struct HotProductLatency {
     /// Events in the dead-letter queue.
     pub dead_letters: usize,
 }
+
+/// `cost-by-service.csv`: the cost of an order by AWS service. `tools/cost.py` writes this file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceCost {
+    /// The design.
+    pub design: String,
+    /// The AWS service.
+    pub service: String,
+    /// US dollars per million orders.
+    pub dollars_per_million_orders: f64,
+}
