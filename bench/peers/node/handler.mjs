@@ -1,5 +1,6 @@
-// POST /order as a user of Node.js would write it: AWS SDK v3 with its document
-// client, clients made once, bundled and minified. Same requests, same answers.
+// POST /order as a typical Node.js user writes it: AWS SDK v3 with its document
+// client, which is created once, bundled and minified. It sends the same DynamoDB
+// requests and returns the same responses as order-service.
 
 import { createHash } from 'node:crypto';
 import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -25,8 +26,10 @@ class Problem extends Error {
   }
 }
 
+const validationErrors = (errors) => (errors.length === 1 ? '1 validation error' : `${errors.length} validation errors`);
+
 const invalid = (errors) =>
-  new Problem(422, 'invalid', 'The request breaks the rules listed', `${errors.length} rules are broken`, errors);
+  new Problem(422, 'invalid', 'Request validation failed', validationErrors(errors), errors);
 
 export async function handler(event) {
   const headers = Object.fromEntries(
@@ -35,21 +38,21 @@ export async function handler(event) {
   const sent = headers['x-correlation-id'];
   const correlationId = CORRELATION_ID.test(sent ?? '') ? sent : event.requestContext.requestId;
   const log = { route: `${event.httpMethod} ${event.resource}`, correlationId };
-  let answer;
+  let response;
   try {
     const order = await place(event, headers, correlationId, log);
     const location = `${event.requestContext.path}/${order.orderId}`;
-    answer = respond(201, 'application/json', order, { location });
+    response = respond(201, 'application/json', order, { location });
   } catch (error) {
     if (!(error instanceof Problem)) {
       console.error(JSON.stringify({ level: 'ERROR', ...log, error: String(error) }));
-      error = new Problem(500, 'internal', 'Internal error', 'the error is ours and was logged');
+      error = new Problem(500, 'internal', 'Internal error', 'Internal error');
     }
-    answer = respond(error.status, 'application/problem+json', error.document, {});
+    response = respond(error.status, 'application/problem+json', error.document, {});
   }
-  answer.headers['x-correlation-id'] = correlationId;
-  console.log(JSON.stringify({ timestamp: new Date(), level: 'INFO', message: 'answered', status: answer.statusCode, ...log }));
-  return answer;
+  response.headers['x-correlation-id'] = correlationId;
+  console.log(JSON.stringify({ timestamp: new Date(), level: 'INFO', message: 'request completed', status: response.statusCode, ...log }));
+  return response;
 }
 
 const respond = (statusCode, type, body, headers) => ({
@@ -60,26 +63,26 @@ const respond = (statusCode, type, body, headers) => ({
 });
 
 async function place(event, headers, correlationId, log) {
-  const { customerId, lines, statedTotal, key } = readRequest(event, headers);
+  const { customerId, lines, expectedTotal, key } = readRequest(event, headers);
   const orderId = key === undefined ? uuidv7() : uuidv5(`${customerId}/${key}`, IDEMPOTENCY_NAMESPACE);
   log.orderId = orderId;
-  const hash = hashOf(customerId, lines, statedTotal);
+  const hash = hashOf(customerId, lines, expectedTotal);
 
   const { customer, prices } = await readCustomerAndPrices(customerId, lines);
-  const faults = [];
-  if (!customer) faults.push(fault('#/customerId', 'unknown-customer', `there is no customer ${customerId}`));
+  const violations = [];
+  if (!customer) violations.push(violation('#/customerId', 'unknown-customer', `no such customer: ${customerId}`));
   for (const [productId] of lines) {
-    if (!prices.has(productId)) faults.push(fault('#/items', 'unknown-product', `there is no product ${productId}`));
+    if (!prices.has(productId)) violations.push(violation('#/items', 'unknown-product', `no such product: ${productId}`));
   }
-  if (faults.length > 0) throw invalid(faults);
+  if (violations.length > 0) throw invalid(violations);
 
   const items = [...lines].map(([ProductId, Quantity]) => ({ ProductId, Quantity, UnitPrice: prices.get(ProductId) }));
-  // Money is counted in cents, so that no sum is off by a fraction of one.
+  // Whole cents avoid rounding errors in sums.
   const cents = items.reduce((sum, item) => sum + Math.round(item.UnitPrice * 100) * item.Quantity, 0);
-  if (statedTotal !== undefined && Math.round(statedTotal * 100) !== cents) {
-    const detail = `is ${statedTotal}, but the catalogue's prices come to ${cents / 100}`;
-    throw new Problem(409, 'total-differs', 'The total differs from the computed one', detail, [
-      fault('#/totalAmount', 'total-differs', detail),
+  if (expectedTotal !== undefined && Math.round(expectedTotal * 100) !== cents) {
+    const detail = `is ${expectedTotal}, but the catalog total is ${cents / 100}`;
+    throw new Problem(409, 'total-differs', 'Total does not match the catalog', detail, [
+      violation('#/totalAmount', 'total-differs', detail),
     ]);
   }
 
@@ -123,8 +126,8 @@ async function replay(orderId, hash) {
   if (stored.RequestHash === hash) {
     return show({ ...stored, OrderStatus: 'Placed', UpdatedAt: stored.CreatedAt });
   }
-  const detail = 'this idempotency key was used for another request; use a new one';
-  throw new Problem(422, 'idempotency-key-reused', 'The idempotency key belongs to another request', detail);
+  const detail = 'use a new idempotency key for a different request';
+  throw new Problem(422, 'idempotency-key-reused', 'Idempotency key already used for a different request', detail);
 }
 
 const show = (order) => ({
@@ -144,7 +147,7 @@ const show = (order) => ({
 async function readCustomerAndPrices(customerId, lines) {
   const prices = new Map();
   let customer = false;
-  let wanted = {
+  let unread = {
     [CUSTOMERS_TABLE]: {
       Keys: [{ CustomerId: customerId }],
       ProjectionExpression: 'CustomerId',
@@ -156,119 +159,119 @@ async function readCustomerAndPrices(customerId, lines) {
       ConsistentRead: true,
     },
   };
-  while (wanted && Object.keys(wanted).length > 0) {
-    const { Responses, UnprocessedKeys } = await client.send(new BatchGetCommand({ RequestItems: wanted }));
+  while (unread && Object.keys(unread).length > 0) {
+    const { Responses, UnprocessedKeys } = await client.send(new BatchGetCommand({ RequestItems: unread }));
     for (const product of Responses[PRODUCTS_TABLE] ?? []) prices.set(product.ProductId, product.Price);
     customer ||= (Responses[CUSTOMERS_TABLE] ?? []).length > 0;
-    wanted = UnprocessedKeys;
+    unread = UnprocessedKeys;
   }
   return { customer, prices };
 }
 
-// Reading the request: all faults are told at once.
+// Parsing of the request. The response lists all violations.
 
-const fault = (pointer, rule, detail) => ({ pointer, rule, detail });
+const violation = (pointer, rule, detail) => ({ pointer, rule, detail });
 
 function readRequest(event, headers) {
   const body = parse(event, headers);
-  const faults = [];
+  const violations = [];
   const key = headers['idempotency-key'];
   if (key !== undefined && !IDEMPOTENCY_KEY.test(key)) {
-    faults.push(fault('Idempotency-Key', 'format', 'must be 1 to 255 printable ASCII characters without the space'));
+    violations.push(violation('Idempotency-Key', 'format', 'must be 1 to 255 printable ASCII characters without spaces'));
   }
-  if (!isObject(body)) throw invalid([fault('#', 'type', 'must be an object'), ...faults]);
-  rejectOthers(body, '#', ['customerId', 'items', 'totalAmount'], faults);
-  const customerId = readId(body.customerId, '#/customerId', faults);
-  const lines = readLines(body.items, faults);
-  const statedTotal = readTotal(body.totalAmount, faults);
-  if (faults.length > 0) throw invalid(faults);
-  return { customerId, lines, statedTotal, key };
+  if (!isObject(body)) throw invalid([violation('#', 'type', 'must be an object'), ...violations]);
+  rejectUnknownFields(body, '#', ['customerId', 'items', 'totalAmount'], violations);
+  const customerId = readId(body.customerId, '#/customerId', violations);
+  const lines = readLines(body.items, violations);
+  const expectedTotal = readTotal(body.totalAmount, violations);
+  if (violations.length > 0) throw invalid(violations);
+  return { customerId, lines, expectedTotal, key };
 }
 
 function parse(event, headers) {
   const type = headers['content-type'];
   if (type !== undefined && type.split(';')[0].trim().toLowerCase() !== 'application/json') {
-    const title = 'The body must be declared as application/json';
-    throw new Problem(415, 'unsupported-media-type', title, 'send the header Content-Type: application/json');
+    const title = 'Content-Type must be application/json';
+    throw new Problem(415, 'unsupported-media-type', title, 'Content-Type must be application/json');
   }
   const text = event.isBase64Encoded ? Buffer.from(event.body, 'base64').toString() : (event.body ?? '');
   if (Buffer.byteLength(text) > MAX_BODY_BYTES) {
-    throw new Problem(413, 'too-large', 'The body is too large', `the body must have at most ${MAX_BODY_BYTES} bytes`);
+    throw new Problem(413, 'too-large', 'Request body too large', `request body must not exceed ${MAX_BODY_BYTES} bytes`);
   }
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Problem(400, 'not-json', 'The body is not JSON', error.message);
+    throw new Problem(400, 'not-json', 'Request body is not valid JSON', error.message);
   }
 }
 
 const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function rejectOthers(value, pointer, known, faults) {
+function rejectUnknownFields(value, pointer, known, violations) {
   for (const name of Object.keys(value).filter((name) => !known.includes(name))) {
     const price = pointer !== '#' && (name === 'price' || name === 'unitPrice');
     const rule = price ? 'price-not-accepted' : 'unknown-field';
-    faults.push(fault(`${pointer}/${encodeURIComponent(name)}`, rule, 'is not a field of this request'));
+    violations.push(violation(`${pointer}/${encodeURIComponent(name)}`, rule, 'unknown field'));
   }
 }
 
-function readId(value, pointer, faults) {
-  if (value === undefined || value === null) faults.push(fault(pointer, 'required', 'is required'));
-  else if (typeof value !== 'string') faults.push(fault(pointer, 'type', 'must be a string'));
-  else if (!ID.test(value)) faults.push(fault(pointer, 'format', 'must be 1 to 64 characters out of A-Z a-z 0-9 - _ .'));
+function readId(value, pointer, violations) {
+  if (value === undefined || value === null) violations.push(violation(pointer, 'required', 'is required'));
+  else if (typeof value !== 'string') violations.push(violation(pointer, 'type', 'must be a string'));
+  else if (!ID.test(value)) violations.push(violation(pointer, 'format', 'must be 1 to 64 characters of A-Z a-z 0-9 - _ .'));
   return value;
 }
 
-function readQuantity(value, pointer, faults) {
-  if (value === undefined || value === null) faults.push(fault(pointer, 'required', 'is required'));
-  else if (typeof value !== 'number') faults.push(fault(pointer, 'type', 'must be a number'));
-  else if (!Number.isInteger(value)) faults.push(fault(pointer, 'not-whole', 'must be a whole number'));
-  else if (value < 1) faults.push(fault(pointer, 'below-minimum', 'must be at least 1'));
-  else if (value > 1000) faults.push(fault(pointer, 'above-maximum', 'must be at most 1000'));
+function readQuantity(value, pointer, violations) {
+  if (value === undefined || value === null) violations.push(violation(pointer, 'required', 'is required'));
+  else if (typeof value !== 'number') violations.push(violation(pointer, 'type', 'must be a number'));
+  else if (!Number.isInteger(value)) violations.push(violation(pointer, 'not-whole', 'must be a whole number'));
+  else if (value < 1) violations.push(violation(pointer, 'below-minimum', 'must be at least 1'));
+  else if (value > 1000) violations.push(violation(pointer, 'above-maximum', 'must be at most 1000'));
   return value;
 }
 
-function readLines(value, faults) {
+function readLines(value, violations) {
   const lines = new Map();
-  if (value === undefined || value === null) faults.push(fault('#/items', 'required', 'is required'));
-  else if (!Array.isArray(value)) faults.push(fault('#/items', 'type', 'must be an array'));
+  if (value === undefined || value === null) violations.push(violation('#/items', 'required', 'is required'));
+  else if (!Array.isArray(value)) violations.push(violation('#/items', 'type', 'must be an array'));
   else {
-    const before = faults.length;
-    value.forEach((line, n) => readLine(line, `#/items/${n}`, lines, faults));
-    if (faults.length > before) return lines;
-    if (lines.size === 0) faults.push(fault('#/items', 'empty', 'must have at least one line item'));
-    if (lines.size > 50) faults.push(fault('#/items', 'too-many', 'must not have more than 50 different products'));
+    const before = violations.length;
+    value.forEach((line, n) => readLine(line, `#/items/${n}`, lines, violations));
+    if (violations.length > before) return lines;
+    if (lines.size === 0) violations.push(violation('#/items', 'empty', 'must not be empty'));
+    if (lines.size > 50) violations.push(violation('#/items', 'too-many', 'must not contain more than 50 products'));
     if ([...lines.values()].some((quantity) => quantity > 1000)) {
-      faults.push(fault('#/items', 'above-maximum', 'the lines of one product add up to more than 1000'));
+      violations.push(violation('#/items', 'above-maximum', 'the lines of a product must not add up to more than 1000'));
     }
   }
   return lines;
 }
 
-function readLine(line, pointer, lines, faults) {
+function readLine(line, pointer, lines, violations) {
   if (!isObject(line)) {
-    faults.push(fault(pointer, 'type', 'must be an object'));
+    violations.push(violation(pointer, 'type', 'must be an object'));
     return;
   }
-  rejectOthers(line, pointer, ['productId', 'quantity'], faults);
-  const productId = readId(line.productId, `${pointer}/productId`, faults);
-  const quantity = readQuantity(line.quantity, `${pointer}/quantity`, faults);
+  rejectUnknownFields(line, pointer, ['productId', 'quantity'], violations);
+  const productId = readId(line.productId, `${pointer}/productId`, violations);
+  const quantity = readQuantity(line.quantity, `${pointer}/quantity`, violations);
   lines.set(productId, (lines.get(productId) ?? 0) + quantity);
 }
 
-function readTotal(value, faults) {
+function readTotal(value, violations) {
   if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number') faults.push(fault('#/totalAmount', 'type', 'must be a number'));
-  else if (value < 0) faults.push(fault('#/totalAmount', 'below-minimum', 'must not be negative'));
+  if (typeof value !== 'number') violations.push(violation('#/totalAmount', 'type', 'must be a number'));
+  else if (value < 0) violations.push(violation('#/totalAmount', 'below-minimum', 'must not be negative'));
   else if (Math.abs(value * 100 - Math.round(value * 100)) > 1e-6) {
-    faults.push(fault('#/totalAmount', 'too-precise', 'must not have more than two decimal places'));
+    violations.push(violation('#/totalAmount', 'too-precise', 'must not have more than two decimal places'));
   }
   return value;
 }
 
-function hashOf(customerId, lines, statedTotal) {
+function hashOf(customerId, lines, expectedTotal) {
   const sorted = [...lines].sort(([one], [other]) => (one < other ? -1 : 1));
   const text = [customerId, ...sorted.map(([productId, quantity]) => `${productId} ${quantity}`)].join('\n');
-  const total = statedTotal === undefined ? '' : statedTotal.toFixed(2);
+  const total = expectedTotal === undefined ? '' : expectedTotal.toFixed(2);
   return createHash('sha256').update(`${text}\n${total}`).digest('hex');
 }

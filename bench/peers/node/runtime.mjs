@@ -1,5 +1,5 @@
-// The least that a runtime interface client does: asks for an invocation, hands
-// it to the handler, hands over the answer, on one kept-alive connection.
+// A minimal runtime interface client: requests an invocation, calls the handler, and
+// sends its response, all on one keep-alive connection.
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 import { Agent, request } from 'node:http';
@@ -13,13 +13,13 @@ function call(method, path, body) {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
     const options = { host, port, agent, method, path: `/2018-06-01/runtime${path}`, headers };
-    const sent = request(options, (answer) => {
+    const outgoing = request(options, (response) => {
       const chunks = [];
-      answer.on('data', (chunk) => chunks.push(chunk));
-      answer.on('end', () => resolve({ headers: answer.headers, body: Buffer.concat(chunks).toString() }));
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(chunks).toString() }));
     });
-    sent.on('error', reject);
-    sent.end(body);
+    outgoing.on('error', reject);
+    outgoing.end(body);
   });
 }
 
@@ -27,8 +27,8 @@ for (;;) {
   const { headers, body } = await call('GET', '/invocation/next');
   const id = headers['lambda-runtime-aws-request-id'];
   try {
-    const answer = await handler(JSON.parse(body));
-    await call('POST', `/invocation/${id}/response`, JSON.stringify(answer));
+    const response = await handler(JSON.parse(body));
+    await call('POST', `/invocation/${id}/response`, JSON.stringify(response));
   } catch (error) {
     const report = { errorType: error.name, errorMessage: error.message, stackTrace: [] };
     await call('POST', `/invocation/${id}/error`, JSON.stringify(report));
