@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use api::AuthMode;
 use aws_sdk_dynamodb::Client;
 use inventory_service::{InventoryService, Settings};
-use lambda_runtime::{Context, LambdaEvent};
+use lambda::Metrics;
 use lambda::clock::unix_millis;
 use lambda::metrics::MetricSink;
-use api::AuthMode;
-use lambda::Metrics;
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
 

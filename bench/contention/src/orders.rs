@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{OrderLine, LineItem, Money, Order, Quantity, Quote, RequestHash};
+use domain::{EventKind, LineItem, Money, Order, OrderLine, OutboxEvent, Quantity, Quote, RequestHash};
+use dynamodb::StoredOrder;
 use serde_json::{Value, json};
 
 use crate::design::Design;
@@ -126,7 +127,8 @@ fn placed_order(number: usize, stripes: usize) -> StoredOrder {
 /// Returns the event of a placed order as EventBridge delivers it.
 fn bus_event(stored: &StoredOrder) -> String {
     let outbox = stored.outbox.as_ref().expect("a placed order has an event");
-    let detail = outbox.to_event(&stored.order).expect("the order has a total").to_json().expect("an event in JSON");
+    let detail =
+        outbox.to_event(&stored.order).expect("the order has a total").to_json().expect("an event in JSON");
     format!(
         r#"{{"version":"0","id":"{id}","detail-type":"OrderPlaced","source":"{source}","account":"000000000000","time":"2025-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{detail}}}"#,
         id = outbox.id.as_str(),

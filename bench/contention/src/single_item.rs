@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use aws::{RetryPolicy, ServiceError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws::{RetryPolicy, ServiceError};
 use dynamodb::{number, text};
 
 use crate::orders::{INVENTORY_TABLE, ORDERS_TABLE, product_id};

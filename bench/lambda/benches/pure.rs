@@ -2,12 +2,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "each benchmark's name says what it measures")]
 
+use api::order_body;
 use std::collections::BTreeMap;
 use std::fs;
 
 use divan::{Bencher, black_box};
-use domain::{Money, OrderEvent, PlaceOrder, ProductId};
-use lambda_support::Trigger;
+use domain::{Money, OrderEvent, ProductId, Quote};
+use lambda::Trigger;
 use serde_json::value::RawValue;
 
 const EVENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
@@ -29,12 +30,12 @@ fn prices(lines: u32) -> BTreeMap<ProductId, Money> {
 #[divan::bench(args = [1, 2, 50])]
 fn parse_and_price_an_order(bencher: Bencher<'_, '_>, lines: u32) {
     let (body, prices) = (body(lines), prices(lines));
-    bencher.bench(|| PlaceOrder::parse(black_box(&body)).unwrap().quote(true, &prices).unwrap());
+    bencher.bench(|| Quote::new(&order_body::parse(black_box(&body)).unwrap(), true, &prices).unwrap());
 }
 
 #[divan::bench(args = [1, 2, 50])]
 fn hash_a_request(bencher: Bencher<'_, '_>, lines: u32) {
-    let request = PlaceOrder::parse(&body(lines)).unwrap();
+    let request = order_body::parse(&body(lines)).unwrap();
     bencher.bench(|| black_box(&request).hash());
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use domain::Order;
+use dynamodb::StoredOrder;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, TestShop};
@@ -19,7 +19,7 @@ const ORDER: &str =
 /// The normalized responses of a target, and the orders that it stored.
 struct Behavior {
     responses: Vec<Value>,
-    orders: Vec<Order>,
+    orders: Vec<StoredOrder>,
 }
 
 /// Sends the same requests to OrderServiceFunction and to both peers, each with
@@ -118,7 +118,7 @@ fn requests() -> Vec<ApiRequest> {
 }
 
 /// Removes the parts of a response that may differ: random order ids, times,
-/// and texts for people.
+/// and the details of problems.
 fn normalize(response: &Value) -> Result<Value, Box<dyn Error>> {
     let mut body: Value = serde_json::from_str(response["body"].as_str().unwrap_or_default())?;
     let headers = &response["headers"];
@@ -133,7 +133,6 @@ fn normalize(response: &Value) -> Result<Value, Box<dyn Error>> {
         body["orderId"] = json!(id.len());
     }
     if let Some(problem) = body.as_object_mut() {
-        problem.remove("title");
         problem.remove("detail");
     }
     if let Some(errors) = body.get_mut("errors") {
@@ -161,13 +160,13 @@ fn is_derived(id: &str) -> bool {
 }
 
 /// Returns the stored orders with derived ids, without their times.
-async fn comparable_orders(shop: &TestShop) -> Vec<Order> {
+async fn comparable_orders(shop: &TestShop) -> Vec<StoredOrder> {
     let Some(seed) = shop.order("001").await else { return Vec::new() };
-    let mut orders = shop.orders().await;
-    orders.retain(|order| is_derived(order.id.as_str()));
-    for order in &mut orders {
+    let mut orders = shop.stored_orders().await;
+    orders.retain(|stored| is_derived(stored.order.id.as_str()));
+    for StoredOrder { order, outbox, .. } in &mut orders {
         (order.created_at, order.updated_at) = (seed.created_at, seed.created_at);
-        if let Some(event) = &mut order.event {
+        if let Some(event) = outbox {
             event.time = seed.created_at;
         }
     }
