@@ -64,7 +64,7 @@ async fn place(deployment: &Deployment, headers: &[(&str, &str)]) -> HttpRespons
 #[ignore = "needs a deployed stack: make e2e"]
 async fn an_order_is_traced_by_one_id_from_its_request_to_its_stock() {
     let deployment = Deployment::from_env();
-    let chosen = format!("e2e-{}", lambda_support::clock::unix_millis());
+    let chosen = format!("e2e-{}", lambda::clock::unix_millis());
     for headers in [vec![("x-correlation-id", chosen.as_str())], Vec::new()] {
         let placed = place(&deployment, &headers).await;
         let id = placed.header("x-correlation-id").expect("a correlation id").to_owned();

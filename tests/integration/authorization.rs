@@ -1,8 +1,8 @@
 //! Authorization of each route. The callers are an anonymous client, another customer, the customer
 //! and the fulfillment service. API Gateway passes their verified claims to the function.
 
+use api::AuthMode;
 use domain::OrderStatus;
-use lambda_support::Access;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, ApiResponse, HelloWorld, TestShop};
 
@@ -93,7 +93,7 @@ async fn assert_outcomes(request: ApiRequest, from: OrderStatus, expected: impl 
         let shop = shop_with_order_in(from).await;
         let before = shop.snapshot().await;
         let response =
-            sender.authenticate(request.clone()).send(&shop.order_service_for(Access::Cognito)).await;
+            sender.authenticate(request.clone()).send(&shop.order_service_for(AuthMode::Cognito)).await;
         assert_eq!(outcome(&response), expected(sender), "{sender:?}: {response:?}");
         if response.status >= 400 {
             assert_eq!(shop.snapshot().await, before, "the rejected request of {sender:?} changed an item");
@@ -168,7 +168,7 @@ async fn only_the_customer_can_list_the_customers_orders() {
 async fn serves_catalog_stock_and_greeting_to_every_access_token() {
     let shop = TestShop::seeded().await;
     let (orders, inventory) =
-        (shop.order_service_for(Access::Cognito), shop.inventory_service_for(Access::Cognito));
+        (shop.order_service_for(AuthMode::Cognito), shop.inventory_service_for(AuthMode::Cognito));
     for sender in SENDERS {
         let stock = ApiRequest::get("/inventory/{productId}").path("productId", "001");
         let responses = [
@@ -178,7 +178,7 @@ async fn serves_catalog_stock_and_greeting_to_every_access_token() {
                 .send(&orders)
                 .await,
             sender.authenticate(stock).send(&inventory).await,
-            sender.authenticate(ApiRequest::get("/hello")).send(&HelloWorld(Access::Cognito)).await,
+            sender.authenticate(ApiRequest::get("/hello")).send(&HelloWorld(AuthMode::Cognito)).await,
         ];
         let expected = match sender {
             Anonymous | IdToken => problem(401, "unauthorized"),
@@ -201,7 +201,7 @@ async fn an_open_api_ignores_claims() {
         for request in [show(&id), list("001"), change("cancel", &id)] {
             assert_eq!(sender.authenticate(request).send(&orders).await.status, 200, "{sender:?}");
         }
-        let hello = sender.authenticate(ApiRequest::get("/hello")).send(&HelloWorld(Access::Open)).await;
+        let hello = sender.authenticate(ApiRequest::get("/hello")).send(&HelloWorld(AuthMode::Open)).await;
         assert_eq!((hello.status, hello.body.as_str()), (200, r#"{"message":"hello world"}"#));
     }
 }
@@ -209,7 +209,7 @@ async fn an_open_api_ignores_claims() {
 #[tokio::test]
 async fn does_not_reveal_that_another_customers_order_exists() {
     let shop = shop_with_order_in(OrderStatus::Placed).await;
-    let orders = shop.order_service_for(Access::Cognito);
+    let orders = shop.order_service_for(AuthMode::Cognito);
     for request in [show as fn(&str) -> ApiRequest, |id| change("cancel", id)] {
         let existing = OtherCustomer.authenticate(request("001")).send(&orders).await;
         let unknown = OtherCustomer.authenticate(request("404")).send(&orders).await;
@@ -227,7 +227,7 @@ async fn does_not_reveal_that_another_customers_order_exists() {
 #[tokio::test]
 async fn does_not_reveal_that_another_customer_exists() {
     let shop = TestShop::seeded().await;
-    let orders = shop.order_service_for(Access::Cognito);
+    let orders = shop.order_service_for(AuthMode::Cognito);
     let responses =
         [list("001"), list("404"), place(ORDER), place(&ORDER.replace("\"001\",\"items", "\"404\",\"items"))];
     for request in responses {
@@ -240,7 +240,7 @@ async fn does_not_reveal_that_another_customer_exists() {
 #[tokio::test]
 async fn does_not_take_the_caller_from_headers_body_or_query() {
     let shop = shop_with_order_in(OrderStatus::Placed).await;
-    let orders = shop.order_service_for(Access::Cognito);
+    let orders = shop.order_service_for(AuthMode::Cognito);
     let before = shop.snapshot().await;
     let with_false_claims = |request: ApiRequest| {
         let request =
@@ -259,7 +259,7 @@ async fn does_not_take_the_caller_from_headers_body_or_query() {
 #[tokio::test]
 async fn authorizes_without_an_extra_call() {
     let shop = shop_with_order_in(OrderStatus::Confirmed).await;
-    let orders = shop.order_service_for(Access::Cognito);
+    let orders = shop.order_service_for(AuthMode::Cognito);
     assert_eq!(Customer.authenticate(place(ORDER)).send(&orders).await.status, 201);
     let placing = json!({"BatchGetItem": 1, "PutItem": 1});
     assert_eq!(json!(shop.proxy.calls_by_operation()), placing);
@@ -276,7 +276,7 @@ async fn authorizes_without_an_extra_call() {
 #[tokio::test]
 async fn separates_the_idempotency_keys_of_two_customers() {
     let shop = TestShop::seeded().await;
-    let orders = shop.order_service_for(Access::Cognito);
+    let orders = shop.order_service_for(AuthMode::Cognito);
     let placed = async |sender: Sender, customer: &str| {
         let body = ORDER.replace("\"001\",\"items", &format!("\"{customer}\",\"items"));
         let response =
@@ -329,9 +329,11 @@ async fn documents_the_scopes_of_each_operation() {
             let shop = shop_with_order_in(OrderStatus::Placed).await;
             let request = sender.authenticate(request.clone());
             let response = match path.as_str() {
-                "/hello" => request.send(&HelloWorld(Access::Cognito)).await,
-                "/inventory/{productId}" => request.send(&shop.inventory_service_for(Access::Cognito)).await,
-                _ => request.send(&shop.order_service_for(Access::Cognito)).await,
+                "/hello" => request.send(&HelloWorld(AuthMode::Cognito)).await,
+                "/inventory/{productId}" => {
+                    request.send(&shop.inventory_service_for(AuthMode::Cognito)).await
+                }
+                _ => request.send(&shop.order_service_for(AuthMode::Cognito)).await,
             };
             let allowed = !matches!(response.status, 401 | 403 | 404);
             assert_eq!(

@@ -1,6 +1,7 @@
 //! The routes that cancel, ship and deliver an order.
 
 use domain::{EventKind, Order, OrderStatus};
+use dynamodb::StoredOrder;
 use serde_json::json;
 use test_support::{ApiRequest, AwsError, TestShop};
 
@@ -31,11 +32,11 @@ async fn changes_the_status_and_the_outbox_in_one_conditional_write() {
         assert_eq!(response.status, 200, "{action}: {response:?}");
         assert_eq!(response.json()["orderStatus"], to.as_str());
         assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
-        let stored = shop.order("001").await.unwrap();
-        let pending = stored.event.clone().unwrap();
-        assert_eq!((stored.status, pending.kind, pending.correlation_id.as_str()), (to, event, "c-1"));
-        assert_eq!(stored.updated_at, pending.time);
-        assert!(stored.stock_reserved, "the event releases the stock later");
+        let StoredOrder { order, outbox, .. } = shop.stored_order("001").await.unwrap();
+        let outbox = outbox.unwrap();
+        assert_eq!((order.status, outbox.kind, outbox.correlation_id.as_str()), (to, event, "c-1"));
+        assert_eq!(order.updated_at, outbox.time);
+        assert!(order.stock_reserved, "the event releases the stock later");
     }
 }
 

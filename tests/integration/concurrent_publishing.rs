@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use domain::{EventKind, Order, OrderId, PendingEvent};
+use domain::{EventKind, Order, OrderId, OutboxEvent};
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use test_support::http::{CloseConnection, Request, Response, Server};
@@ -100,8 +100,8 @@ impl Recording {
 async fn store(shop: &TestShop, id: &str, kind: EventKind) {
     let seed = shop.order("001").await.unwrap();
     let id: OrderId = id.parse().unwrap();
-    let event = PendingEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
-    shop.put_order(&Order { id, event: Some(event), ..seed }).await;
+    let event = OutboxEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
+    shop.put_order_with_event(Order { id, ..seed }, event).await;
 }
 
 /// Relays records to a recording endpoint, and asserts that none of them fails.

@@ -4,8 +4,9 @@
 use std::io;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use api::AuthMode;
 use domain::OrderStatus;
-use lambda_support::{Access, telemetry};
+use lambda::telemetry;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, AwsError, Function, HelloWorld, Invocation, TestShop, invocation};
 use tracing::Dispatch;
@@ -140,7 +141,7 @@ async fn requests_leave_no_secret_in_the_log() {
     let stock = |id: &str| ApiRequest::get("/inventory/{productId}").path("productId", id);
     let (log, _guard) = Log::capture();
     let mut sent = 0;
-    for access in [Access::Open, Access::Cognito] {
+    for access in [AuthMode::Open, AuthMode::Cognito] {
         let (orders, inventory) = (shop.order_service_for(access), shop.inventory_service_for(access));
         for username in ["001", "002", EMAIL] {
             for request in requests() {
@@ -180,7 +181,8 @@ async fn service_errors_leave_no_secret_in_the_log() {
         let (log, _guard) = Log::capture();
         let lines = 2 * requests.len();
         for request in requests {
-            let response = with_secrets(request, "001").send(&shop.order_service_for(Access::Cognito)).await;
+            let response =
+                with_secrets(request, "001").send(&shop.order_service_for(AuthMode::Cognito)).await;
             assert!(response.status >= 500, "{response:?}");
         }
         assert!(log.assert_clean() >= lines, "each request logs an error and a response");
@@ -280,10 +282,10 @@ async fn stream_records_and_stored_items_leave_no_secret_in_the_log() {
     let mut order = shop.order("001").await.unwrap();
     (order.status, order.shortages) = (OrderStatus::Placed, Vec::new());
     let (log, _guard) = Log::capture();
-    let valid = tables::order_to_item(&order);
+    let valid = dynamodb::encode_order(&order.into());
     for attribute in ["CustomerId", "OrderStatus", "Items", "TotalAmount", "CreatedAt"] {
         let mut item = valid.clone();
-        item.insert(attribute.to_owned(), tables::text(EMAIL));
+        item.insert(attribute.to_owned(), dynamodb::text(EMAIL));
         shop.put(&shop.tables.orders, item).await;
         let request = ApiRequest::get("/order/{orderId}").path("orderId", "001");
         invoke(&shop.order_service(), request.invocation()).await;

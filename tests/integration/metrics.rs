@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use domain::{EventId, EventKind, Order, OrderStatus, PendingEvent};
-use lambda_support::Metric;
+use domain::{EventId, EventKind, Order, OrderStatus, OutboxEvent};
+use lambda::Metric;
 use test_support::{
     ApiRequest, AwsError, BusBehavior, EventDriver, Invocation, TestShop, concurrently, invocation,
 };
@@ -152,12 +152,12 @@ async fn does_not_count_the_event_of_a_change_that_the_api_has_made() {
     for (kind, status) in cases {
         let shop = TestShop::seeded().await;
         let seed = shop.order("001").await.unwrap();
-        let pending = PendingEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap());
-        let order = Order { status, stock_reserved: true, event: Some(pending.clone()), ..seed };
-        shop.put_order(&order).await;
-        let detail = order.event(&pending).unwrap().to_json().unwrap();
+        let event = OutboxEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap());
+        let order = Order { status, stock_reserved: true, ..seed };
+        shop.put_order_with_event(order.clone(), event.clone()).await;
+        let detail = event.to_event(&order).unwrap().to_json().unwrap();
         assert_eq!(apply(&shop, invocation::event(kind.as_str(), &detail)).await, None);
-        assert_eq!(shop.order("001").await.unwrap().event, None, "{kind} clears the outbox");
+        assert_eq!(shop.stored_order("001").await.unwrap().outbox, None, "{kind} clears the outbox");
         assert_eq!((shop.metrics.order_counts(), shop.metrics.sum("EventsStale")), (counts([]), 0), "{kind}");
         assert_eq!(apply(&shop, invocation::event(kind.as_str(), &detail)).await, None);
         assert_eq!(
@@ -207,7 +207,7 @@ async fn counts_failed_events_by_error_type() {
     shop.put_order(&Order { id: "gone".parse().unwrap(), status: OrderStatus::Canceled, ..seed }).await;
     let future = format!(
         r#"{{"detailType":"OrderShipped","orderId":"001","orderStatus":"OrderShipped","metadata":{{"eventId":"{}","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":2,"correlationId":"c"}}}}"#,
-        EventId::of(&"001".parse().unwrap(), EventKind::Shipped)
+        EventId::derive(&"001".parse().unwrap(), EventKind::Shipped)
     );
     let events = [
         (invocation::event("OrderPlaced", "{}"), inventory_service::MALFORMED_EVENT),
@@ -236,19 +236,19 @@ async fn records_the_outbox_lag_of_each_published_event() {
     let mut stream = shop.order_stream().await;
     stream.read().await;
     let seed = shop.order("001").await.unwrap();
-    let changed = domain::Timestamp::from_unix_millis(lambda_support::clock::unix_millis() - LAG).unwrap();
+    let changed = domain::Timestamp::from_unix_millis(lambda::clock::unix_millis() - LAG).unwrap();
     // The first record can never be published. Of the others, the bus keeps rejecting two, one in each call.
     let mut incomplete = shop.order_item("001").await.unwrap();
     let event =
-        PendingEvent::new(&"incomplete".parse().unwrap(), EventKind::Placed, changed, "c-1".parse().unwrap());
-    incomplete.insert("Event".to_owned(), tables::pending_event_to_value(&event));
-    incomplete.insert("OrderId".to_owned(), tables::text("incomplete"));
+        OutboxEvent::new(&"incomplete".parse().unwrap(), EventKind::Placed, changed, "c-1".parse().unwrap());
+    incomplete.insert("Event".to_owned(), dynamodb::encode_outbox(&event));
+    incomplete.insert("OrderId".to_owned(), dynamodb::text("incomplete"));
     incomplete.remove("TotalAmount");
     shop.put(&shop.tables.orders, incomplete).await;
     for n in 0..12 {
         let id = format!("order-{n:02}").parse().unwrap();
-        let event = PendingEvent::new(&id, EventKind::Placed, changed, "c-1".parse().unwrap());
-        shop.put_order(&Order { id, event: Some(event), ..seed.clone() }).await;
+        let event = OutboxEvent::new(&id, EventKind::Placed, changed, "c-1".parse().unwrap());
+        shop.put_order_with_event(Order { id, ..seed.clone() }, event).await;
     }
     let records = stream.read().await;
     shop.bus.script((0..2 * 3).map(|_| BusBehavior::reject([(0, "InternalFailure")])));

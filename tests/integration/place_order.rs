@@ -1,5 +1,6 @@
 //! `POST /order`: stored orders, rejected requests and failures of DynamoDB.
 
+use api::documents::OrderDocument;
 use std::collections::BTreeSet;
 
 use domain::{EventKind, OrderStatus};
@@ -32,10 +33,11 @@ async fn stores_an_order_with_catalog_prices_and_its_event() {
     );
     assert!(response.body.contains(r#""totalAmount":359.97"#), "{}", response.body);
 
-    let order = shop.order(&id).await.unwrap();
+    let stored = shop.stored_order(&id).await.unwrap();
+    let order = &stored.order;
     assert_eq!(order.status, OrderStatus::Placed);
-    assert_eq!(serde_json::to_string(&order).unwrap(), response.body);
-    let event = order.event.unwrap();
+    assert_eq!(serde_json::to_string(&OrderDocument::from(order)).unwrap(), response.body);
+    let event = stored.outbox.unwrap();
     assert_eq!((event.kind, event.correlation_id.as_str()), (EventKind::Placed, "c-1"));
     assert!(!order.stock_reserved);
 }
@@ -108,10 +110,10 @@ async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
         (too_expensive.into(), "#/items", "above-maximum"),
         (ORDER.replace("]}", r#"],"totalAmount":1.005}"#), "#/totalAmount", "too-precise"),
     ];
-    let gold =
-        [("ProductId", "gold"), ("Name", "Gold")].map(|(name, value)| (name.to_owned(), tables::text(value)));
-    let mut gold = tables::Item::from(gold);
-    gold.insert("Price".into(), tables::number("99999999999"));
+    let gold = [("ProductId", "gold"), ("Name", "Gold")]
+        .map(|(name, value)| (name.to_owned(), dynamodb::text(value)));
+    let mut gold = dynamodb::Item::from(gold);
+    gold.insert("Price".into(), dynamodb::number("99999999999"));
     shop.put(&shop.tables.products, gold).await;
     let before = test_support::Snapshot { products: shop.snapshot().await.products, ..before };
 

@@ -2,9 +2,10 @@
 //! reason, and does not block the ones after it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{EventKind, Order, OrderStatus, PendingEvent, Quantity, Shortage, UnpublishableEvent};
+use domain::{EventKind, Order, OrderStatus, OutboxEvent, Quantity, Shortage, UnpublishableEvent};
+use dynamodb::StoredOrder;
+use dynamodb::{Item, text};
 use serde_json::{Value, json};
-use tables::{Item, text};
 use test_support::{ApiRequest, AwsError, BusBehavior, EventDriver, TestShop};
 
 use OrderStatus::{Canceled, Confirmed};
@@ -22,8 +23,9 @@ pub(crate) async fn place(shop: &TestShop) -> String {
 async fn store(shop: &TestShop, id: &str, corrupt: impl FnOnce(&mut Item)) {
     let seed = shop.order("001").await.unwrap();
     let id = id.parse().unwrap();
-    let event = PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
-    let mut item = tables::order_to_item(&Order { id, event: Some(event), ..seed });
+    let event = OutboxEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
+    let mut item =
+        dynamodb::encode_order(&StoredOrder { outbox: Some(event), ..Order { id, ..seed }.into() });
     corrupt(&mut item);
     shop.put(&shop.tables.orders, item).await;
 }
@@ -120,14 +122,14 @@ async fn reports_an_event_that_is_too_large() {
     let mut driver = EventDriver::new(&shop).await;
     let seed = shop.order("001").await.unwrap();
     let id = "huge".parse().unwrap();
-    let event = PendingEvent::new(&id, EventKind::Rejected, seed.created_at, "c-1".parse().unwrap());
+    let event = OutboxEvent::new(&id, EventKind::Rejected, seed.created_at, "c-1".parse().unwrap());
     let shortage = |n| Shortage {
         product_id: format!("{n:064}").parse().unwrap(),
         requested: Quantity::new(1).unwrap(),
         available: 0,
     };
     let shortages = (0..2600).map(shortage).collect();
-    shop.put_order(&Order { id, event: Some(event), shortages, ..seed }).await;
+    shop.put_order_with_event(Order { id, shortages, ..seed }, event).await;
     let next = place(&shop).await;
     driver.run().await;
     let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
@@ -269,7 +271,7 @@ fn the_redrive_tool_has_the_permanent_error_types() {
         inventory_service::MALFORMED_EVENT,
         "UnhandledDetailType",
         inventory_service::UNKNOWN_VERSION,
-        lambda_support::trigger::UNSUPPORTED_TRIGGER,
+        lambda::trigger::UNSUPPORTED_TRIGGER,
     ];
     assert_eq!(constant("PERMANENT"), format!("{{{}}}", permanent.map(quoted).join(", ")));
 }

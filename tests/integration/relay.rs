@@ -1,9 +1,10 @@
 //! The relay: no event is lost when PutEvents fails.
 
+use dynamodb::StoredOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use domain::{EventKind, Order, OrderEvent, OrderStatus, PendingEvent};
+use domain::{EventKind, Order, OrderEvent, OrderStatus, OutboxEvent};
 use serde_json::{Value, json};
 use test_support::{AwsError, BusBehavior, Gate, StreamReader, TestShop, batch_item_failures, invocation};
 
@@ -25,8 +26,8 @@ async fn placed(shop: &TestShop, count: usize) -> Vec<Value> {
 async fn store_placed(shop: &TestShop, id: &str) {
     let seed = shop.order("001").await.unwrap();
     let id = id.parse().unwrap();
-    let event = PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
-    shop.put_order(&Order { id, event: Some(event), ..seed }).await;
+    let event = OutboxEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
+    shop.put_order_with_event(Order { id, ..seed }, event).await;
 }
 
 /// Invokes the function with records, and returns the sequence numbers of the failed ones.
@@ -74,8 +75,8 @@ async fn publishes_an_event_in_the_format_of_the_contract() {
         r#""items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98,"metadata":"#
     );
     assert!(event.detail_text().starts_with(detail), "{}", event.detail_text());
-    let order = shop.order("order-000").await.unwrap();
-    let metadata = json!({"eventId": order.event.unwrap().id.as_str(), "occurredAt": order.created_at.to_string(),
+    let StoredOrder { order, outbox, .. } = shop.stored_order("order-000").await.unwrap();
+    let metadata = json!({"eventId": outbox.unwrap().id.as_str(), "occurredAt": order.created_at.to_string(),
         "schemaVersion": 1, "correlationId": "c-1"});
     assert_eq!(event.detail()["metadata"], metadata);
     assert_eq!(event.entry.time, Some(order.created_at.unix_seconds() as f64));
@@ -194,25 +195,29 @@ async fn publishes_an_event_only_for_a_change_of_the_outbox_event() {
     let mut stream: StreamReader = shop.order_stream().await;
     stream.read().await;
     store_placed(&shop, "order-000").await;
-    let mut order = shop.order("order-000").await.unwrap();
-    // A change of another attribute keeps the event, which is published_orders already.
-    order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
-    shop.put_order(&order).await;
+    let mut stored = shop.stored_order("order-000").await.unwrap();
+    // A change of another attribute keeps the event, which is published already.
+    stored.order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    shop.put_stored_order(&stored).await;
     // The outbox gets the same event with another time.
-    order.event.as_mut().unwrap().time = order.updated_at;
-    shop.put_order(&order).await;
+    stored.outbox.as_mut().unwrap().time = stored.order.updated_at;
+    shop.put_stored_order(&stored).await;
     // The order is confirmed, and its outbox is cleared.
-    (order.status, order.event) = (OrderStatus::Confirmed, None);
-    shop.put_order(&order).await;
+    (stored.order.status, stored.outbox) = (OrderStatus::Confirmed, None);
+    shop.put_stored_order(&stored).await;
     // The order is canceled, which puts another event into the outbox.
-    let canceled =
-        PendingEvent::new(&order.id, EventKind::Canceled, order.updated_at, "c-2".parse().unwrap());
-    (order.status, order.event) = (OrderStatus::Canceled, Some(canceled));
-    shop.put_order(&order).await;
+    let canceled = OutboxEvent::new(
+        &stored.order.id,
+        EventKind::Canceled,
+        stored.order.updated_at,
+        "c-2".parse().unwrap(),
+    );
+    (stored.order.status, stored.outbox) = (OrderStatus::Canceled, Some(canceled));
+    shop.put_stored_order(&stored).await;
     shop.direct_client()
         .delete_item()
         .table_name(&shop.tables.orders)
-        .key("OrderId", tables::text("order-000"))
+        .key("OrderId", dynamodb::text("order-000"))
         .send()
         .await
         .unwrap();
@@ -232,8 +237,8 @@ async fn publishes_events_that_consumers_can_read() {
     let seed = shop.order("001").await.unwrap();
     for kind in EventKind::ALL {
         let id = format!("order-{kind}").parse().unwrap();
-        let event = PendingEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
-        shop.put_order(&Order { id, event: Some(event), ..seed.clone() }).await;
+        let event = OutboxEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
+        shop.put_order_with_event(Order { id, ..seed.clone() }, event).await;
     }
     assert!(relay(&shop, &stream.read().await).await.is_empty());
     let events = shop.bus.published();
@@ -259,8 +264,8 @@ async fn publishes_ten_orders_of_maximum_size_in_one_call() {
         });
         let id = format!("{n:064}").parse().unwrap();
         let event =
-            PendingEvent::new(&id, EventKind::Placed, seed.created_at, "c".repeat(128).parse().unwrap());
-        shop.put_order(&Order { id, items: items.collect(), event: Some(event), ..seed.clone() }).await;
+            OutboxEvent::new(&id, EventKind::Placed, seed.created_at, "c".repeat(128).parse().unwrap());
+        shop.put_order_with_event(Order { id, items: items.collect(), ..seed.clone() }, event).await;
     }
     assert!(relay(&shop, &stream.read().await).await.is_empty());
     assert_eq!((shop.bus.calls().len(), shop.bus.published().len()), (1, 10));

@@ -1,9 +1,10 @@
 //! Republishing: an operator publishes the events of stored orders again.
 
-use domain::{EventKind, Order, OrderStatus, PendingEvent};
-use lambda_support::trigger::INVALID_REQUEST;
+use domain::{EventKind, Order, OrderStatus, OutboxEvent};
+use dynamodb::StoredOrder;
+use dynamodb::text;
+use lambda::trigger::INVALID_REQUEST;
 use serde_json::{Value, json};
-use tables::text;
 use test_support::{ApiRequest, AwsError, BusBehavior, EventDriver, TestShop, invocation};
 
 use crate::poison_messages::place;
@@ -22,14 +23,14 @@ async fn reports_an_outcome_for_each_order() {
     let seed = shop.order("001").await.unwrap();
     let stored = |id: &str, kind| {
         let id = id.parse().unwrap();
-        let event = PendingEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
-        Order { id, event: Some(event), ..seed.clone() }
+        let event = OutboxEvent::new(&id, kind, seed.created_at, "c-1".parse().unwrap());
+        StoredOrder { outbox: Some(event), ..Order { id, ..seed.clone() }.into() }
     };
-    shop.put_order(&stored("b-placed", EventKind::Placed)).await;
-    let mut undecodable = tables::order_to_item(&stored("c-undecodable", EventKind::Placed));
+    shop.put_stored_order(&stored("b-placed", EventKind::Placed)).await;
+    let mut undecodable = dynamodb::encode_order(&stored("c-undecodable", EventKind::Placed));
     undecodable.insert("OrderStatus".into(), text("Lost"));
     shop.put(&shop.tables.orders, undecodable).await;
-    shop.put_order(&stored("d-shipped", EventKind::Shipped)).await;
+    shop.put_stored_order(&stored("d-shipped", EventKind::Shipped)).await;
 
     let outcomes =
         republish(&shop, &["d-shipped", "c-undecodable", "b-placed", "unknown", "001", "b-placed"]).await;
@@ -87,15 +88,15 @@ async fn publishes_the_event_of_the_current_status() {
     assert_eq!(republish(&shop, &[&id]).await[0]["eventType"], "OrderCanceled");
     let [event] = shop.bus.published().try_into().unwrap();
     shop.inventory_service().handle(invocation::from_payload(event.envelope())).await.unwrap();
-    let order = shop.order(&id).await.unwrap();
-    assert_eq!((order.status, order.event), (Canceled, None));
+    let StoredOrder { order, outbox, .. } = shop.stored_order(&id).await.unwrap();
+    assert_eq!((order.status, outbox), (Canceled, None));
     assert_eq!(shop.stock_of("001").await, 150);
 }
 
 #[tokio::test]
 async fn reads_all_orders_consistently_in_one_call() {
     let shop = TestShop::seeded().await;
-    let ids: Vec<String> = (0..domain::RepublishRequest::MAX_ORDERS).map(|n| format!("order-{n}")).collect();
+    let ids: Vec<String> = (0..lambda::RepublishRequest::MAX_ORDERS).map(|n| format!("order-{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     assert_eq!(republish(&shop, &ids).await.as_array().unwrap().len(), ids.len());
     assert_eq!(shop.proxy.calls("BatchGetItem"), 1);
@@ -125,10 +126,10 @@ async fn fails_an_invalid_request_and_publishes_nothing() {
     assert_eq!(error.error_type, INVALID_REQUEST);
     assert!(error.message.contains("#/republish/orderIds/1"), "{error}");
     let error = shop.inventory_service().handle(invocation::republish(&[&id])).await.unwrap_err();
-    assert_eq!(error.error_type, lambda_support::trigger::UNSUPPORTED_TRIGGER);
+    assert_eq!(error.error_type, lambda::trigger::UNSUPPORTED_TRIGGER);
 
     shop.proxy.on("BatchGetItem").always().fail(AwsError::access_denied());
     let error = shop.order_service().handle(invocation::republish(&[&id])).await.unwrap_err();
-    assert_eq!(error.error_type, lambda_support::failure::INTERNAL);
+    assert_eq!(error.error_type, lambda::error::INTERNAL);
     assert!(shop.bus.published().is_empty());
 }

@@ -1,10 +1,11 @@
 //! OrderPlaced: stock is reserved once, for all lines of the order or for none.
 
+use dynamodb::StoredOrder;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::{Order, OrderStatus};
-use lambda_support::Failure;
+use lambda::InvocationError;
 use serde_json::json;
 use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
 
@@ -33,7 +34,7 @@ fn placed_with(id: &str, items: &str) -> Invocation {
     invocation::event("OrderPlaced", &detail)
 }
 
-async fn apply(shop: &TestShop, event: Invocation) -> Result<(), Failure> {
+async fn apply(shop: &TestShop, event: Invocation) -> Result<(), InvocationError> {
     shop.inventory_service().handle(event).await.map(drop)
 }
 
@@ -45,8 +46,8 @@ async fn stock(shop: &TestShop) -> (u64, u64) {
 async fn confirms_an_order_and_reserves_its_stock_in_one_round_trip() {
     let shop = TestShop::seeded().await;
     apply(&shop, placed("001")).await.unwrap();
-    let order = shop.order("001").await.unwrap();
-    assert_eq!((order.status, order.stock_reserved, order.event), (OrderStatus::Confirmed, true, None));
+    let StoredOrder { order, outbox, .. } = shop.stored_order("001").await.unwrap();
+    assert_eq!((order.status, order.stock_reserved, outbox), (OrderStatus::Confirmed, true, None));
     assert_eq!(stock(&shop).await, (149, 199));
     assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"TransactWriteItems": 1}));
 }
@@ -109,13 +110,13 @@ async fn rejects_an_order_with_its_shortages_and_reserves_nothing() {
     let shop = TestShop::seeded().await;
     shop.set_stock("002", 0).await;
     apply(&shop, placed("001")).await.unwrap();
-    let order = shop.order("001").await.unwrap();
+    let StoredOrder { order, outbox, .. } = shop.stored_order("001").await.unwrap();
     assert_eq!((order.status, order.stock_reserved), (OrderStatus::Rejected, false));
     assert_eq!(
         serde_json::to_string(&order.shortages).unwrap(),
         r#"[{"productId":"002","requested":1,"available":0}]"#
     );
-    assert_eq!(order.event.unwrap().kind, domain::EventKind::Rejected);
+    assert_eq!(outbox.unwrap().kind, domain::EventKind::Rejected);
     assert_eq!(stock(&shop).await, (150, 0));
     assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"TransactWriteItems": 1, "UpdateItem": 1}));
 
@@ -130,7 +131,7 @@ async fn rejects_an_order_with_its_shortages_and_reserves_nothing() {
 async fn rejects_an_order_of_a_product_without_a_stock_item() {
     let shop = TestShop::seeded().await;
     let request = shop.direct_client().delete_item().table_name(&shop.tables.inventory);
-    request.key("ProductId", tables::text("002")).send().await.unwrap();
+    request.key("ProductId", dynamodb::text("002")).send().await.unwrap();
     apply(&shop, placed("001")).await.unwrap();
     assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Rejected);
     assert_eq!(shop.stock_of("001").await, 150);
@@ -156,12 +157,12 @@ async fn creates_a_rejected_order_of_another_producer_when_stock_is_short() {
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 0).await;
     apply(&shop, placed("new-1")).await.unwrap();
-    let order = shop.order("new-1").await.unwrap();
+    let StoredOrder { order, outbox, .. } = shop.stored_order("new-1").await.unwrap();
     assert_eq!(
         (order.status, order.shortages.len(), order.stock_reserved),
         (OrderStatus::Rejected, 1, false)
     );
-    assert_eq!(order.event.unwrap().kind, domain::EventKind::Rejected);
+    assert_eq!(outbox.unwrap().kind, domain::EventKind::Rejected);
     assert_eq!(stock(&shop).await, (0, 200));
 }
 
@@ -334,8 +335,8 @@ async fn does_not_reject_an_order_that_is_canceled_meanwhile() {
         gate.open();
     };
     tokio::join!(reserve, cancel).0.unwrap();
-    let order = shop.order("001").await.unwrap();
-    assert_eq!((order.status, order.event), (OrderStatus::Canceled, None));
+    let StoredOrder { order, outbox, .. } = shop.stored_order("001").await.unwrap();
+    assert_eq!((order.status, outbox), (OrderStatus::Canceled, None));
 }
 
 #[tokio::test]

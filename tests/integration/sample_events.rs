@@ -1,7 +1,7 @@
 //! The sample payloads in `events/`, applied to the seed data.
 
+use api::AuthMode;
 use domain::{Order, OrderEvent, OrderStatus};
-use lambda_support::Access;
 use test_support::{ApiResponse, TestShop, batch_item_failures, invocation};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Shipped};
@@ -80,7 +80,7 @@ async fn each_sample_request_succeeds() {
     );
     assert_eq!((stock.status, stock.body.as_str()), (200, r#"{"productId":"001","quantity":150}"#));
     let hello =
-        ApiResponse::of(&hello_world::handle(Access::Open, invocation::fixture("hello")).await.unwrap());
+        ApiResponse::of(&hello_world::handle(AuthMode::Open, invocation::fixture("hello")).await.unwrap());
     assert_eq!((hello.status, hello.body.as_str()), (200, r#"{"message":"hello world"}"#));
 }
 

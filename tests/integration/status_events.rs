@@ -1,7 +1,8 @@
 //! The events OrderShipped, OrderDelivered and OrderCanceled.
 
-use domain::{EventId, EventKind, Order, OrderStatus, PendingEvent};
-use lambda_support::Failure;
+use domain::{EventId, EventKind, Order, OrderStatus, OutboxEvent};
+use dynamodb::StoredOrder;
+use lambda::InvocationError;
 use serde_json::json;
 use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
 
@@ -14,8 +15,9 @@ const CONFLICT: &str = "TransactionConflict";
 async fn shop_with_order(status: OrderStatus, stock_reserved: bool, outbox: Option<EventKind>) -> TestShop {
     let shop = TestShop::seeded().await;
     let seed = shop.order("001").await.unwrap();
-    let event = outbox.map(|kind| PendingEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap()));
-    shop.put_order(&Order { status, stock_reserved, event, ..seed }).await;
+    let outbox = outbox.map(|kind| OutboxEvent::new(&seed.id, kind, seed.created_at, "c-1".parse().unwrap()));
+    let order = Order { status, stock_reserved, ..seed };
+    shop.put_stored_order(&StoredOrder { outbox, ..order.into() }).await;
     if stock_reserved {
         shop.set_stock("001", 149).await;
         shop.set_stock("002", 199).await;
@@ -30,7 +32,7 @@ fn foreign_event(kind: EventKind) -> Invocation {
 
 /// Returns an event of the seeded order from this system.
 fn own_event(kind: EventKind) -> Invocation {
-    let id = EventId::of(&"001".parse().unwrap(), kind);
+    let id = EventId::derive(&"001".parse().unwrap(), kind);
     let metadata = format!(
         r#","metadata":{{"eventId":"{id}","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":1,"correlationId":"c-1"}}"#
     );
@@ -46,13 +48,13 @@ fn detail(kind: EventKind, metadata: &str) -> String {
     format!(r#"{{"detailType":"{kind}","orderId":"001","orderStatus":"{kind}"{content}{metadata}}}"#)
 }
 
-async fn apply(shop: &TestShop, event: Invocation) -> Result<(), Failure> {
+async fn apply(shop: &TestShop, event: Invocation) -> Result<(), InvocationError> {
     shop.inventory_service().handle(event).await.map(drop)
 }
 
 async fn state(shop: &TestShop) -> (OrderStatus, bool, Option<EventKind>, u64, u64) {
-    let order = shop.order("001").await.unwrap();
-    let kind = order.event.map(|event| event.kind);
+    let stored = shop.stored_order("001").await.unwrap();
+    let (order, kind) = (stored.order, stored.outbox.map(|event| event.kind));
     (order.status, order.stock_reserved, kind, shop.stock_of("001").await, shop.stock_of("002").await)
 }
 

@@ -1,10 +1,10 @@
 //! SDK clients with the configuration of the functions, except for endpoint, region, credentials
 //! and TLS.
 
+use aws::client::{retries, timeouts};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider};
 use aws_smithy_http_client::Builder;
-use aws_support::client::{retries, timeouts};
 use aws_types::SdkConfig;
 
 /// The region of all clients.

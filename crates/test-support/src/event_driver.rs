@@ -3,7 +3,7 @@
 
 use fastrand::Rng;
 use inventory_service::InventoryService;
-use lambda_support::Failure;
+use lambda::InvocationError;
 use order_service::OrderService;
 use serde_json::Value;
 
@@ -26,7 +26,7 @@ pub struct DeadLetter {
     /// The event.
     pub event: PublishedEvent,
     /// The error of the last attempt.
-    pub error: Failure,
+    pub error: InvocationError,
 }
 
 /// An event that waits for InventoryServiceFunction.
@@ -39,7 +39,7 @@ struct Delivery {
 /// A delivery that failed, with the error.
 struct FailedDelivery {
     delivery: Delivery,
-    error: Failure,
+    error: InvocationError,
 }
 
 /// Returns the events that were published since the last call and match the rule for

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 
+use api::AuthMode;
 use futures_util::future::join_all;
 use inventory_service::InventoryService;
-use lambda_support::{Access, Answer, Failure};
+use lambda::{InvocationError, LambdaResponse};
 use order_service::OrderService;
 
 use crate::invocation::Invocation;
@@ -12,27 +13,28 @@ use crate::invocation::Invocation;
 /// A Lambda function that can be invoked.
 pub trait Function {
     /// Invokes the function once.
-    fn invoke(&self, invocation: Invocation) -> impl Future<Output = Result<Answer, Failure>>;
+    fn invoke(&self, invocation: Invocation)
+    -> impl Future<Output = Result<LambdaResponse, InvocationError>>;
 }
 
 impl Function for OrderService {
-    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+    async fn invoke(&self, invocation: Invocation) -> Result<LambdaResponse, InvocationError> {
         self.handle(invocation).await
     }
 }
 
 impl Function for InventoryService {
-    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+    async fn invoke(&self, invocation: Invocation) -> Result<LambdaResponse, InvocationError> {
         self.handle(invocation).await
     }
 }
 
 /// HelloWorldFunction with an authorization mode.
 #[derive(Debug, Clone, Copy)]
-pub struct HelloWorld(pub Access);
+pub struct HelloWorld(pub AuthMode);
 
 impl Function for HelloWorld {
-    async fn invoke(&self, invocation: Invocation) -> Result<Answer, Failure> {
+    async fn invoke(&self, invocation: Invocation) -> Result<LambdaResponse, InvocationError> {
         hello_world::handle(self.0, invocation).await
     }
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
+use lambda::clock::unix_millis;
 use lambda_runtime::{Context, LambdaEvent};
-use lambda_support::clock::unix_millis;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;

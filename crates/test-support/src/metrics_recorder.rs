@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lambda_support::metrics::Sink;
+use lambda::metrics::MetricSink;
 use serde_json::{Map, Value};
 
 /// Limits and units of the specification:
@@ -31,7 +31,7 @@ struct Line {
     metrics: Vec<String>,
 }
 
-impl Sink for MetricsRecorder {
+impl MetricSink for MetricsRecorder {
     fn line(&self, line: &str) {
         let line = parse(line).unwrap_or_else(|error| panic!("{line} is not a valid metric: {error}"));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
@@ -128,7 +128,7 @@ fn parse(line: &str) -> Result<Line, String> {
 }
 
 fn check_timestamp(value: &Value) -> Result<(), String> {
-    let (time, now) = (value.as_u64().ok_or("Timestamp")?, lambda_support::clock::unix_millis());
+    let (time, now) = (value.as_u64().ok_or("Timestamp")?, lambda::clock::unix_millis());
     ensure(time + MAX_PAST > now && time < now + MAX_FUTURE, "a recent Timestamp in milliseconds")
 }
 
@@ -196,7 +196,7 @@ mod tests {
     fn line() -> Value {
         json!({
             "_aws": {
-                "Timestamp": lambda_support::clock::unix_millis(),
+                "Timestamp": lambda::clock::unix_millis(),
                 "CloudWatchMetrics": [{
                     "Namespace": "shop",
                     "Dimensions": [["Service"]],

@@ -1,6 +1,6 @@
 //! Responses of the functions, as their callers read them.
 
-use lambda_support::Answer;
+use lambda::LambdaResponse;
 use serde_json::{Map, Value};
 
 /// A response of the API, as the client receives it.
@@ -16,7 +16,7 @@ pub struct ApiResponse {
 impl ApiResponse {
     /// Reads a function's response to an API request, as API Gateway does.
     #[must_use]
-    pub fn of(response: &Answer) -> Self {
+    pub fn of(response: &LambdaResponse) -> Self {
         let json = serde_json::to_value(response).expect("a response in JSON");
         assert_eq!(json["isBase64Encoded"], false, "{json} is not a response to an API request");
         let status = json["statusCode"].as_u64().and_then(|status| status.try_into().ok());
@@ -67,7 +67,7 @@ impl ApiResponse {
 /// Returns the batch item failures of a response: sequence numbers of a stream's records, or
 /// message ids of a queue's messages.
 #[must_use]
-pub fn batch_item_failures(response: &Answer) -> Vec<String> {
+pub fn batch_item_failures(response: &LambdaResponse) -> Vec<String> {
     let json = serde_json::to_value(response).expect("a response in JSON");
     let failures = json["batchItemFailures"].as_array();
     let failures = failures.unwrap_or_else(|| panic!("{json} is not a batch response"));

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
-use domain::Order;
+use domain::{Order, OutboxEvent};
+use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY};
+use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
-use lambda_support::{Access, Metrics};
+use lambda::Metrics;
 use order_service::OrderService;
 use serde_json::json;
-use tables::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY};
-use tables::{Item, number, text};
 use uuid::Uuid;
 
 use crate::background;
@@ -177,22 +178,22 @@ impl TestShop {
     /// Returns OrderServiceFunction for this shop, with an open API.
     #[must_use]
     pub fn order_service(&self) -> OrderService {
-        self.order_service_for(Access::Open)
+        self.order_service_for(AuthMode::Open)
     }
 
     /// Returns OrderServiceFunction for this shop, with this authorization mode.
     #[must_use]
-    pub fn order_service_for(&self, access: Access) -> OrderService {
+    pub fn order_service_for(&self, access: AuthMode) -> OrderService {
         self.order_service_with(self.bus.client(), access)
     }
 
     /// Returns OrderServiceFunction for this shop, with an open API and another bus.
     #[must_use]
     pub fn order_service_publishing_to(&self, eventbridge: EventBridge) -> OrderService {
-        self.order_service_with(eventbridge, Access::Open)
+        self.order_service_with(eventbridge, AuthMode::Open)
     }
 
-    fn order_service_with(&self, eventbridge: EventBridge, access: Access) -> OrderService {
+    fn order_service_with(&self, eventbridge: EventBridge, access: AuthMode) -> OrderService {
         let names = self.tables.clone();
         let settings = order_service::Settings {
             orders_table: names.orders,
@@ -207,12 +208,12 @@ impl TestShop {
     /// Returns InventoryServiceFunction for this shop, with an open API.
     #[must_use]
     pub fn inventory_service(&self) -> InventoryService {
-        self.inventory_service_for(Access::Open)
+        self.inventory_service_for(AuthMode::Open)
     }
 
     /// Returns InventoryServiceFunction for this shop, with this authorization mode.
     #[must_use]
-    pub fn inventory_service_for(&self, access: Access) -> InventoryService {
+    pub fn inventory_service_for(&self, access: AuthMode) -> InventoryService {
         let names = self.tables.clone();
         let settings =
             inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
@@ -229,7 +230,7 @@ impl TestShop {
     pub async fn stock_of(&self, product: &str) -> u64 {
         let item = self.item(&self.tables.inventory, PRODUCT_ID, product).await;
         let item = item.unwrap_or_else(|| panic!("product {product} has no stock item"));
-        tables::stock_from_item(&item).unwrap().quantity
+        dynamodb::decode_stock(&item).unwrap().quantity
     }
 
     /// Sets the units of a product on hand.
@@ -267,18 +268,38 @@ impl TestShop {
 
     /// Returns an order.
     pub async fn order(&self, id: &str) -> Option<Order> {
-        self.order_item(id).await.map(|item| tables::order_from_item(&item).unwrap())
+        self.stored_order(id).await.map(|stored| stored.order)
+    }
+
+    /// Returns an order with its idempotency record and its outbox.
+    pub async fn stored_order(&self, id: &str) -> Option<StoredOrder> {
+        self.order_item(id).await.map(|item| dynamodb::decode_order(&item).unwrap())
     }
 
     /// Returns all orders, sorted by id.
     pub async fn orders(&self) -> Vec<Order> {
-        let items = self.items(ORDERS, &self.tables.orders).await;
-        items.values().map(|item| tables::order_from_item(item).unwrap()).collect()
+        self.stored_orders().await.into_iter().map(|stored| stored.order).collect()
     }
 
-    /// Stores an order.
+    /// Returns all orders with their idempotency records and outboxes, sorted by id.
+    pub async fn stored_orders(&self) -> Vec<StoredOrder> {
+        let items = self.items(ORDERS, &self.tables.orders).await;
+        items.values().map(|item| dynamodb::decode_order(item).unwrap()).collect()
+    }
+
+    /// Stores an order without idempotency record and outbox.
     pub async fn put_order(&self, order: &Order) {
-        self.put(&self.tables.orders, tables::order_to_item(order)).await;
+        self.put_stored_order(&order.clone().into()).await;
+    }
+
+    /// Stores an order with an event in its outbox.
+    pub async fn put_order_with_event(&self, order: Order, event: OutboxEvent) {
+        self.put_stored_order(&StoredOrder { outbox: Some(event), ..order.into() }).await;
+    }
+
+    /// Stores an order with its idempotency record and its outbox.
+    pub async fn put_stored_order(&self, order: &StoredOrder) {
+        self.put(&self.tables.orders, dynamodb::encode_order(order)).await;
     }
 
     /// Stores an item.

@@ -9,9 +9,9 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use lambda_support::Trigger;
+use dynamodb::{Item, number, text};
+use lambda::Trigger;
 use serde_json::json;
-use tables::{Item, number, text};
 use test_support::{
     ApiRequest, ApiResponse, AwsError, BUS_NAME, BusBehavior, EventDriver, Gate, TestShop, invocation,
     matches_pattern,
@@ -203,11 +203,11 @@ async fn the_stream_delivers_each_change_once_in_the_shape_of_lambda() {
 #[tokio::test]
 async fn the_filter_of_the_stream_lets_through_what_carries_an_event() {
     let shop = TestShop::seeded().await;
-    let mut order = shop.order("001").await.unwrap();
+    let order = shop.order("001").await.unwrap();
     let correlation = "c1".parse().unwrap();
     let now = order.created_at;
-    order.event = Some(domain::PendingEvent::new(&order.id, domain::EventKind::Placed, now, correlation));
-    shop.put_order(&order).await;
+    let event = domain::OutboxEvent::new(&order.id, domain::EventKind::Placed, now, correlation);
+    shop.put_order_with_event(order, event).await;
     let records = shop.order_stream().await.read().await;
     let let_through =
         |record| test_support::stream_filters().iter().any(|filter| matches_pattern(filter, record));
@@ -584,7 +584,7 @@ async fn every_file_of_events_is_what_its_name_says_and_comes_through_the_filter
 
 #[tokio::test]
 async fn a_reply_is_what_the_client_gets() {
-    let answer = lambda_support::Response::created("/order/1", &json!({"orderId": "1"})).into();
+    let answer = api::Response::created("/order/1", &json!({"orderId": "1"})).into();
     let response = ApiResponse::of(&answer);
     assert_eq!((response.status, response.header("location")), (201, Some("/order/1")));
     assert_eq!(response.json(), json!({"orderId": "1"}));

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use domain::event::{SCHEMA_VERSION, SOURCE};
 use domain::{
-    CorrelationId, CustomerId, EventId, EventKind, EventMetadata, Line, Lines, Money, OrderEvent, OrderId,
-    ProductId, Quantity, Shortage, Timestamp,
+    CorrelationId, CustomerId, EventId, EventKind, EventMetadata, Money, OrderEvent, OrderId, OrderLine,
+    OrderLines, ProductId, Quantity, Shortage, Timestamp,
 };
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -48,8 +48,8 @@ fn documents_the_limits_of_the_code() {
         ("correlationId/maxLength", CorrelationId::MAX_LENGTH),
         ("quantity/minimum", Quantity::MIN as usize),
         ("quantity/maximum", Quantity::MAX as usize),
-        ("items/maxItems", Lines::MAX),
-        ("shortages/maxItems", Lines::MAX),
+        ("items/maxItems", OrderLines::MAX),
+        ("shortages/maxItems", OrderLines::MAX),
         ("metadata/properties/schemaVersion/const", SCHEMA_VERSION as usize),
     ];
     for (pointer, limit) in limits {
@@ -204,11 +204,11 @@ fn quantity() -> impl Strategy<Value = Quantity> {
     (Quantity::MIN..=Quantity::MAX).prop_map(|quantity| Quantity::new(quantity).unwrap())
 }
 
-fn lines() -> impl Strategy<Value = Lines> {
-    let products = proptest::collection::btree_map(product(), quantity(), 1..=Lines::MAX);
+fn lines() -> impl Strategy<Value = OrderLines> {
+    let products = proptest::collection::btree_map(product(), quantity(), 1..=OrderLines::MAX);
     products.prop_map(|products| {
-        let line = |(product_id, quantity)| Line { product_id, quantity };
-        Lines::merge(products.into_iter().map(line)).unwrap()
+        let line = |(product_id, quantity)| OrderLine { product_id, quantity };
+        OrderLines::merge(products.into_iter().map(line)).unwrap()
     })
 }
 
@@ -216,12 +216,12 @@ fn shortages() -> impl Strategy<Value = Vec<Shortage>> {
     let shortage = (product(), quantity(), any::<u64>());
     let shortage =
         shortage.prop_map(|(product_id, requested, available)| Shortage { product_id, requested, available });
-    proptest::collection::vec(shortage, 1..=Lines::MAX)
+    proptest::collection::vec(shortage, 1..=OrderLines::MAX)
 }
 
 fn money() -> impl Strategy<Value = Money> {
     let minor_units = prop_oneof![0..=100_000_000_000_000_u64, 0..=1_000_000_u64, Just(100_000_000_000_000)];
-    minor_units.prop_map(|minor_units| Money::from_hundredths(minor_units).unwrap())
+    minor_units.prop_map(|minor_units| Money::from_minor_units(minor_units).unwrap())
 }
 
 fn metadata() -> impl Strategy<Value = Option<EventMetadata>> {

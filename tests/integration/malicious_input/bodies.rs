@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use lambda_support::rest::MAX_BODY_BYTES;
+use api::request::MAX_BODY_BYTES;
 use serde_json::json;
 use test_support::{ApiRequest, TestShop};
 

@@ -50,8 +50,8 @@ async fn replaces_an_invalid_correlation_id() {
         assert_eq!(response.status, 201, "{id:?}");
         let assigned = response.header("x-correlation-id").unwrap();
         assert!(assigned != id && assigned.parse::<CorrelationId>().is_ok(), "{id:?} became {assigned:?}");
-        let stored = shop.order(response.json()["orderId"].as_str().unwrap()).await.unwrap();
-        assert_eq!(stored.event.unwrap().correlation_id.as_str(), assigned, "{id:?}");
+        let stored = shop.stored_order(response.json()["orderId"].as_str().unwrap()).await.unwrap();
+        assert_eq!(stored.outbox.unwrap().correlation_id.as_str(), assigned, "{id:?}");
     }
 }
 

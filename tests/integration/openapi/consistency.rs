@@ -1,13 +1,13 @@
 //! Routes, problems, names, limits and examples of the document match the code and template.yaml.
 
+use api::order_body;
 use std::collections::BTreeSet;
 
+use api::request::MAX_BODY_BYTES;
+use api::{ProblemKind, Rule, Violation};
 use domain::{
-    CorrelationId, CustomerId, IdempotencyKey, Lines, Money, OrderId, OrderStatus, PlaceOrder, ProductId,
-    Quantity, Rule, Violation,
+    CorrelationId, CustomerId, IdempotencyKey, Money, OrderId, OrderLines, OrderStatus, ProductId, Quantity,
 };
-use lambda_support::ProblemKind;
-use lambda_support::rest::MAX_BODY_BYTES;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, TestShop};
 
@@ -71,7 +71,7 @@ fn documents_examples_that_match_their_schemas() {
     for example in request["examples"].as_object().unwrap().values() {
         let body = example["value"].to_string();
         assert!(document.validator(&request["schema"]).is_valid(&example["value"]), "{body}");
-        assert!(PlaceOrder::parse(&body).is_ok(), "{body}");
+        assert!(order_body::parse(&body).is_ok(), "{body}");
     }
 }
 
@@ -143,8 +143,8 @@ fn documents_the_limits_of_the_code() {
         ("schemas/Token/maxLength", (longest_id * 4).div_ceil(3)),
         ("schemas/Quantity/minimum", Quantity::MIN as usize),
         ("schemas/Quantity/maximum", Quantity::MAX as usize),
-        ("schemas/Order/properties/items/maxItems", Lines::MAX),
-        ("schemas/Order/properties/shortages/maxItems", Lines::MAX),
+        ("schemas/Order/properties/items/maxItems", OrderLines::MAX),
+        ("schemas/Order/properties/shortages/maxItems", OrderLines::MAX),
         ("schemas/Problem/properties/errors/maxItems", Violation::MAX_LISTED),
     ];
     for (pointer, limit) in limits {
@@ -156,8 +156,8 @@ fn documents_the_limits_of_the_code() {
         text("/paths/~1order/post/requestBody/description")
             .contains(&format!("{} KiB", MAX_BODY_BYTES / 1024))
     );
-    let products = text("/components/schemas/PlaceOrder/properties/items/description");
-    assert!(products.contains(&format!("At most {} different products", Lines::MAX)), "{products}");
+    let products = text("/components/schemas/OrderRequest/properties/items/description");
+    assert!(products.contains(&format!("At most {} different products", OrderLines::MAX)), "{products}");
     let correlation = text("/components/parameters/CorrelationId/description");
     assert!(correlation.contains(&format!("1 to {} characters", CorrelationId::MAX_LENGTH)), "{correlation}");
     assert_eq!(document.at("/info/version"), env!("CARGO_PKG_VERSION"));
@@ -176,7 +176,7 @@ async fn documents_the_page_size() {
     let product = shop.snapshot().await.products["001"].clone();
     for n in 0..=highest {
         let mut product = product.clone();
-        product.insert("ProductId".into(), tables::text(format!("p{n}")));
+        product.insert("ProductId".into(), dynamodb::text(format!("p{n}")));
         shop.put(&shop.tables.products, product).await;
     }
     let page = async |limit: Option<u64>| {

@@ -1,8 +1,8 @@
 //! Requests to every route for every documented response.
 
+use api::AuthMode;
+use api::request::MAX_BODY_BYTES;
 use domain::{OrderStatus, Quantity};
-use lambda_support::Access;
-use lambda_support::rest::MAX_BODY_BYTES;
 use serde_json::Value;
 use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop};
 
@@ -14,7 +14,7 @@ use super::{CANCEL, DELIVER, HELLO, ORDER, ORDERS, PLACE, PRODUCT, PRODUCTS, SHI
 struct Exchanges(Vec<(Route, ApiResponse)>);
 
 impl Exchanges {
-    async fn send(&mut self, shop: &TestShop, access: Access, request: ApiRequest) -> ApiResponse {
+    async fn send(&mut self, shop: &TestShop, access: AuthMode, request: ApiRequest) -> ApiResponse {
         let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let route = (text("httpMethod").to_lowercase(), text("resource"));
@@ -28,7 +28,7 @@ impl Exchanges {
     }
 
     async fn expect(&mut self, shop: &TestShop, request: ApiRequest, status: u16) -> ApiResponse {
-        let response = self.send(shop, Access::Open, request).await;
+        let response = self.send(shop, AuthMode::Open, request).await;
         assert_eq!(response.status, status, "{response:?}");
         response
     }
@@ -148,12 +148,12 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         get(ORDERS, "001"),
     ];
     for request in open_to_every_token.iter().chain(&restricted) {
-        let response = all.send(shop, Access::Cognito, request.clone()).await;
+        let response = all.send(shop, AuthMode::Cognito, request.clone()).await;
         assert_eq!(response.problem(), (401, "unauthorized".into()));
     }
     for request in restricted {
         let request = request.claims([("token_use", "access"), ("scope", "openid")]);
-        let response = all.send(shop, Access::Cognito, request).await;
+        let response = all.send(shop, AuthMode::Cognito, request).await;
         assert_eq!(response.problem(), (403, "forbidden".into()));
     }
 }

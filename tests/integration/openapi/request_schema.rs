@@ -1,8 +1,9 @@
 //! The document and the code accept the same identifiers and request bodies.
 
+use api::order_body;
 use std::rc::Rc;
 
-use domain::{CorrelationId, CustomerId, IdempotencyKey, OrderId, PlaceOrder, ProductId};
+use domain::{CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -98,6 +99,6 @@ proptest! {
         // A number beyond the range of a double is not a valid `Value`. The code rejects it as well.
         let is_documented = serde_json::from_str::<Value>(&body)
             .is_ok_and(|value| VALIDATOR.with(|validator| validator.is_valid(&value)));
-        prop_assert_eq!(PlaceOrder::parse(&body).is_ok(), is_documented, "{}", body);
+        prop_assert_eq!(order_body::parse(&body).is_ok(), is_documented, "{}", body);
     }
 }

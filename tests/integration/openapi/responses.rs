@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lambda_support::ProblemKind;
+use api::ProblemKind;
 use test_support::ApiResponse;
 
 use super::document::{Document, Route};

@@ -38,7 +38,7 @@ async fn returns_only_the_messages_that_failed() {
     let shop = TestShop::seeded().await;
     store(&shop, "a", &[("001", 1)]).await;
     let done = store(&shop, "done", &[("001", 1)]).await;
-    shop.put_order(&Order { status: Canceled, event: None, ..done }).await;
+    shop.put_order(&Order { status: Canceled, ..done }).await;
     let bodies = [
         placed("a", &[("001", 1)]).payload.get().to_owned(),
         "not an event".to_owned(),
@@ -61,7 +61,7 @@ async fn fails_only_the_event_of_an_undecodable_order() {
     let shop = TestShop::seeded().await;
     let mut events = store_orders_of_one_unit(&shop, 3).await;
     let mut item = shop.order_item("order-001").await.unwrap();
-    item.insert("OrderStatus".to_owned(), tables::text("Unknown"));
+    item.insert("OrderStatus".to_owned(), dynamodb::text("Unknown"));
     shop.put(&shop.tables.orders, item).await;
     events.push(placed("new", &[("001", 1)]));
     assert_eq!(apply(&shop, &events).await, ["m1"]);
@@ -74,8 +74,8 @@ async fn fails_only_the_event_of_an_undecodable_order() {
 #[tokio::test]
 async fn fails_only_the_orders_of_an_undecodable_stock_item() {
     let shop = TestShop::seeded().await;
-    let mut item = tables::key("ProductId", tables::text("bad"));
-    item.insert("Quantity".to_owned(), tables::text("many"));
+    let mut item = dynamodb::key("ProductId", dynamodb::text("bad"));
+    item.insert("Quantity".to_owned(), dynamodb::text("many"));
     shop.put(&shop.tables.inventory, item).await;
     store(&shop, "bad", &[("bad", 1), ("001", 1)]).await;
     let mut events = store_orders_of_one_unit(&shop, 2).await;

@@ -1,5 +1,6 @@
 //! Reservation of stock for a whole batch.
 
+use dynamodb::StoredOrder;
 use std::collections::BTreeMap;
 
 use domain::{EventKind, Order, OrderStatus};
@@ -18,7 +19,12 @@ async fn confirms_99_orders_of_one_product_in_one_transaction() {
     assert_eq!(status_counts(&shop).await, [("Confirmed", 99)].into());
     assert_eq!(shop.stock_of("001").await, 51);
     assert_eq!(calls(&shop), json!({"TransactWriteItems": 1}));
-    assert!(shop.orders().await.iter().all(|order| order.id.as_str() == "001" || order.event.is_none()));
+    assert!(
+        shop.stored_orders()
+            .await
+            .iter()
+            .all(|stored| stored.order.id.as_str() == "001" || stored.outbox.is_none())
+    );
 }
 
 #[tokio::test]
@@ -78,10 +84,10 @@ async fn confirms_orders_until_stock_runs_out_and_rejects_the_rest() {
     assert_eq!(shop.stock_of("001").await, 0);
     // Orders get stock in the order of the batch. A rejected order has its shortages and an event.
     assert_eq!(status(&shop, "order-009").await, (Confirmed, true));
-    let rejected = shop.order("order-010").await.unwrap();
+    let StoredOrder { order: rejected, outbox, .. } = shop.stored_order("order-010").await.unwrap();
     let shortages = r#"[{"productId":"001","requested":1,"available":0}]"#;
     assert_eq!(serde_json::to_string(&rejected.shortages).unwrap(), shortages);
-    assert_eq!(rejected.event.unwrap().kind, EventKind::Rejected);
+    assert_eq!(outbox.unwrap().kind, EventKind::Rejected);
     // The first transaction finds the shortage, the second confirms ten orders, and the third finds
     // that the other orders are short.
     assert_eq!(calls(&shop), json!({"TransactWriteItems": 3, "UpdateItem": 20}));
@@ -212,7 +218,7 @@ async fn skips_orders_that_are_already_decided() {
     let mut events = Vec::new();
     for status in [Canceled, Shipped, Rejected] {
         let order = store(&shop, status.as_str(), &[("001", 1)]).await;
-        shop.put_order(&Order { status, event: None, ..order }).await;
+        shop.put_order(&Order { status, ..order }).await;
         events.push(placed(status.as_str(), &[("001", 1)]));
     }
     let before = shop.snapshot().await;
@@ -234,7 +240,7 @@ async fn does_not_reserve_for_an_order_that_is_canceled_meanwhile() {
     let cancel = async {
         gate.reached().await;
         let order = shop.order("order-001").await.unwrap();
-        shop.put_order(&Order { status: Canceled, event: None, ..order }).await;
+        shop.put_order(&Order { status: Canceled, ..order }).await;
         gate.open();
     };
     assert_eq!(tokio::join!(apply(&shop, &events), cancel).0, [""; 0]);
@@ -251,12 +257,12 @@ async fn does_not_reject_an_order_that_is_canceled_meanwhile() {
     let cancel = async {
         gate.reached().await;
         let order = shop.order("order-000").await.unwrap();
-        shop.put_order(&Order { status: Canceled, event: None, ..order }).await;
+        shop.put_order(&Order { status: Canceled, ..order }).await;
         gate.open();
     };
     assert_eq!(tokio::join!(apply(&shop, &events), cancel).0, [""; 0]);
-    let order = shop.order("order-000").await.unwrap();
-    assert_eq!((order.status, order.event), (Canceled, None));
+    let StoredOrder { order, outbox, .. } = shop.stored_order("order-000").await.unwrap();
+    assert_eq!((order.status, outbox), (Canceled, None));
     assert_eq!((shop.metrics.order_counts(), shop.metrics.sum("EventsStale")), (BTreeMap::new(), 1));
 }
 

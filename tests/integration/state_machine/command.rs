@@ -1,6 +1,6 @@
 //! Random commands for the system.
 
-use domain::{Change, EventKind};
+use domain::{EventKind, OrderAction};
 use proptest::prelude::*;
 
 use super::model::Quantities;
@@ -37,7 +37,7 @@ pub(super) enum Action {
     /// request.
     Place { key: Option<u8>, quantities: Quantities },
     /// A client changes the status of an order.
-    ChangeStatus(Change, usize),
+    ChangeStatus(OrderAction, usize),
     /// The bus delivers a pending event, which may stay pending to be delivered again.
     Deliver { event: usize, again: bool },
 }
@@ -79,7 +79,7 @@ fn command() -> impl Strategy<Value = Command> {
 
 fn action() -> impl Strategy<Value = Action> {
     let quantities = (1_u64..4, 0_u64..3).prop_map(|(first, second)| [first, second]);
-    let change = prop_oneof![2 => Just(Change::Cancel), 2 => Just(Change::Ship), 1 => Just(Change::Deliver)];
+    let change = prop_oneof![2 => Just(OrderAction::Cancel), 2 => Just(OrderAction::Ship), 1 => Just(OrderAction::Deliver)];
     prop_oneof![
         2 => (prop::option::of(0_u8..2), quantities)
             .prop_map(|(key, quantities)| Action::Place { key, quantities }),

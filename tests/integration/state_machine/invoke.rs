@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use domain::{Change, EventKind};
+use domain::{EventKind, OrderAction};
 use inventory_service::{ILLEGAL_TRANSITION, TOO_EARLY};
 use test_support::{ApiRequest, Gate, invocation};
 
@@ -46,7 +46,7 @@ impl SystemUnderTest {
         }
     }
 
-    async fn change(&self, change: Change, order: &str) -> OperationResult {
+    async fn change(&self, change: OrderAction, order: &str) -> OperationResult {
         let route = format!("/order/{{orderId}}/{}", path_segment(change));
         let response = ApiRequest::post(&route).path("orderId", order).send(&self.order_service).await;
         match response.status {
@@ -79,20 +79,20 @@ pub(super) async fn until_interrupted<T>(gate: &Gate, invocation: impl Future<Ou
 }
 
 /// Returns the event that a change causes.
-pub(super) const fn event_kind_of(change: Change) -> EventKind {
+pub(super) const fn event_kind_of(change: OrderAction) -> EventKind {
     match change {
-        Change::Cancel => EventKind::Canceled,
-        Change::Ship => EventKind::Shipped,
-        Change::Deliver => EventKind::Delivered,
-        Change::Confirm | Change::Reject => panic!("the API has no route for this change"),
+        OrderAction::Cancel => EventKind::Canceled,
+        OrderAction::Ship => EventKind::Shipped,
+        OrderAction::Deliver => EventKind::Delivered,
+        OrderAction::Confirm | OrderAction::Reject => panic!("the API has no route for this change"),
     }
 }
 
-const fn path_segment(change: Change) -> &'static str {
+const fn path_segment(change: OrderAction) -> &'static str {
     match change {
-        Change::Cancel => "cancel",
-        Change::Ship => "ship",
-        Change::Deliver => "deliver",
-        Change::Confirm | Change::Reject => panic!("the API has no route for this change"),
+        OrderAction::Cancel => "cancel",
+        OrderAction::Ship => "ship",
+        OrderAction::Deliver => "deliver",
+        OrderAction::Confirm | OrderAction::Reject => panic!("the API has no route for this change"),
     }
 }

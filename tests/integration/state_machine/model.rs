@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Change, EventKind, OrderStatus};
+use domain::{EventKind, OrderAction, OrderStatus};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
@@ -46,7 +46,7 @@ pub(crate) enum Operation {
     /// A client places an order. The function chooses its id.
     Place { key: Option<u8>, quantities: Quantities, id: String },
     /// A client changes the status of an order.
-    ChangeStatus(Change, String),
+    ChangeStatus(OrderAction, String),
     /// The consumer receives an event.
     Consume(ConsumedEvent),
 }
@@ -114,12 +114,12 @@ impl Model {
         OperationResult::Created(id.to_owned())
     }
 
-    fn change(&mut self, change: Change, id: &str) -> OperationResult {
+    fn change(&mut self, change: OrderAction, id: &str) -> OperationResult {
         let (from, to, kind): (&[_], _, _) = match change {
-            Change::Cancel => (&[Placed, Confirmed], Canceled, EventKind::Canceled),
-            Change::Ship => (&[Confirmed], Shipped, EventKind::Shipped),
-            Change::Deliver => (&[Shipped], Delivered, EventKind::Delivered),
-            Change::Confirm | Change::Reject => panic!("the API has no route for {change:?}"),
+            OrderAction::Cancel => (&[Placed, Confirmed], Canceled, EventKind::Canceled),
+            OrderAction::Ship => (&[Confirmed], Shipped, EventKind::Shipped),
+            OrderAction::Deliver => (&[Shipped], Delivered, EventKind::Delivered),
+            OrderAction::Confirm | OrderAction::Reject => panic!("the API has no route for {change:?}"),
         };
         let Some(order) = self.observed.orders.get_mut(id) else {
             return OperationResult::NotFound;

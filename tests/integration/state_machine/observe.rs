@@ -1,8 +1,9 @@
 //! Observed orders, and the invariants of their final state.
 
+use dynamodb::StoredOrder;
 use std::collections::HashSet;
 
-use domain::{EventKind, Order, OrderStatus};
+use domain::{EventKind, OrderStatus};
 
 use super::model::OrderState;
 use crate::stock_conservation::PRODUCTS;
@@ -10,7 +11,8 @@ use crate::stock_conservation::PRODUCTS;
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
 /// Returns the state of a stored order.
-pub(super) fn order_state(order: &Order) -> OrderState {
+pub(super) fn order_state(stored: &StoredOrder) -> OrderState {
+    let order = &stored.order;
     let quantities = PRODUCTS.map(|(product, _)| {
         let line = order.lines().find(|line| line.product_id.as_str() == product);
         line.map_or(0, |line| u64::from(line.quantity.get()))
@@ -19,7 +21,7 @@ pub(super) fn order_state(order: &Order) -> OrderState {
         let shortage = order.shortages.iter().find(|shortage| shortage.product_id.as_str() == product);
         shortage.map(|shortage| shortage.available)
     });
-    let outbox = order.event.as_ref().map(|event| event.kind);
+    let outbox = stored.outbox.as_ref().map(|event| event.kind);
     OrderState { status: order.status, quantities, reserved: order.stock_reserved, outbox, available }
 }
 

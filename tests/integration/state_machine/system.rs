@@ -42,7 +42,7 @@ impl SystemUnderTest {
         let shop = small_shop().await;
         // The seeded order has no event, so it would never be decided.
         let request = shop.direct_client().delete_item().table_name(&shop.tables.orders);
-        request.key("OrderId", tables::text("001")).send().await.unwrap();
+        request.key("OrderId", dynamodb::text("001")).send().await.unwrap();
         Self {
             order_service: shop.order_service(),
             inventory_service: shop.inventory_service(),
@@ -223,8 +223,8 @@ impl SystemUnderTest {
     /// Returns the content of the tables, and asserts that stock is conserved.
     pub(super) async fn observe(&self) -> Observed {
         let stock = [self.shop.stock_of(PRODUCTS[0].0).await, self.shop.stock_of(PRODUCTS[1].0).await];
-        let orders = self.shop.orders().await;
-        let orders = orders.iter().map(|order| (order.id.to_string(), order_state(order))).collect();
+        let orders = self.shop.stored_orders().await;
+        let orders = orders.iter().map(|stored| (stored.order.id.to_string(), order_state(stored))).collect();
         let observed = Observed { stock, orders };
         for (n, (product, initial)) in PRODUCTS.into_iter().enumerate() {
             let orders = observed.orders.values();

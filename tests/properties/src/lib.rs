@@ -7,16 +7,17 @@ use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
+use api::{BodyError, order_body, page_token};
 use domain::{
-    CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, Money, Order, OrderEvent, OrderId,
-    PlaceOrder, ProductId, Quantity, QuoteError, RequestError, Timestamp,
+    CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, Money, OrderEvent, OrderId, OrderRequest,
+    ProductId, Quantity, Quote, QuoteError, Timestamp,
 };
-use lambda_support::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
-use lambda_support::{Trigger, cursor};
+use dynamodb::{Item, StoredOrder};
+use lambda::Trigger;
+use lambda::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tables::Item;
 
 /// Whether a property holds for some bytes: a panic if not, and else whether
 /// they were accepted.
@@ -37,18 +38,18 @@ pub const ALL: [(&str, Property); 8] = [
 /// The body of `POST /order`.
 pub fn request(data: &[u8]) -> bool {
     let Ok(body) = str::from_utf8(data) else { return false };
-    match PlaceOrder::parse(body) {
+    match order_body::parse(body) {
         Ok(request) => {
-            let again = PlaceOrder::parse(&written(&request)).expect("a request as it was written");
+            let again = order_body::parse(&written(&request)).expect("a request as it was written");
             assert_eq!((&again, again.hash()), (&request, request.hash()));
             assert_total_is_exact(&request);
             true
         }
-        Err(RequestError::NotJson(_)) => {
+        Err(BodyError::NotJson(_)) => {
             assert!(serde_json::from_str::<Value>(body).is_err(), "JSON was taken for none");
             false
         }
-        Err(RequestError::Invalid(faults)) => {
+        Err(BodyError::Invalid(faults)) => {
             let plain = |c: char| c.is_ascii_alphanumeric() || "#/-._~%".contains(c);
             assert!(!faults.is_empty());
             assert!(
@@ -59,9 +60,9 @@ pub fn request(data: &[u8]) -> bool {
     }
 }
 
-fn written(request: &PlaceOrder) -> String {
+fn written(request: &OrderRequest) -> String {
     let mut body = json!({"customerId": request.customer_id, "items": request.lines});
-    if let Some(total) = request.stated_total {
+    if let Some(total) = request.expected_total {
         body["totalAmount"] = "TOTAL".into();
         return body.to_string().replace("\"TOTAL\"", &total.to_string());
     }
@@ -69,8 +70,8 @@ fn written(request: &PlaceOrder) -> String {
 }
 
 /// Prices that follow from the products' names come to the sum that 128 bits hold.
-fn assert_total_is_exact(request: &PlaceOrder) {
-    let most = hundredths(Money::MAX);
+fn assert_total_is_exact(request: &OrderRequest) {
+    let most = minor_units(Money::MAX);
     let price = |product: &ProductId| {
         let digits =
             product.as_str().bytes().fold(1_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -82,22 +83,22 @@ fn assert_total_is_exact(request: &PlaceOrder) {
         let price = price(&line.product_id);
         prices.insert(
             line.product_id.clone(),
-            Money::from_hundredths(price.try_into().expect("64 bits")).expect("a price"),
+            Money::from_minor_units(price.try_into().expect("64 bits")).expect("a price"),
         );
         sum += price * u128::from(line.quantity.get());
     }
-    match request.quote(true, &prices) {
-        Ok(quote) => assert_eq!(hundredths(quote.total_amount), sum),
-        Err(QuoteError::TotalDiffers { stated, computed }) => {
-            assert_eq!(hundredths(computed), sum);
-            assert_eq!(Some(stated), request.stated_total);
+    match Quote::new(request, true, &prices) {
+        Ok(quote) => assert_eq!(minor_units(quote.total_amount), sum),
+        Err(QuoteError::TotalDiffers { expected, computed }) => {
+            assert_eq!(minor_units(computed), sum);
+            assert_eq!(Some(expected), request.expected_total);
         }
-        Err(QuoteError::TooMuch) => assert!(sum > most),
-        Err(QuoteError::Unknown(faults)) => panic!("{faults:?}"),
+        Err(QuoteError::TotalTooLarge) => assert!(sum > most),
+        Err(QuoteError::UnknownReferences(unknown)) => panic!("{unknown:?}"),
     }
 }
 
-fn hundredths(amount: Money) -> u128 {
+fn minor_units(amount: Money) -> u128 {
     amount.to_string().replace('.', "").parse().expect("digits")
 }
 
@@ -156,7 +157,7 @@ pub fn trigger(data: &[u8]) -> bool {
             true
         }
         Ok(Trigger::Republish(wanted)) => {
-            let most = domain::RepublishRequest::MAX_ORDERS;
+            let most = lambda::RepublishRequest::MAX_ORDERS;
             assert!((1..=most).contains(&wanted.order_ids.len()));
             true
         }
@@ -173,16 +174,16 @@ pub fn order_item(data: &[u8]) -> bool {
 }
 
 fn order_item_holds(item: &Item) -> bool {
-    let Ok(order) = tables::order_from_item(item) else { return false };
-    assert_eq!(tables::order_from_item(&tables::order_to_item(&order)).as_ref(), Ok(&order));
+    let Ok(order) = dynamodb::decode_order(item) else { return false };
+    assert_eq!(dynamodb::decode_order(&dynamodb::encode_order(&order)).as_ref(), Ok(&order));
     assert_outbox_is_publishable(&order);
     true
 }
 
-fn assert_outbox_is_publishable(order: &Order) {
-    let pending = order.event.as_ref();
-    if let Some(event) = pending.and_then(|pending| order.event(pending)) {
-        assert_eq!(event.kind(), pending.expect("an event").kind);
+fn assert_outbox_is_publishable(stored: &StoredOrder) {
+    let Some(outbox) = &stored.outbox else { return };
+    if let Some(event) = outbox.to_event(&stored.order) {
+        assert_eq!(event.kind(), outbox.kind);
         assert_event_is_read_again_as_the_same(&event);
     }
 }
@@ -252,12 +253,12 @@ pub fn timestamp(data: &[u8]) -> bool {
 /// A pagination token.
 pub fn token(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
-    let orders = cursor::entry::<OrderId>(text);
-    let products = cursor::entry::<ProductId>(text);
+    let orders = page_token::decode::<OrderId>(text);
+    let products = page_token::decode::<ProductId>(text);
     assert_eq!(orders.as_ref().map(OrderId::as_str), products.as_ref().map(ProductId::as_str));
     if let Some(id) = &orders {
         // An entry has one token, so none can be varied unnoticed.
-        assert_eq!(cursor::token(id.as_str()), text);
+        assert_eq!(page_token::encode(id.as_str()), text);
     }
     orders.is_some()
 }

@@ -1,0 +1,73 @@
+//! The figures of a run.
+
+use std::env;
+use std::fmt::{Display, Write as _};
+use std::time::Duration;
+
+use test_support::FaultInjector;
+
+use crate::checks::Totals;
+use crate::settings::{PRODUCTS, Settings};
+use crate::system::System;
+
+impl System {
+    /// Returns the figures as a Markdown table.
+    pub(crate) fn report(&self, totals: &Totals, duration: Duration, faults: [&FaultInjector; 2]) -> String {
+        let Settings { orders, seed, faults: percentage } = self.settings;
+        let counters = &self.counters;
+        let calls = self.shop.proxy.calls_by_operation();
+        let [dynamodb, eventbridge] = faults.map(FaultInjector::injected);
+        let mut table = Table::default();
+        table.row(format!("orders, of 1 to 3 of {PRODUCTS} products"), orders);
+        table.rows(&totals.orders_by_status);
+        table.row("initial stock, in units", self.settings.initial_stock() * PRODUCTS as u64);
+        table.row("- sold", totals.sold);
+        table.row("- on hand", totals.on_hand);
+        table.row("client requests", counters.requests.get());
+        table.row("- repeated, because the client got no response", counters.repeated_requests.get());
+        table.row("- processed, but the response was lost", counters.lost_responses.get());
+        table.row("DynamoDB calls", calls.values().sum::<usize>());
+        table.rows(&calls);
+        table.row("DynamoDB faults", dynamodb.values().sum::<usize>());
+        table.rows(dynamodb);
+        table.row("EventBridge calls", self.shop.bus.calls().len());
+        table.row("EventBridge faults", eventbridge.values().sum::<usize>());
+        table.rows(eventbridge);
+        table.row("invocations cut off", counters.cut_off_invocations.get());
+        table.row("stream batches sent to the relay", counters.batches.get());
+        table.row("- retried, in whole or in part", counters.retried_batches.get());
+        table.row("events in the outboxes", totals.outbox_events);
+        table.row("- published, duplicates included", totals.published_events);
+        table.row("- duplicates", totals.published_events - totals.outbox_events);
+        table.row("events delivered to the consumer", counters.deliveries.get());
+        table.row("- duplicate deliveries of the bus", counters.duplicate_deliveries.get());
+        table.row("- retries after a failure", counters.retried_deliveries.get());
+        table.row("dead letters, those of redriven events included", counters.dead_letters.get());
+        table.row("- redriven", counters.redriven.get());
+        table.row("- remaining, because the order can never make the change", totals.remaining_dead_letters);
+        let engine =
+            if env::var("DYNAMODB_ENDPOINT").is_ok() { "DYNAMODB_ENDPOINT" } else { "embedded engine" };
+        let seconds = duration.as_secs_f64();
+        format!("\nseed {seed}, faults {percentage}%, {engine}, {seconds:.0} s\n\n{}", table.0)
+    }
+}
+
+/// A Markdown table.
+#[derive(Default)]
+struct Table(String);
+
+impl Table {
+    fn row(&mut self, name: impl Display, figure: impl Display) {
+        if self.0.is_empty() {
+            self.0.push_str("| Figure | Count |\n| --- | ---: |\n");
+        }
+        writeln!(self.0, "| {name} | {figure} |").unwrap();
+    }
+
+    /// Adds one indented row for each entry.
+    fn rows<N: Display, F: Display>(&mut self, figures: impl IntoIterator<Item = (N, F)>) {
+        for (name, figure) in figures {
+            self.row(format!("- {name}"), figure);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The system under test.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynamodb::{Item, number, text};
+use fastrand::Rng;
+use inventory_service::InventoryService;
+use order_service::OrderService;
+use test_support::TestShop;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::counters::Counters;
+use crate::delivery::DeadLetter;
+use crate::scenario::Scenario;
+use crate::settings::{CUSTOMERS, PRODUCTS, Settings};
+
+/// The maximum number of concurrent invocations of one function.
+const CONCURRENCY: usize = 16;
+
+/// The maximum time until an invocation is cut off.
+const CUT_OFF_AFTER: Duration = Duration::from_millis(40);
+
+/// A shop with its functions, its clients and the bookkeeping of the test.
+pub(crate) struct System {
+    pub(crate) shop: TestShop,
+    pub(crate) settings: Settings,
+    pub(crate) orders: OrderService,
+    pub(crate) inventory: InventoryService,
+    rng: RefCell<Rng>,
+    pub(crate) order_slots: Semaphore,
+    pub(crate) inventory_slots: Semaphore,
+    /// The scenarios that start when their order is decided, by order id.
+    pub(crate) scenarios: RefCell<HashMap<String, Scenario>>,
+    /// Orders that were decided before their client got the response.
+    pub(crate) decided: RefCell<BTreeSet<String>>,
+    pub(crate) dead_letters: RefCell<Vec<DeadLetter>>,
+    /// The bodies of all responses with status 201 for each client, lost responses included.
+    pub(crate) created: RefCell<BTreeMap<usize, BTreeSet<String>>>,
+    pub(crate) tasks: RefCell<JoinSet<()>>,
+    pub(crate) counters: Counters,
+}
+
+impl System {
+    pub(crate) async fn new(settings: Settings) -> Rc<Self> {
+        let shop = TestShop::empty().await;
+        for n in 0..CUSTOMERS {
+            let customer = item([("CustomerId", text(format!("c{n}")))]);
+            shop.put(&shop.tables.customers, customer).await;
+        }
+        for n in 0..PRODUCTS {
+            let product = item([
+                ("ProductId", text(product_id(n))),
+                ("Name", text("Thing")),
+                ("Price", number("9.99")),
+            ]);
+            shop.put(&shop.tables.products, product).await;
+            shop.set_stock(&product_id(n), settings.initial_stock()).await;
+        }
+        Rc::new(Self {
+            orders: shop.order_service(),
+            inventory: shop.inventory_service(),
+            shop,
+            settings,
+            rng: RefCell::new(Rng::with_seed(settings.seed)),
+            order_slots: Semaphore::new(CONCURRENCY),
+            inventory_slots: Semaphore::new(CONCURRENCY),
+            scenarios: RefCell::default(),
+            decided: RefCell::default(),
+            dead_letters: RefCell::default(),
+            created: RefCell::default(),
+            tasks: RefCell::default(),
+            counters: Counters::default(),
+        })
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.tasks.borrow_mut().spawn_local(task);
+    }
+
+    /// Decides at random whether a fault happens.
+    pub(crate) fn has_fault(&self) -> bool {
+        self.rng.borrow_mut().f64() < self.settings.fault_share()
+    }
+
+    /// Returns a random duration up to a maximum.
+    pub(crate) fn random_up_to(&self, maximum: Duration) -> Duration {
+        maximum.mul_f64(self.rng.borrow_mut().f64())
+    }
+
+    /// Runs an invocation, or cuts it off at random. Returns nothing in the second case.
+    pub(crate) async fn run_or_cut_off<T>(&self, invocation: impl Future<Output = T>) -> Option<T> {
+        if !self.has_fault() {
+            return Some(invocation.await);
+        }
+        let result = timeout(self.random_up_to(CUT_OFF_AFTER), invocation).await.ok();
+        if result.is_none() {
+            self.counters.cut_off_invocations.increment();
+        }
+        result
+    }
+}
+
+pub(crate) fn product_id(n: usize) -> String {
+    format!("p{n:02}")
+}
+
+fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
