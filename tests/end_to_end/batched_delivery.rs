@@ -1,5 +1,5 @@
-//! The deployed system with a queue before the consumer, from outside: for a stack
-//! with EventDelivery=batched, as `make e2e` deploys it.
+//! End-to-end tests of a stack with EventDelivery=batched, where a queue delivers events to the
+//! consumer. `make e2e` deploys the stack and runs them.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ async fn stock(deployment: &Deployment) -> u64 {
 }
 
 async fn place(deployment: &Deployment) -> String {
-    let answer = deployment.post("/order", ORDER).await;
-    assert_eq!(answer.status(), 201, "{}", answer.body());
-    answer.json()["orderId"].as_str().unwrap().to_owned()
+    let response = deployment.post("/order", ORDER).await;
+    assert_eq!(response.status(), 201, "{}", response.body());
+    response.json()["orderId"].as_str().unwrap().to_owned()
 }
 
 async fn wait_for(deployment: &Deployment, order: &str, status: &str) {
@@ -27,11 +27,11 @@ async fn wait_for(deployment: &Deployment, order: &str, status: &str) {
 fn resource(deployment: &Deployment, logical_id: &str) -> String {
     let stack = deployment.field("/stackName");
     let arguments = ["--stack-name", stack, "--logical-resource-id", logical_id];
-    let answer = deployment.aws(&[&["cloudformation", "describe-stack-resource"], &arguments[..]].concat());
-    answer["StackResourceDetail"]["PhysicalResourceId"].as_str().unwrap().to_owned()
+    let response = deployment.aws(&[&["cloudformation", "describe-stack-resource"], &arguments[..]].concat());
+    response["StackResourceDetail"]["PhysicalResourceId"].as_str().unwrap().to_owned()
 }
 
-/// Waits until the queue is empty, of what is being worked on, too.
+/// Waits until the queue has no messages, including those in flight.
 async fn wait_until_empty(deployment: &Deployment, queue: &str) {
     let arguments = ["sqs", "get-queue-attributes", "--attribute-names", "All", "--queue-url", queue];
     for _ in 0..300 {
@@ -48,7 +48,7 @@ async fn wait_until_empty(deployment: &Deployment, queue: &str) {
 
 #[tokio::test]
 #[ignore = "needs a deployed stack with EventDelivery=batched: make e2e"]
-async fn orders_are_confirmed_and_canceled_by_way_of_the_queue() {
+async fn confirms_and_cancels_orders_through_the_queue() {
     let deployment = Deployment::from_env();
     let queue = resource(&deployment, "OrderEventQueue");
     let bus = deployment.field("/eventBusName");
@@ -73,8 +73,8 @@ async fn orders_are_confirmed_and_canceled_by_way_of_the_queue() {
     assert_eq!(stock(&deployment).await, before - ORDERS as u64);
 
     for order in &orders {
-        let answer = deployment.post(&format!("/order/{order}/cancel"), "").await;
-        assert_eq!(answer.status(), 200, "{}", answer.body());
+        let response = deployment.post(&format!("/order/{order}/cancel"), "").await;
+        assert_eq!(response.status(), 200, "{}", response.body());
     }
     for _ in 0..300 {
         if stock(&deployment).await == before {

@@ -1,4 +1,4 @@
-//! The deployed system, from outside: `make e2e` deploys it and runs these.
+//! End-to-end tests of a stack with an open API. `make e2e` deploys the stack and runs them.
 
 use std::fs;
 
@@ -9,9 +9,9 @@ const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 
 async fn stock(deployment: &Deployment, product: &str) -> u64 {
-    let answer = deployment.get(&format!("/inventory/{product}")).await;
-    assert_eq!(answer.status(), 200, "{}", answer.body());
-    answer.json()["quantity"].as_u64().unwrap()
+    let response = deployment.get(&format!("/inventory/{product}")).await;
+    assert_eq!(response.status(), 200, "{}", response.body());
+    response.json()["quantity"].as_u64().unwrap()
 }
 
 async fn stocks(deployment: &Deployment) -> [u64; 2] {
@@ -19,9 +19,9 @@ async fn stocks(deployment: &Deployment) -> [u64; 2] {
 }
 
 async fn place(deployment: &Deployment, body: &str) -> String {
-    let answer = deployment.post("/order", body).await;
-    assert_eq!(answer.status(), 201, "{}", answer.body());
-    answer.json()["orderId"].as_str().unwrap().to_owned()
+    let response = deployment.post("/order", body).await;
+    assert_eq!(response.status(), 201, "{}", response.body());
+    response.json()["orderId"].as_str().unwrap().to_owned()
 }
 
 async fn wait_for(deployment: &Deployment, order: &str, status: &str) -> Value {
@@ -29,18 +29,23 @@ async fn wait_for(deployment: &Deployment, order: &str, status: &str) -> Value {
 }
 
 async fn change(deployment: &Deployment, order: &str, action: &str, status: &str) {
-    let answer = deployment.post(&format!("/order/{order}/{action}"), "").await;
-    assert_eq!((answer.status(), &answer.json()["orderStatus"]), (200, &json!(status)), "{}", answer.body());
+    let response = deployment.post(&format!("/order/{order}/{action}"), "").await;
+    assert_eq!(
+        (response.status(), &response.json()["orderStatus"]),
+        (200, &json!(status)),
+        "{}",
+        response.body()
+    );
 }
 
-/// The item of an order as it is stored.
+/// Returns the stored item of an order.
 fn item(deployment: &Deployment, order: &str) -> Value {
     let key = json!({"OrderId": {"S": order}}).to_string();
     let table = deployment.field("/tables/orders");
     deployment.aws(&["dynamodb", "get-item", "--consistent-read", "--table-name", table, "--key", &key])["Item"].clone()
 }
 
-/// Waits until the events of an order's last change are applied.
+/// Waits until the event of an order's last change is applied.
 async fn wait_until_processed(deployment: &Deployment, order: &str) {
     for _ in 0..300 {
         if item(deployment, order).get("Event").is_none() {
@@ -51,7 +56,7 @@ async fn wait_until_processed(deployment: &Deployment, order: &str) {
     panic!("the outbox of {order} is not cleared");
 }
 
-/// Puts the payload of a file in `events/` on the bus, about another order if one is given.
+/// Publishes the event in a file of `events/`, for another order if one is given.
 fn put_event(deployment: &Deployment, name: &str, order: Option<&str>) {
     let path = format!("{}/../events/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let event: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
@@ -65,13 +70,13 @@ fn put_event(deployment: &Deployment, name: &str, order: Option<&str>) {
         "DetailType": event["detail-type"],
         "Detail": detail.to_string(),
     }]);
-    let answer = deployment.aws(&["events", "put-events", "--entries", &entries.to_string()]);
-    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+    let response = deployment.aws(&["events", "put-events", "--entries", &entries.to_string()]);
+    assert_eq!(response["FailedEntryCount"], 0, "{response}");
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn every_route_answers() {
+async fn every_route_responds() {
     let deployment = Deployment::from_env();
     assert!(deployment.field("/apiAccess").starts_with("OPEN TO EVERYBODY"));
     assert_eq!(deployment.get("/hello").await.body(), r#"{"message":"hello world"}"#);
@@ -86,8 +91,8 @@ async fn every_route_answers() {
     wait_for(&deployment, &id, "Confirmed").await;
     change(&deployment, &id, "ship", "Shipped").await;
     change(&deployment, &id, "deliver", "Delivered").await;
-    let refused = deployment.post(&format!("/order/{id}/cancel"), "").await;
-    assert_eq!((refused.status(), refused.header("content-type")), (409, Some("application/problem+json")));
+    let rejected = deployment.post(&format!("/order/{id}/cancel"), "").await;
+    assert_eq!((rejected.status(), rejected.header("content-type")), (409, Some("application/problem+json")));
 
     let orders = deployment.get("/customers/001/orders?limit=1").await;
     assert_eq!(orders.json()["orders"][0]["orderId"], json!(id), "{}", orders.body());
@@ -103,14 +108,14 @@ async fn every_route_answers() {
     assert!(stock(&deployment, "001").await <= 150);
 
     for unknown in ["/order/404", "/customers/404/orders", "/products/404", "/inventory/404"] {
-        let answer = deployment.get(unknown).await;
-        assert_eq!((answer.status(), answer.json()["status"].as_u64()), (404, Some(404)), "{unknown}");
+        let response = deployment.get(unknown).await;
+        assert_eq!((response.status(), response.json()["status"].as_u64()), (404, Some(404)), "{unknown}");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn bad_requests_are_told_apart_and_change_nothing() {
+async fn rejects_invalid_requests_and_changes_nothing() {
     let deployment = Deployment::from_env();
     let before = stocks(&deployment).await;
     let cases = [
@@ -122,18 +127,18 @@ async fn bad_requests_are_told_apart_and_change_nothing() {
         (format!("{}{ORDER}", " ".repeat(1024 * 1024)), 413),
     ];
     for (body, status) in cases {
-        let answer = deployment.post("/order", body).await;
-        assert_eq!(answer.status(), status, "{}", answer.body());
-        assert!(answer.json()["type"].as_str().unwrap().starts_with("urn:problem-type:ecommerce:"));
+        let response = deployment.post("/order", body).await;
+        assert_eq!(response.status(), status, "{}", response.body());
+        assert!(response.json()["type"].as_str().unwrap().starts_with("urn:problem-type:ecommerce:"));
     }
-    let answer = deployment.post_with("/order", &[("content-type", "text/plain")], ORDER).await;
-    assert_eq!(answer.status(), 415);
+    let response = deployment.post_with("/order", &[("content-type", "text/plain")], ORDER).await;
+    assert_eq!(response.status(), 415);
     assert_eq!(stocks(&deployment).await, before);
 }
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn a_retry_under_one_key_makes_one_order() {
+async fn creates_one_order_for_a_retry_with_the_same_key() {
     let deployment = Deployment::from_env();
     let headers = [("content-type", "application/json"), ("idempotency-key", "e2e-key-1")];
     let first = deployment.post_with("/order", &headers, ORDER).await;
@@ -148,7 +153,7 @@ async fn a_retry_under_one_key_makes_one_order() {
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn an_order_lives_from_placed_to_delivered_and_its_stock_is_sold() {
+async fn delivers_an_order_and_keeps_its_stock_reserved() {
     let deployment = Deployment::from_env();
     let [one, two] = stocks(&deployment).await;
     let id = place(&deployment, ORDER).await;
@@ -165,7 +170,7 @@ async fn an_order_lives_from_placed_to_delivered_and_its_stock_is_sold() {
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn a_cancel_gives_the_stock_back() {
+async fn releases_the_stock_of_a_canceled_order() {
     let deployment = Deployment::from_env();
     let before = stocks(&deployment).await;
     let id = place(&deployment, ORDER).await;
@@ -178,7 +183,7 @@ async fn a_cancel_gives_the_stock_back() {
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn an_order_for_more_than_there_is_is_rejected_and_takes_nothing() {
+async fn rejects_an_order_that_exceeds_the_stock_and_reserves_nothing() {
     let deployment = Deployment::from_env();
     let before = stocks(&deployment).await;
     let id = place(&deployment, &ORDER.replace("2}", "1000}")).await;
@@ -190,7 +195,7 @@ async fn an_order_for_more_than_there_is_is_rejected_and_takes_nothing() {
 
 #[tokio::test]
 #[ignore = "needs a deployed stack: make e2e"]
-async fn the_four_events_of_the_seed_take_an_order_through_its_life() {
+async fn applies_the_sample_events_of_another_producer() {
     let deployment = Deployment::from_env();
     let [one, two] = stocks(&deployment).await;
     for (name, status) in
@@ -201,14 +206,14 @@ async fn the_four_events_of_the_seed_take_an_order_through_its_life() {
     }
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
 
-    // The same for an order that only another producer knows, which is then canceled.
+    // An order of another producer is reserved too, and then canceled.
     put_event(&deployment, "order-placed", Some("e2e-foreign"));
     wait_for(&deployment, "e2e-foreign", "Confirmed").await;
     assert_eq!(stocks(&deployment).await, [one - 2, two - 2]);
     put_event(&deployment, "order-canceled", Some("e2e-foreign"));
     wait_for(&deployment, "e2e-foreign", "Canceled").await;
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
-    // A delivered order cannot be canceled any more.
+    // A delivered order cannot be canceled.
     put_event(&deployment, "order-canceled", None);
     put_event(&deployment, "order-placed", Some("e2e-after"));
     wait_for(&deployment, "e2e-after", "Confirmed").await;
