@@ -90,7 +90,7 @@ async fn reports_an_unpublishable_record_once_and_continues() {
         reported,
         [
             ("lost", "BadItem", r#"attribute OrderStatus: "Lost" is not an order status"#),
-            ("no-total", "Incomplete", "the order lacks what an event of type OrderPlaced tells"),
+            ("no-total", "Incomplete", "order lacks data required by an event of type OrderPlaced"),
             ("no-time", "BadItem", "attribute Type: is missing"),
         ]
     );
@@ -154,7 +154,7 @@ async fn reports_a_permanently_rejected_event_without_a_retry() {
         (&unpublishable["orderId"], &unpublishable["errorType"]),
         (&json!(orders[1]), &json!("Refused"))
     );
-    assert_eq!(unpublishable["reason"], "EventBridge refuses the event with MalformedDetail");
+    assert_eq!(unpublishable["reason"], "EventBridge rejects the event with MalformedDetail");
     assert_eq!(status(&shop, &orders[2]).await, Confirmed);
 }
 

@@ -8,9 +8,9 @@ use domain::{EventKind, Order, OrderEvent, OrderStatus, OutboxEvent};
 use serde_json::{Value, json};
 use test_support::{AwsError, BusBehavior, Gate, StreamReader, TestShop, batch_item_failures, invocation};
 
-/// The sequence_number of calls that the SDK makes before it returns the error of a failing call.
+/// The number of calls that the SDK makes before it returns the error of a failing call.
 const SDK_CALLS: usize = 3;
-/// The sequence_number of attempts that the relay makes for rejected entries.
+/// The number of attempts that the relay makes for rejected entries.
 const ATTEMPTS: usize = 3;
 
 /// Stores orders with an OrderPlaced event in their outbox, and returns their stream records.
@@ -36,7 +36,7 @@ async fn relay(shop: &TestShop, records: &[Value]) -> Vec<String> {
 }
 
 /// Invokes the function until no record fails, each time from the first failed record on, as Lambda
-/// does. Returns the sequence_number of invocations.
+/// does. Returns the number of invocations.
 async fn relay_until_done(shop: &TestShop, records: &[Value]) -> usize {
     let mut pending = records;
     for invocation in 1..100 {

@@ -156,7 +156,7 @@ fn documents_the_limits_of_the_code() {
         text("/paths/~1order/post/requestBody/description")
             .contains(&format!("{} KiB", MAX_BODY_BYTES / 1024))
     );
-    let products = text("/components/schemas/OrderRequest/properties/items/description");
+    let products = text("/components/schemas/PlaceOrder/properties/items/description");
     assert!(products.contains(&format!("At most {} different products", OrderLines::MAX)), "{products}");
     let correlation = text("/components/parameters/CorrelationId/description");
     assert!(correlation.contains(&format!("1 to {} characters", CorrelationId::MAX_LENGTH)), "{correlation}");

@@ -1,7 +1,7 @@
-//! What holds for whatever comes from outside: each property takes any bytes,
-//! panics if it does not hold, and tells whether they were accepted.
+//! Properties of the code that reads outside data. Each property takes arbitrary bytes, panics if it
+//! is violated, and returns whether the bytes were accepted.
 //!
-//! `cargo test` tries the inputs in `fuzz/corpus`; `make fuzz` looks for others.
+//! `cargo test` checks the inputs in `fuzz/corpus`. `make fuzz` searches for new inputs.
 
 use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
@@ -19,11 +19,10 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-/// Whether a property holds for some bytes: a panic if not, and else whether
-/// they were accepted.
+/// A property of arbitrary bytes.
 pub type Property = fn(&[u8]) -> bool;
 
-/// Every property by the name of its fuzz target and corpus.
+/// All properties, by the name of their fuzz target and corpus.
 pub const ALL: [(&str, Property); 8] = [
     ("event", event),
     ("identifier", identifier),
@@ -35,32 +34,35 @@ pub const ALL: [(&str, Property); 8] = [
     ("trigger", trigger),
 ];
 
-/// The body of `POST /order`.
+/// Reads a body of `POST /order`. A valid body round-trips, and its total is exact.
 pub fn request(data: &[u8]) -> bool {
     let Ok(body) = str::from_utf8(data) else { return false };
     match order_body::parse(body) {
         Ok(request) => {
-            let again = order_body::parse(&written(&request)).expect("a request as it was written");
+            let again = order_body::parse(&to_body(&request)).expect("a written request is valid");
             assert_eq!((&again, again.hash()), (&request, request.hash()));
             assert_total_is_exact(&request);
             true
         }
         Err(BodyError::NotJson(_)) => {
-            assert!(serde_json::from_str::<Value>(body).is_err(), "JSON was taken for none");
+            assert!(serde_json::from_str::<Value>(body).is_err(), "valid JSON was rejected as malformed");
             false
         }
-        Err(BodyError::Invalid(faults)) => {
+        Err(BodyError::Invalid(violations)) => {
             let plain = |c: char| c.is_ascii_alphanumeric() || "#/-._~%".contains(c);
-            assert!(!faults.is_empty());
+            assert!(!violations.is_empty());
             assert!(
-                faults.iter().all(|fault| fault.pointer.starts_with('#') && fault.pointer.chars().all(plain))
+                violations
+                    .iter()
+                    .all(|violation| violation.pointer.starts_with('#')
+                        && violation.pointer.chars().all(plain))
             );
             false
         }
     }
 }
 
-fn written(request: &OrderRequest) -> String {
+fn to_body(request: &OrderRequest) -> String {
     let mut body = json!({"customerId": request.customer_id, "items": request.lines});
     if let Some(total) = request.expected_total {
         body["totalAmount"] = "TOTAL".into();
@@ -69,13 +71,13 @@ fn written(request: &OrderRequest) -> String {
     body.to_string()
 }
 
-/// Prices that follow from the products' names come to the sum that 128 bits hold.
+/// Asserts that the total equals a sum in 128 bits. The prices are derived from the product ids.
 fn assert_total_is_exact(request: &OrderRequest) {
-    let most = minor_units(Money::MAX);
+    let maximum = minor_units(Money::MAX);
     let price = |product: &ProductId| {
         let digits =
             product.as_str().bytes().fold(1_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        u128::from(digits) % (most + 1)
+        u128::from(digits) % (maximum + 1)
     };
     let mut prices = BTreeMap::new();
     let mut sum = 0;
@@ -93,7 +95,7 @@ fn assert_total_is_exact(request: &OrderRequest) {
             assert_eq!(minor_units(computed), sum);
             assert_eq!(Some(expected), request.expected_total);
         }
-        Err(QuoteError::TotalTooLarge) => assert!(sum > most),
+        Err(QuoteError::TotalTooLarge) => assert!(sum > maximum),
         Err(QuoteError::UnknownReferences(unknown)) => panic!("{unknown:?}"),
     }
 }
@@ -102,15 +104,15 @@ fn minor_units(amount: Money) -> u128 {
     amount.to_string().replace('.', "").parse().expect("digits")
 }
 
-/// The detail of an event.
+/// Reads the detail of an event. A valid event round-trips.
 pub fn event(data: &[u8]) -> bool {
-    str::from_utf8(data).is_ok_and(event_holds)
+    str::from_utf8(data).is_ok_and(check_event)
 }
 
-fn event_holds(detail: &str) -> bool {
+fn check_event(detail: &str) -> bool {
     match OrderEvent::from_json(detail) {
         Ok(event) => {
-            assert_event_is_read_again_as_the_same(&event);
+            assert_event_round_trips(&event);
             true
         }
         Err(EventError::UnknownVersion(version)) => {
@@ -121,18 +123,18 @@ fn event_holds(detail: &str) -> bool {
     }
 }
 
-fn assert_event_is_read_again_as_the_same(event: &OrderEvent) {
+fn assert_event_round_trips(event: &OrderEvent) {
     let text = event.to_json().expect("an event in JSON");
-    assert_eq!(&OrderEvent::from_json(&text).expect("an event as it was written"), event);
+    assert_eq!(&OrderEvent::from_json(&text).expect("a written event is valid"), event);
 }
 
-/// The payload of an invocation.
+/// Reads the payload of an invocation, and the data in it.
 pub fn trigger(data: &[u8]) -> bool {
     let Ok(payload) = serde_json::from_slice::<Box<RawValue>>(data) else { return false };
     match Trigger::parse(&payload) {
         Ok(Trigger::Rest(rest)) => {
             if let Some(id) = rest.correlation_id() {
-                assert_is_read_again_as_the_same(&id);
+                assert_round_trips(&id);
             }
             if let Ok(body) = rest.json_body() {
                 request(body.as_bytes());
@@ -141,13 +143,13 @@ pub fn trigger(data: &[u8]) -> bool {
         }
         Ok(Trigger::Stream(batch)) => {
             for record in batch.records {
-                order_item_holds(&record.change.old_image.into());
-                order_item_holds(&record.change.new_image.into());
+                check_order_item(&record.change.old_image.into());
+                check_order_item(&record.change.new_image.into());
             }
             true
         }
         Ok(Trigger::Bus(event)) => {
-            event_holds(event.detail.get());
+            check_event(event.detail.get());
             true
         }
         Ok(Trigger::Queue(batch)) => {
@@ -156,52 +158,53 @@ pub fn trigger(data: &[u8]) -> bool {
             }
             true
         }
-        Ok(Trigger::Republish(wanted)) => {
-            let most = lambda::RepublishRequest::MAX_ORDERS;
-            assert!((1..=most).contains(&wanted.order_ids.len()));
+        Ok(Trigger::Republish(request)) => {
+            let maximum = lambda::RepublishRequest::MAX_ORDERS;
+            assert!((1..=maximum).contains(&request.order_ids.len()));
             true
         }
-        Err(failure) => {
-            assert!([UNSUPPORTED_TRIGGER, INVALID_REQUEST].contains(&failure.error_type), "{failure}");
+        Err(error) => {
+            assert!([UNSUPPORTED_TRIGGER, INVALID_REQUEST].contains(&error.error_type), "{error}");
             false
         }
     }
 }
 
-/// An item of the Orders table, in DynamoDB's JSON.
+/// Reads an item of the Orders table in DynamoDB's JSON. A valid order round-trips, and its event too.
 pub fn order_item(data: &[u8]) -> bool {
-    serde_json::from_slice::<serde_dynamo::Item>(data).is_ok_and(|item| order_item_holds(&item.into()))
+    serde_json::from_slice::<serde_dynamo::Item>(data).is_ok_and(|item| check_order_item(&item.into()))
 }
 
-fn order_item_holds(item: &Item) -> bool {
+fn check_order_item(item: &Item) -> bool {
     let Ok(order) = dynamodb::decode_order(item) else { return false };
     assert_eq!(dynamodb::decode_order(&dynamodb::encode_order(&order)).as_ref(), Ok(&order));
-    assert_outbox_is_publishable(&order);
+    assert_event_of_outbox(&order);
     true
 }
 
-fn assert_outbox_is_publishable(stored: &StoredOrder) {
+fn assert_event_of_outbox(stored: &StoredOrder) {
     let Some(outbox) = &stored.outbox else { return };
     if let Some(event) = outbox.to_event(&stored.order) {
         assert_eq!(event.kind(), outbox.kind);
-        assert_event_is_read_again_as_the_same(&event);
+        assert_event_round_trips(&event);
     }
 }
 
-/// An identifier of any kind, a quantity, or an idempotency key.
+/// Reads identifiers of all kinds, a quantity and an idempotency key. Text and JSON accept the same
+/// values.
 pub fn identifier(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     let accepted = [
-        is_the_same_in_json::<OrderId>(text),
-        is_the_same_in_json::<CustomerId>(text),
-        is_the_same_in_json::<ProductId>(text),
-        is_the_same_in_json::<EventId>(text),
-        is_the_same_in_json::<CorrelationId>(text),
-        is_the_same_in_json::<IdempotencyKey>(text),
+        is_accepted_by_text_and_json::<OrderId>(text),
+        is_accepted_by_text_and_json::<CustomerId>(text),
+        is_accepted_by_text_and_json::<ProductId>(text),
+        is_accepted_by_text_and_json::<EventId>(text),
+        is_accepted_by_text_and_json::<CorrelationId>(text),
+        is_accepted_by_text_and_json::<IdempotencyKey>(text),
     ];
     if let Ok(key) = text.parse::<IdempotencyKey>() {
         let customer: CustomerId = "001".parse().expect("an id");
-        assert_is_read_again_as_the_same(&OrderId::from_idempotency_key(&customer, &key));
+        assert_round_trips(&OrderId::from_idempotency_key(&customer, &key));
     }
     if let Ok(quantity) = serde_json::from_str::<Quantity>(text) {
         assert_eq!(serde_json::to_value(quantity).expect("JSON"), json!(quantity.get()));
@@ -209,8 +212,8 @@ pub fn identifier(data: &[u8]) -> bool {
     accepted.contains(&true)
 }
 
-/// Plain or in JSON, a text is an identifier or it is not.
-fn is_the_same_in_json<T>(text: &str) -> bool
+/// Asserts that text and JSON accept the same identifier, and returns whether they accept it.
+fn is_accepted_by_text_and_json<T>(text: &str) -> bool
 where
     T: FromStr + Display + DeserializeOwned + Debug + PartialEq,
 {
@@ -219,45 +222,45 @@ where
     plain.inspect(|id| assert_eq!(id.to_string(), text)).is_some()
 }
 
-fn assert_is_read_again_as_the_same<T: FromStr<Err: Debug> + Display + Debug + PartialEq>(value: &T) {
-    assert_eq!(&value.to_string().parse::<T>().expect("a value as it was written"), value);
+fn assert_round_trips<T: FromStr<Err: Debug> + Display + Debug + PartialEq>(value: &T) {
+    assert_eq!(&value.to_string().parse::<T>().expect("a written value is valid"), value);
 }
 
-/// An amount of money.
+/// Reads an amount of money. A valid amount round-trips, and is close to the double of its text.
 pub fn money(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     let plain = text.parse::<Money>();
     assert_eq!(serde_json::from_str::<Money>(text).ok(), plain.ok());
     let Ok(amount) = plain else { return false };
-    assert_is_read_again_as_the_same(&amount);
+    assert_round_trips(&amount);
     assert_eq!(serde_json::to_string(&amount).expect("JSON"), amount.to_string());
-    // What a double makes of the text is next to it, and it is not off by a hundredth.
+    // The double nearest to the text differs by less than half a minor unit.
     let near: f64 = text.trim().parse().expect("a number");
     let exact: f64 = amount.to_string().parse().expect("a number");
     assert!((near - exact).abs() < 0.005, "{text} is {amount}");
     true
 }
 
-/// A point in time.
+/// Reads a point in time. A valid time round-trips in UTC with milliseconds.
 pub fn timestamp(data: &[u8]) -> bool {
     let Some(moment) = str::from_utf8(data).ok().and_then(|text| text.parse::<Timestamp>().ok()) else {
         return false;
     };
     let text = moment.to_string();
     assert_eq!((text.len(), text.as_bytes()[23]), (24, b'Z'));
-    assert_is_read_again_as_the_same(&moment);
+    assert_round_trips(&moment);
     assert!(moment <= Timestamp::MAX);
     true
 }
 
-/// A pagination token.
+/// Reads a page token. Orders and products have the same tokens, and each id has one token.
 pub fn token(data: &[u8]) -> bool {
     let Ok(text) = str::from_utf8(data) else { return false };
     let orders = page_token::decode::<OrderId>(text);
     let products = page_token::decode::<ProductId>(text);
     assert_eq!(orders.as_ref().map(OrderId::as_str), products.as_ref().map(ProductId::as_str));
     if let Some(id) = &orders {
-        // An entry has one token, so none can be varied unnoticed.
+        // Each id has one token, so no variation of a token is accepted.
         assert_eq!(page_token::encode(id.as_str()), text);
     }
     orders.is_some()
@@ -271,8 +274,8 @@ mod tests {
 
     use super::*;
 
-    fn files(of: &str) -> Vec<PathBuf> {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(of);
+    fn files(directory: &str) -> Vec<PathBuf> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(directory);
         let files =
             fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
         files.map(|file| file.unwrap().path()).collect()
@@ -280,15 +283,19 @@ mod tests {
 
     #[test]
     fn every_property_holds_for_its_corpus() {
-        for (name, holds) in ALL {
-            let verdicts: BTreeSet<_> = files(&format!("corpus/{name}"))
+        for (name, property) in ALL {
+            let results: BTreeSet<_> = files(&format!("corpus/{name}"))
                 .into_iter()
                 .map(|file| {
                     println!("{}", file.display());
-                    holds(&fs::read(file).unwrap())
+                    property(&fs::read(file).unwrap())
                 })
                 .collect();
-            assert_eq!(verdicts, [false, true].into(), "the corpus of {name} has both sides");
+            assert_eq!(
+                results,
+                [false, true].into(),
+                "the corpus of {name} needs accepted and rejected inputs"
+            );
         }
     }
 
