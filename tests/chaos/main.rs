@@ -3,7 +3,7 @@
 //! lost or duplicated.
 //!
 //! `make storm ORDERS=10000 SEED=7 FAULTS=25` runs it with other settings and prints its figures. The
-//! seed determines the orders and the fault of the nth call. Which call is the nth depends on the
+//! seed determines the orders and the fault of the nth call. The order of the calls depends on the
 //! machine, so the figures vary slightly.
 //!
 //! It is a separate program, so that it does not share the engine with other tests.

@@ -141,8 +141,8 @@ async fn requests_leave_no_secret_in_the_log() {
     let stock = |id: &str| ApiRequest::get("/inventory/{productId}").path("productId", id);
     let (log, _guard) = Log::capture();
     let mut sent = 0;
-    for access in [AuthMode::Open, AuthMode::Cognito] {
-        let (orders, inventory) = (shop.order_service_for(access), shop.inventory_service_for(access));
+    for auth_mode in [AuthMode::Open, AuthMode::Cognito] {
+        let (orders, inventory) = (shop.order_service_for(auth_mode), shop.inventory_service_for(auth_mode));
         for username in ["001", "002", EMAIL] {
             for request in requests() {
                 invoke(&orders, with_secrets(request, username).invocation()).await;
@@ -151,7 +151,8 @@ async fn requests_leave_no_secret_in_the_log() {
             for id in ["001", "404", EMAIL] {
                 invoke(&inventory, with_secrets(stock(id), username).invocation()).await;
             }
-            invoke(&HelloWorld(access), with_secrets(ApiRequest::get("/hello"), username).invocation()).await;
+            invoke(&HelloWorld(auth_mode), with_secrets(ApiRequest::get("/hello"), username).invocation())
+                .await;
         }
         // Requests without claims.
         for request in requests() {

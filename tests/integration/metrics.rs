@@ -192,8 +192,8 @@ async fn counts_every_conflict_of_a_reservation() {
     shop.metrics.reset();
     shop.proxy.on("TransactWriteItems").always().fail(canceled());
     assert_eq!(apply(&shop, placed("new-2")).await, Some(inventory_service::BUSY));
-    let tries = shop.proxy.calls("TransactWriteItems") - 5;
-    assert_eq!(shop.metrics.sum("ReservationConflicts"), tries as u64);
+    let attempts = shop.proxy.calls("TransactWriteItems") - 5;
+    assert_eq!(shop.metrics.sum("ReservationConflicts"), attempts as u64);
     assert_eq!(
         (shop.metrics.failures(inventory_service::BUSY), shop.metrics.order_counts()),
         (1, counts([]))
@@ -237,7 +237,7 @@ async fn records_the_outbox_lag_of_each_published_event() {
     stream.read().await;
     let seed = shop.order("001").await.unwrap();
     let changed = domain::Timestamp::from_unix_millis(lambda::clock::unix_millis() - LAG).unwrap();
-    // The first record can never be published. Of the others, the bus keeps rejecting two, one in each call.
+    // The first record can never be published. The bus keeps rejecting one of the events in each call.
     let mut incomplete = shop.order_item("001").await.unwrap();
     let event =
         OutboxEvent::new(&"incomplete".parse().unwrap(), EventKind::Placed, changed, "c-1".parse().unwrap());

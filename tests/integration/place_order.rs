@@ -117,14 +117,14 @@ async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
     shop.put(&shop.tables.products, gold).await;
     let before = test_support::Snapshot { products: shop.snapshot().await.products, ..before };
 
-    let mut seen = BTreeSet::new();
+    let mut distinct = BTreeSet::new();
     for (body, pointer, rule) in cases {
         let response = place(&body).send(&service).await;
         assert_eq!(response.problem(), (422, "invalid".to_owned()), "{body}");
         assert_eq!(response.violations(), [(pointer.to_owned(), rule.to_owned())], "{body}");
-        seen.insert((pointer.to_owned(), rule.to_owned()));
+        distinct.insert((pointer.to_owned(), rule.to_owned()));
     }
-    assert!(seen.len() > 15);
+    assert!(distinct.len() > 15);
 
     let other_problems = [
         (place("{"), 400, "not-json"),

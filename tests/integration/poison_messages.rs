@@ -183,7 +183,7 @@ async fn reports_a_record_after_a_failed_one_when_it_is_relayed_again() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     store(&shop, "lost-1", set_unknown_status).await;
-    let refused = place(&shop).await;
+    let rejected = place(&shop).await;
     store(&shop, "lost-2", set_unknown_status).await;
     // The bus rejects the entry in each of the relay's attempts.
     shop.bus.script((0..3).map(|_| BusBehavior::reject([(0, "InternalFailure")])));
@@ -193,7 +193,7 @@ async fn reports_a_record_after_a_failed_one_when_it_is_relayed_again() {
     let reported: Vec<_> =
         unhandled_details(&driver).iter().map(|unpublishable| unpublishable["orderId"].clone()).collect();
     assert_eq!(reported, ["lost-1", "lost-2"]);
-    assert_eq!(status(&shop, &refused).await, Confirmed);
+    assert_eq!(status(&shop, &rejected).await, Confirmed);
 }
 
 #[tokio::test]

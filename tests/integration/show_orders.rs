@@ -70,7 +70,7 @@ async fn lists_a_customers_orders_newest_first_in_pages() {
         serde_json::to_value(OrderDocument::from(&shop.order("order-5").await.unwrap())).unwrap().to_string()
     );
 
-    let (mut seen, mut token, mut pages) = (Vec::new(), None::<String>, 0);
+    let (mut listed, mut token, mut pages) = (Vec::new(), None::<String>, 0);
     loop {
         let request = orders_of("002").query("limit", "2");
         let response = token
@@ -78,14 +78,14 @@ async fn lists_a_customers_orders_newest_first_in_pages() {
             .fold(request, |request, token| request.query("nextToken", token))
             .send(&shop.order_service())
             .await;
-        seen.extend(ids(&response));
+        listed.extend(ids(&response));
         pages += 1;
         match response.json()["nextToken"].as_str() {
             Some(next) => token = Some(next.to_owned()),
             None => break,
         }
     }
-    assert_eq!((seen.as_slice(), pages), (all.map(str::to_owned).as_slice(), 3));
+    assert_eq!((listed.as_slice(), pages), (all.map(str::to_owned).as_slice(), 3));
 }
 
 #[tokio::test]

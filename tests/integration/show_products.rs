@@ -21,7 +21,7 @@ async fn shows_products_with_exact_prices() {
 #[tokio::test]
 async fn lists_products_in_pages() {
     let shop = TestShop::seeded().await;
-    let (mut seen, mut token) = (Vec::new(), None::<String>);
+    let (mut listed, mut token) = (Vec::new(), None::<String>);
     for _ in 0..4 {
         let request = ApiRequest::get("/products").query("limit", "1");
         let response = token
@@ -31,14 +31,14 @@ async fn lists_products_in_pages() {
             .await;
         let products = response.json()["products"].as_array().cloned().unwrap();
         assert!(products.len() <= 1);
-        seen.extend(products.into_iter().map(|product| product["productId"].as_str().unwrap().to_owned()));
+        listed.extend(products.into_iter().map(|product| product["productId"].as_str().unwrap().to_owned()));
         match response.json()["nextToken"].as_str() {
             Some(next) => token = Some(next.to_owned()),
             None => break,
         }
     }
-    seen.sort();
-    assert_eq!(seen, ["001", "002"]);
+    listed.sort();
+    assert_eq!(listed, ["001", "002"]);
     assert_eq!(
         ApiRequest::get("/products").query("limit", "0").send(&shop.order_service()).await.problem(),
         (422, "invalid".into())

@@ -138,7 +138,7 @@ impl<'a> EventDriver<'a> {
         }
     }
 
-    /// Invokes InventoryServiceFunction with each pending event, one after the other.
+    /// Invokes InventoryServiceFunction with each pending event in sequence.
     ///
     /// Failed events stay pending. After the last attempt they become dead letters.
     pub async fn consume(&mut self) {

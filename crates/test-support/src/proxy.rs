@@ -69,8 +69,8 @@ impl Proxy {
 
     /// Starts a rule for calls of an operation, such as `PutItem`.
     ///
-    /// The rule applies to the next call only, unless it says otherwise. If several rules apply to a
-    /// call, the first one wins.
+    /// By default the rule applies to the next call only. If several rules apply to a call, the first
+    /// rule wins.
     #[must_use]
     pub fn on(&self, operation: &str) -> FaultRule<'_> {
         FaultRule { proxy: self, operation: Some(operation.to_owned()), skip: 0, times: 1 }

@@ -183,8 +183,8 @@ impl TestShop {
 
     /// Returns OrderServiceFunction for this shop, with this authorization mode.
     #[must_use]
-    pub fn order_service_for(&self, access: AuthMode) -> OrderService {
-        self.order_service_with(self.bus.client(), access)
+    pub fn order_service_for(&self, auth_mode: AuthMode) -> OrderService {
+        self.order_service_with(self.bus.client(), auth_mode)
     }
 
     /// Returns OrderServiceFunction for this shop, with an open API and another bus.
@@ -193,7 +193,7 @@ impl TestShop {
         self.order_service_with(eventbridge, AuthMode::Open)
     }
 
-    fn order_service_with(&self, eventbridge: EventBridge, access: AuthMode) -> OrderService {
+    fn order_service_with(&self, eventbridge: EventBridge, auth_mode: AuthMode) -> OrderService {
         let names = self.tables.clone();
         let settings = order_service::Settings {
             orders_table: names.orders,
@@ -202,7 +202,7 @@ impl TestShop {
             event_bus: BUS_NAME.to_owned(),
         };
         let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.metrics.clone());
-        OrderService::new(self.proxy.client(), || eventbridge, settings, metrics, access)
+        OrderService::new(self.proxy.client(), || eventbridge, settings, metrics, auth_mode)
     }
 
     /// Returns InventoryServiceFunction for this shop, with an open API.
@@ -213,12 +213,12 @@ impl TestShop {
 
     /// Returns InventoryServiceFunction for this shop, with this authorization mode.
     #[must_use]
-    pub fn inventory_service_for(&self, access: AuthMode) -> InventoryService {
+    pub fn inventory_service_for(&self, auth_mode: AuthMode) -> InventoryService {
         let names = self.tables.clone();
         let settings =
             inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
-        InventoryService::new(self.proxy.client(), settings, metrics, access)
+        InventoryService::new(self.proxy.client(), settings, metrics, auth_mode)
     }
 
     /// Returns a reader of the Orders table's stream, starting at the oldest record.

@@ -126,7 +126,7 @@ fn schema_and_code_require_the_same_fields() {
     }
 }
 
-/// Returns values of which each is invalid for some fields, and valid for others.
+/// Returns values that are valid for some fields and invalid for other fields.
 fn probe_values() -> Vec<Value> {
     let texts =
         ["", "a", "a b", "a/b", "é", "a\n", "2025-01-01", "2025-13-01T00:00:00Z", "2025-01-01T00:00:00Z"];

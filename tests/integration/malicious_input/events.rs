@@ -25,7 +25,7 @@ async fn rejects_a_malicious_event_as_malformed_and_changes_nothing() {
         placed.replace("79.99", "1e400"),
         placed.replace("79.99", "-0.01"),
         placed.replace("79.99", "\"79.99\""),
-        // These times are outside the supported years in UTC.
+        // These times are outside the supported years in UTC, or do not exist.
         at("0000-01-01T00:00:00+00:01"),
         at("9999-12-31T23:59:59-00:01"),
         at("2025-02-30T00:00:00Z"),

@@ -14,14 +14,14 @@ use super::{CANCEL, DELIVER, HELLO, ORDER, ORDERS, PLACE, PRODUCT, PRODUCTS, SHI
 struct Exchanges(Vec<(Route, ApiResponse)>);
 
 impl Exchanges {
-    async fn send(&mut self, shop: &TestShop, access: AuthMode, request: ApiRequest) -> ApiResponse {
+    async fn send(&mut self, shop: &TestShop, auth_mode: AuthMode, request: ApiRequest) -> ApiResponse {
         let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let route = (text("httpMethod").to_lowercase(), text("resource"));
         let response = match route.1.as_str() {
-            HELLO => request.send(&HelloWorld(access)).await,
-            STOCK => request.send(&shop.inventory_service_for(access)).await,
-            _ => request.send(&shop.order_service_for(access)).await,
+            HELLO => request.send(&HelloWorld(auth_mode)).await,
+            STOCK => request.send(&shop.inventory_service_for(auth_mode)).await,
+            _ => request.send(&shop.order_service_for(auth_mode)).await,
         };
         self.0.push((route, response.clone()));
         response
@@ -152,7 +152,7 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         assert_eq!(response.problem(), (401, "unauthorized".into()));
     }
     for request in restricted {
-        let request = request.claims([("token_use", "access"), ("scope", "openid")]);
+        let request = request.claims([("token_use", "auth_mode"), ("scope", "openid")]);
         let response = all.send(shop, AuthMode::Cognito, request).await;
         assert_eq!(response.problem(), (403, "forbidden".into()));
     }

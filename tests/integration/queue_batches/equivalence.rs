@@ -51,7 +51,7 @@ async fn assert_same_result(events: &[RandomEvent], stock: u64, stored: usize) {
         shop.set_stock("001", stock).await;
         shop.set_stock("002", stock / 4).await;
         for n in 0..stored {
-            // Some events have the lines of the order, others do not.
+            // Only some events have the same lines as their order.
             store(shop, &format!("order-{n}"), &[("001", 2)]).await;
         }
     }

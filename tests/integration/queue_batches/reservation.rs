@@ -89,7 +89,7 @@ async fn confirms_orders_until_stock_runs_out_and_rejects_the_rest() {
     assert_eq!(serde_json::to_string(&rejected.shortages).unwrap(), shortages);
     assert_eq!(outbox.unwrap().kind, EventKind::Rejected);
     // The first transaction finds the shortage, the second confirms ten orders, and the third finds
-    // that the other orders are short.
+    // that no stock remains.
     assert_eq!(calls(&shop), json!({"TransactWriteItems": 3, "UpdateItem": 20}));
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct ConsumedEvent {
     pub(crate) order: String,
     /// The units that the event has for the order.
     pub(crate) quantities: Quantities,
-    /// Whether the event came from an outbox. Only such an event clears it.
+    /// True for an event from an outbox. Only such an event clears the outbox.
     pub(crate) from_outbox: bool,
 }
 

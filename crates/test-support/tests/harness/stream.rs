@@ -52,8 +52,7 @@ async fn the_filters_pass_records_with_an_event() {
     let event = OutboxEvent::new(&order.id, EventKind::Placed, now, correlation);
     shop.put_order_with_event(order, event).await;
     let records = shop.order_stream().await.read().await;
-    let passes =
-        |record| test_support::stream_filters().iter().any(|filter| matches_pattern(filter, record));
+    let passes = |record| test_support::stream_filters().iter().any(|filter| matches_pattern(filter, record));
     let passed: Vec<bool> = records.iter().map(passes).collect();
     assert_eq!(passed, [false, true], "only the changed order has an event");
 }
