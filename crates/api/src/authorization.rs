@@ -209,7 +209,14 @@ mod tests {
 
     #[test]
     fn a_token_without_a_known_scope_gives_no_access() {
-        let scopes = ["", "openid", "orders/customers", "orders/customer,orders/fulfilment", "fulfilment"];
+        let scopes = [
+            "",
+            "openid",
+            "customer",
+            "orders/customers",
+            "orders/fulfillment",
+            "orders/customer,orders/fulfilment",
+        ];
         for caller in scopes.map(|scope| bearer(scope, "001")) {
             for orders in [caller.require_customer(), caller.require_viewer(), caller.require_fulfillment()] {
                 assert_eq!(kind(orders), Err(ProblemKind::Forbidden), "{caller:?}");
