@@ -152,7 +152,7 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         assert_eq!(response.problem(), (401, "unauthorized".into()));
     }
     for request in restricted {
-        let request = request.claims([("token_use", "auth_mode"), ("scope", "openid")]);
+        let request = request.claims([("token_use", "access"), ("scope", "openid")]);
         let response = all.send(shop, AuthMode::Cognito, request).await;
         assert_eq!(response.problem(), (403, "forbidden".into()));
     }
