@@ -116,7 +116,7 @@ async fn fails_the_batch_from_the_first_entry_that_stays_rejected() {
     shop.bus
         .script((1..ATTEMPTS).map(|_| BusBehavior::reject([(0, "InternalFailure"), (1, "InternalFailure")])));
     assert_eq!(relay(&shop, &records).await, [sequence_number(&records[3])]);
-    assert_eq!(published_orders(&shop).len(), 8, "the other events are published_orders");
+    assert_eq!(published_orders(&shop).len(), 8, "the other events are published");
     relay_until_done(&shop, &records[3..]).await;
     assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(10));
 }
