@@ -5,7 +5,7 @@ use plotters::element::{EmptyElement, Rectangle, Text};
 use plotters::style::Color as _;
 use plotters::style::text_anchor::HPos;
 
-use crate::chart::{Area, DrawResult, text};
+use crate::canvas::{Area, DrawResult, text};
 use crate::theme::Theme;
 
 const TITLE_HEIGHT: u32 = 44;

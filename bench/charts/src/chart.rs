@@ -2,10 +2,7 @@
 
 use std::error::Error;
 
-use plotters::coord::Shift;
-use plotters::prelude::{DrawingArea, IntoDrawingArea as _, SVGBackend};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{IntoFont as _, RGBColor, TextStyle};
+use plotters::prelude::{IntoDrawingArea as _, SVGBackend};
 
 use crate::bar_chart::BarChart;
 use crate::line_chart::LineChart;
@@ -13,11 +10,6 @@ use crate::theme::Theme;
 
 /// The width of every chart in pixels.
 const WIDTH: u32 = 800;
-
-/// The area that a chart is drawn on.
-pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-/// The result of drawing.
-pub(crate) type DrawResult = Result<(), Box<dyn Error>>;
 
 /// A chart with the name of its files.
 #[derive(Debug)]
@@ -60,9 +52,4 @@ impl Chart {
         }
         Ok(svg)
     }
-}
-
-/// Returns a text style with this alignment.
-pub(crate) fn text(size: i32, color: RGBColor, horizontal: HPos) -> TextStyle<'static> {
-    ("sans-serif", size).into_font().color(&color).pos(Pos::new(horizontal, VPos::Center))
 }

@@ -7,7 +7,7 @@ use plotters::series::LineSeries;
 use plotters::style::text_anchor::HPos;
 use plotters::style::{Color as _, IntoFont as _};
 
-use crate::chart::{Area, DrawResult, text};
+use crate::canvas::{Area, DrawResult, text};
 use crate::theme::Theme;
 
 /// The factor between the end of an axis and its last tick.

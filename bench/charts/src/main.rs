@@ -5,6 +5,7 @@
 //! file differs from its data. Run it from the root of the project.
 
 mod bar_chart;
+mod canvas;
 mod chart;
 mod definitions;
 mod line_chart;

@@ -8,6 +8,9 @@ use figures::rows::{
     LambdaGoal, LambdaInstructions, LambdaLatency, LambdaSetup, LambdaSize, LambdaWarmRatio,
 };
 
+use crate::goals;
+use crate::results::Results;
+
 /// The figures of one measurement.
 #[derive(Debug, PartialEq)]
 pub(crate) struct LambdaFigures {
@@ -17,6 +20,19 @@ pub(crate) struct LambdaFigures {
     pub(crate) sizes: Vec<LambdaSize>,
     pub(crate) goals: Vec<LambdaGoal>,
     pub(crate) warm_ratios: Vec<LambdaWarmRatio>,
+}
+
+impl From<Results> for LambdaFigures {
+    fn from(results: Results) -> Self {
+        Self {
+            latency: results.latency(),
+            instructions: results.instruction_rows(),
+            sizes: results.sizes(),
+            goals: goals::goals(&results),
+            warm_ratios: goals::warm_ratios(&results),
+            setup: results.setup,
+        }
+    }
 }
 
 const SETUP: &str = "lambda-setup.csv";

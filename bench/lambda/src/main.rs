@@ -104,7 +104,7 @@ fn measure(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
         instructions: count_instructions(&counted)?,
         packages: package_sizes(functions)?,
     };
-    let figures = results.into_figures();
+    let figures = LambdaFigures::from(results);
     println!("{}", summary::summary(&figures));
     if rounds == PUBLISHED_ROUNDS {
         figures.write(Path::new(DATA))?;

@@ -1,12 +1,10 @@
-//! The measurements of `bench measure`, and their conversion to figures.
+//! The measurements of `bench measure`.
 
 use std::time::Duration;
 
 use figures::rows::{LambdaInstructions, LambdaLatency, LambdaSetup, LambdaSize};
 
-use crate::goals;
 use crate::instructions::InstructionCount;
-use crate::lambda_figures::LambdaFigures;
 use crate::measure::{BaselineTimes, TargetRuns};
 use crate::statistics::Distribution;
 use crate::target::Transport;
@@ -37,24 +35,13 @@ pub(crate) struct PackageSize {
 }
 
 impl Results {
-    /// Converts the measurements to figures.
-    pub(crate) fn into_figures(self) -> LambdaFigures {
-        LambdaFigures {
-            latency: self.latency(),
-            instructions: self.instruction_rows(),
-            sizes: self.sizes(),
-            goals: goals::goals(&self),
-            warm_ratios: goals::warm_ratios(&self),
-            setup: self.setup,
-        }
-    }
-
     /// Returns the runs of a target.
     pub(crate) fn runs_of(&self, name: &str) -> Option<&TargetRuns> {
         self.runs.iter().find(|runs| runs.name == name)
     }
 
-    fn latency(&self) -> Vec<LambdaLatency> {
+    /// Returns the percentiles of every phase.
+    pub(crate) fn latency(&self) -> Vec<LambdaLatency> {
         let mut rows = Vec::new();
         for runs in &self.runs {
             push_cold_start(&mut rows, runs, Transport::Http);
@@ -70,7 +57,8 @@ impl Results {
         rows
     }
 
-    fn instruction_rows(&self) -> Vec<LambdaInstructions> {
+    /// Returns the instructions of every phase.
+    pub(crate) fn instruction_rows(&self) -> Vec<LambdaInstructions> {
         let mut rows = Vec::new();
         for count in &self.instructions {
             for (phase, instructions) in count.instructions.phases() {
@@ -85,7 +73,8 @@ impl Results {
         rows
     }
 
-    fn sizes(&self) -> Vec<LambdaSize> {
+    /// Returns the sizes of processes and packages.
+    pub(crate) fn sizes(&self) -> Vec<LambdaSize> {
         let memory = self.runs.iter().map(|runs| (runs.name, "peak_memory", runs.peak_memory()));
         let packages = self.packages.iter().map(|package| (package.name, "package", package.bytes));
         let rows = memory.chain(packages).map(|(target, measure, bytes)| LambdaSize {
