@@ -8,9 +8,8 @@ use hyper::body::Bytes;
 use serde_json::Value;
 
 use crate::aws_error::AwsError;
-use crate::bus::{BusBehavior, EntryRejection};
+use crate::fault::{BusBehavior, EntryRejection, Fault};
 use crate::gate::Gate;
-use crate::proxy::Fault;
 
 /// One fault in this many is a response after the client's timeout. It is rare because the client
 /// waits three seconds for it.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::aws_error::{AwsError, json_response};
 use crate::clients::dynamodb_client;
 use crate::engine;
+use crate::fault::Fault;
 use crate::fault_injector::FaultInjector;
 use crate::gate::Gate;
 use crate::http::{Client, CloseConnection, Request, Response, Server};
@@ -40,17 +41,6 @@ struct ActiveRule {
     skip: usize,
     times: usize,
     fault: Fault,
-}
-
-/// A failure of one call.
-#[derive(Debug, Clone)]
-pub(crate) enum Fault {
-    Error(AwsError),
-    DropRequest,
-    DropResponse,
-    LeaveKeysUnprocessed(usize),
-    HoldRequest(Gate),
-    HoldResponse(Gate),
 }
 
 impl Proxy {

@@ -39,7 +39,7 @@ const INVALID_IDENTIFIERS: [&str; 30] = [
     "001?limit=1",
     "${jndi:ldap://x}",
     "<script>alert(1)</script>",
-    // Look-alikes of 001 and order: full width, Cyrillic, combining, right to left.
+    // Characters that look like 001 and order: full width, Cyrillic, combining, right to left.
     "\u{ff10}\u{ff10}\u{ff11}",
     "\u{43e}rder",
     "0\u{301}01",
