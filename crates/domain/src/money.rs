@@ -100,7 +100,7 @@ impl Decimal {
         }
         let dropped = i64::try_from(significant.len() - trimmed.len()).unwrap_or(i64::MAX);
         let power = self.exponent.saturating_add(dropped).saturating_add(2);
-        let power = u32::try_from(power).map_err(|_| MoneyError::of_power(power))?;
+        let power = u32::try_from(power).map_err(|_| MoneyError::for_exponent(power))?;
         let digits: u64 = trimmed.parse().map_err(|_| MoneyError::TooLarge)?;
         10_u64.checked_pow(power).and_then(|scale| digits.checked_mul(scale)).ok_or(MoneyError::TooLarge)
     }
@@ -108,8 +108,8 @@ impl Decimal {
 
 impl MoneyError {
     /// Classifies a power of ten that does not fit into 32 bits: too precise below zero, too large above.
-    const fn of_power(power: i64) -> Self {
-        if power < 0 { Self::TooPrecise } else { Self::TooLarge }
+    const fn for_exponent(exponent: i64) -> Self {
+        if exponent < 0 { Self::TooPrecise } else { Self::TooLarge }
     }
 }
 

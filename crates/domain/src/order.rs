@@ -108,6 +108,7 @@ mod tests {
         let placed = order();
         let rejected = Order {
             status: OrderStatus::Rejected,
+            stock_reserved: true,
             updated_at: "2025-01-02T00:00:00Z".parse().unwrap(),
             shortages: vec![Shortage {
                 product_id: "001".parse().unwrap(),

@@ -87,7 +87,7 @@ pub enum OrderLinesError {
     /// More than [`OrderLines::MAX`] different products.
     #[error("must not have more than {} different products", OrderLines::MAX)]
     TooMany,
-    /// OrderLines of one product that add up to more than [`Quantity::MAX`].
+    /// Lines of one product that add up to more than [`Quantity::MAX`].
     #[error("the lines of product {0} add up to more than {max}", max = Quantity::MAX)]
     TooManyUnits(ProductId),
 }

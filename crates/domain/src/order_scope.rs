@@ -1,4 +1,4 @@
-//! Which orders a caller may act on.
+//! The scope of an operation on orders.
 
 use crate::ids::CustomerId;
 

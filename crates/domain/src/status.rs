@@ -113,24 +113,22 @@ pub enum Transition {
 /// the only definition of the order life cycle.
 #[must_use]
 pub const fn transition(from: OrderStatus, action: OrderAction) -> Transition {
+    use OrderAction::{Cancel, Confirm, Deliver, Reject, Ship};
     use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
     match (action, from) {
-        (OrderAction::Confirm | OrderAction::Reject | OrderAction::Cancel, Placed)
-        | (OrderAction::Ship | OrderAction::Cancel, Confirmed)
-        | (OrderAction::Deliver, Shipped) => Transition::Allowed,
+        (Confirm | Reject | Cancel, Placed) | (Ship | Cancel, Confirmed) | (Deliver, Shipped) => {
+            Transition::Allowed
+        }
 
         // The reservation was decided earlier, or the order was canceled before it.
-        (OrderAction::Confirm | OrderAction::Reject, _)
-        | (OrderAction::Ship, Shipped | Delivered)
-        | (OrderAction::Deliver, Delivered)
+        (Confirm | Reject, _) => Transition::AlreadyApplied,
+        (Ship, Shipped | Delivered) | (Deliver, Delivered) => Transition::AlreadyApplied,
         // A rejected order holds no stock to release.
-        | (OrderAction::Cancel, Canceled | Rejected) => Transition::AlreadyApplied,
+        (Cancel, Canceled | Rejected) => Transition::AlreadyApplied,
 
-        (OrderAction::Ship | OrderAction::Deliver, Placed) | (OrderAction::Deliver, Confirmed) => Transition::TooEarly,
+        (Ship | Deliver, Placed) | (Deliver, Confirmed) => Transition::TooEarly,
 
-        (OrderAction::Ship | OrderAction::Deliver, Rejected | Canceled) | (OrderAction::Cancel, Shipped | Delivered) => {
-            Transition::Forbidden
-        }
+        (Ship | Deliver, Rejected | Canceled) | (Cancel, Shipped | Delivered) => Transition::Forbidden,
     }
 }
 

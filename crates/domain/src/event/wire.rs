@@ -2,26 +2,43 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EventError, EventKind, EventMetadata, OrderEvent, SCHEMA_VERSION, UnknownEventKindError};
+use super::kind::{EventKind, UnknownEventKindError};
+use super::order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
 use crate::ids::{CustomerId, OrderId};
 use crate::money::Money;
 use crate::order_line::{OrderLines, Shortage};
+use crate::redact;
 
-/// Parses the `detail` of an event. The version is checked first: another version
-/// may have other fields.
-pub(super) fn parse(detail: &str) -> Result<OrderEvent, EventError> {
-    let version: WireVersion = serde_json::from_str(detail)?;
-    match version.metadata {
-        Some(metadata) if metadata.schema_version != SCHEMA_VERSION => {
-            Err(EventError::UnknownVersion(metadata.schema_version))
+impl OrderEvent {
+    /// Parses the `detail` of an event. The version is checked first: another version
+    /// may have other fields.
+    ///
+    /// # Errors
+    /// [`EventError::UnknownVersion`] for another schema version;
+    /// [`EventError::Malformed`] if a field is missing or breaks its rule.
+    pub fn from_json(detail: &str) -> Result<Self, EventError> {
+        let version: WireVersion = serde_json::from_str(detail)?;
+        match version.metadata {
+            Some(metadata) if metadata.schema_version != SCHEMA_VERSION => {
+                Err(EventError::UnknownVersion(metadata.schema_version))
+            }
+            _ => serde_json::from_str::<WireEvent>(detail)?.try_into(),
         }
-        _ => serde_json::from_str::<WireEvent>(detail)?.try_into(),
+    }
+
+    /// Serializes the `detail` of an event.
+    ///
+    /// # Errors
+    /// None in practice; serde's signature requires one.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string(&WireEvent::from(self.clone()))
     }
 }
 
-/// Serializes the `detail` of an event.
-pub(super) fn serialize(event: &OrderEvent) -> Result<String, serde_json::Error> {
-    serde_json::to_string(&WireEvent::from(event.clone()))
+impl From<serde_json::Error> for EventError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Malformed(redact::json_error(&error))
+    }
 }
 
 /// The JSON of an event. Fields are serialized in this order.
