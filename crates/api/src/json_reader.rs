@@ -58,16 +58,6 @@ impl JsonType {
             _ => Self::Other,
         }
     }
-
-    const fn description(self) -> &'static str {
-        match self {
-            Self::Object => "must be an object",
-            Self::Array => "must be an array",
-            Self::String => "must be a string",
-            Self::Number => "must be a number",
-            Self::Other => "must be another type",
-        }
-    }
 }
 
 /// The members of an object in document order, including duplicates.
@@ -99,7 +89,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 /// A value in a document and its position. Each method returns `None` and pushes a
 /// [`Violation`] if the value does not have the expected type.
-#[derive(Debug)]
 pub struct JsonReader<'a> {
     pointer: String,
     value: &'a RawValue,
@@ -115,7 +104,7 @@ impl<'a> JsonReader<'a> {
         unknown_field: impl Fn(&str) -> (Rule, &'static str),
         violations: &mut Vec<Violation>,
     ) -> Option<[Option<Self>; N]> {
-        self.expect(JsonType::Object, violations)?;
+        self.expect(JsonType::Object, "must be an object", violations)?;
         let Members(members) = self.decode(violations)?;
         let mut found = [const { None }; N];
         for (name, value) in members {
@@ -136,7 +125,7 @@ impl<'a> JsonReader<'a> {
 
     /// Returns the elements of an array.
     pub fn array(&self, violations: &mut Vec<Violation>) -> Option<Vec<Self>> {
-        self.expect(JsonType::Array, violations)?;
+        self.expect(JsonType::Array, "must be an array", violations)?;
         let values: Vec<&'a RawValue> = self.decode(violations)?;
         let elements = values.into_iter().enumerate();
         Some(
@@ -148,13 +137,13 @@ impl<'a> JsonReader<'a> {
 
     /// Returns the text of a string.
     pub fn string(&self, violations: &mut Vec<Violation>) -> Option<String> {
-        self.expect(JsonType::String, violations)?;
+        self.expect(JsonType::String, "must be a string", violations)?;
         self.decode(violations)
     }
 
     /// Returns the digits of a number exactly as sent.
     pub fn number(&self, violations: &mut Vec<Violation>) -> Option<&'a str> {
-        self.expect(JsonType::Number, violations)?;
+        self.expect(JsonType::Number, "must be a number", violations)?;
         Some(self.value.get())
     }
 
@@ -186,11 +175,11 @@ impl<'a> JsonReader<'a> {
         child_pointer(&self.pointer, name)
     }
 
-    fn expect(&self, expected: JsonType, violations: &mut Vec<Violation>) -> Option<()> {
+    fn expect(&self, expected: JsonType, rule: &str, violations: &mut Vec<Violation>) -> Option<()> {
         if JsonType::of(self.value) == expected {
             return Some(());
         }
-        self.reject(Rule::Type, expected.description(), violations);
+        self.reject(Rule::Type, rule, violations);
         None
     }
 
