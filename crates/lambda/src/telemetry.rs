@@ -72,7 +72,10 @@ mod tests {
     fn libraries_log_warnings_only() {
         for level in [None, Some("debug"), Some("TRACE"), Some("nonsense")] {
             let filter = filter(level);
-            assert!(filter.would_enable("order_service::routes", &Level::INFO), "{level:?}");
+            for project in ["api::request", "inventory_service", "order_service::routes", "outbox::publisher"]
+            {
+                assert!(filter.would_enable(project, &Level::INFO), "{project} {level:?}");
+            }
             for library in ["hyper", "aws_smithy_runtime", "aws_sdk_dynamodb", "lambda_runtime"] {
                 assert!(filter.would_enable(library, &Level::WARN), "{library} {level:?}");
                 assert!(!filter.would_enable(library, &Level::INFO), "{library} {level:?}");
