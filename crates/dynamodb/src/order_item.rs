@@ -1,7 +1,10 @@
 //! Items of the Orders table.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{LineItem, Order, OrderAction, OrderLine, OutboxEvent, Quantity, RequestHash, Shortage};
+use domain::{
+    CorrelationId, EventId, EventKind, LineItem, Order, OrderAction, OrderLine, OutboxEvent, Quantity,
+    RequestHash, Shortage,
+};
 
 use crate::attribute::{
     AVAILABLE, CREATED_AT, CUSTOMER_ID, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_CORRELATION_ID,
@@ -23,9 +26,17 @@ pub struct StoredOrder {
 }
 
 impl StoredOrder {
+    /// Creates a placed order with its idempotency record and the OrderPlaced event in
+    /// its outbox.
+    #[must_use]
+    pub fn placed(order: Order, request_hash: RequestHash, correlation_id: CorrelationId) -> Self {
+        let event = OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, correlation_id);
+        Self { order, request_hash: Some(request_hash), outbox: Some(event) }
+    }
+
     /// Returns true if the outbox holds the event `id`.
     #[must_use]
-    pub fn holds_event(&self, id: &domain::EventId) -> bool {
+    pub fn holds_event(&self, id: &EventId) -> bool {
         self.outbox.as_ref().is_some_and(|event| event.id == *id)
     }
 }
@@ -169,7 +180,7 @@ fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> 
 
 #[cfg(test)]
 mod tests {
-    use domain::{EventKind, OrderStatus};
+    use domain::OrderStatus;
 
     use super::*;
 
@@ -205,6 +216,18 @@ mod tests {
         let items = order.items.into_iter().map(|item| LineItem { unit_price: None, ..item }).collect();
         let shortages = Vec::new();
         Order { items, total_amount: None, shortages, stock_reserved: false, ..order }.into()
+    }
+
+    #[test]
+    fn a_placed_order_has_its_event_in_the_outbox() {
+        let order = minimal_order().order;
+        let hash = RequestHash::from_stored("hash".into());
+        let stored = StoredOrder::placed(order.clone(), hash.clone(), "c1".parse().unwrap());
+        let event = stored.outbox.unwrap();
+        assert_eq!((event.kind, event.time), (EventKind::Placed, order.created_at));
+        assert_eq!(event.id, EventId::derive(&order.id, EventKind::Placed));
+        assert_eq!(event.correlation_id.as_str(), "c1");
+        assert_eq!((stored.order, stored.request_hash), (order, Some(hash)));
     }
 
     #[test]

@@ -4,8 +4,8 @@ use api::documents::OrderDocument;
 use api::request::{record_event_id, record_order_id};
 use api::{BodyError, Problem, ProblemKind, Request, Response, Rule, Violation, authorization, order_body};
 use domain::{
-    EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, OutboxEvent,
-    Quote, QuoteError, RequestHash, UnknownReferences,
+    EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, Quote,
+    QuoteError, RequestHash, UnknownReferences,
 };
 use dynamodb::{InsertOutcome, StoredOrder};
 use lambda::Metric;
@@ -46,13 +46,9 @@ impl Api {
         quote: Quote,
         hash: RequestHash,
     ) -> Result<Response, Problem> {
-        let now = now();
-        let outbox = OutboxEvent::new(&id, EventKind::Placed, now, correlation_id(request, &id));
-        let order = StoredOrder {
-            order: Order::place(id, order_request.customer_id, quote, now),
-            request_hash: Some(hash.clone()),
-            outbox: Some(outbox),
-        };
+        let correlation_id = correlation_id(request, &id);
+        let order = Order::place(id, order_request.customer_id, quote, now());
+        let order = StoredOrder::placed(order, hash.clone(), correlation_id);
         let outcome = self.store.insert(&order).await?;
         if outcome.by_this_call(&order) {
             self.metrics.count(Metric::Orders(OrderStatus::Placed));
@@ -142,4 +138,43 @@ fn unknown_references(unknown: &UnknownReferences) -> Vec<Violation> {
         .iter()
         .map(|id| Violation::new("#/items", Rule::UnknownProduct, format!("no such product: {id}")));
     customer.chain(products).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(error: &QuoteError) -> (ProblemKind, Vec<(String, Rule)>) {
+        let problem = quote_problem(error);
+        let violations = problem.errors.into_iter().map(|violation| (violation.pointer, violation.rule));
+        (problem.kind, violations.collect())
+    }
+
+    #[test]
+    fn names_every_unknown_customer_and_product() {
+        let unknown = UnknownReferences {
+            customer: Some("x".parse().unwrap()),
+            products: ["y", "z"].map(|id| id.parse().unwrap()).to_vec(),
+        };
+        let expected = [
+            ("#/customerId", Rule::UnknownCustomer),
+            ("#/items", Rule::UnknownProduct),
+            ("#/items", Rule::UnknownProduct),
+        ];
+        let expected = expected.map(|(pointer, rule)| (pointer.to_owned(), rule)).to_vec();
+        assert_eq!(violations(&QuoteError::UnknownReferences(unknown)), (ProblemKind::Invalid, expected));
+    }
+
+    #[test]
+    fn points_to_the_field_with_the_wrong_total() {
+        let (expected, computed) = ("1".parse().unwrap(), "2".parse().unwrap());
+        assert_eq!(
+            violations(&QuoteError::TotalDiffers { expected, computed }),
+            (ProblemKind::TotalDiffers, vec![("#/totalAmount".to_owned(), Rule::TotalDiffers)])
+        );
+        assert_eq!(
+            violations(&QuoteError::TotalTooLarge),
+            (ProblemKind::Invalid, vec![("#/items".to_owned(), Rule::AboveMaximum)])
+        );
+    }
 }
