@@ -92,17 +92,17 @@ impl Publisher {
         mut events: Vec<OutboundEvent>,
         deadline: Deadline,
     ) -> Vec<RejectedEntry> {
-        let mut permanent = Vec::new();
+        let mut rejected = Vec::new();
         let mut attempts = 0;
         loop {
-            let rejected = self.put(events, deadline).await;
-            let (failed, mut retryable): (Vec<_>, Vec<_>) =
-                rejected.into_iter().partition(RejectedEntry::is_permanent);
-            permanent.extend(failed);
+            let entries = self.put(events, deadline).await;
+            let (permanent, retryable): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(RejectedEntry::is_permanent);
+            rejected.extend(permanent);
             attempts += 1;
-            if retryable.is_empty() || deadline.run(RETRY_POLICY.wait(attempts)).await != Ok(true) {
-                permanent.append(&mut retryable);
-                return permanent;
+            if retryable.is_empty() || !wait_for_retry(attempts, deadline).await {
+                rejected.extend(retryable);
+                return rejected;
             }
             events = retryable.into_iter().map(|entry| entry.event).collect();
         }
@@ -119,6 +119,11 @@ impl Publisher {
             }
         }
     }
+}
+
+/// Waits before the next attempt. Returns false if no attempt or no time remains.
+async fn wait_for_retry(attempts: u32, deadline: Deadline) -> bool {
+    deadline.run(RETRY_POLICY.wait(attempts)).await.unwrap_or(false)
 }
 
 /// Returns the events that EventBridge did not accept. Results are in the order of the

@@ -107,10 +107,12 @@ impl Relay {
         sequence_numbers: &[Option<String>],
         deadline: Deadline,
     ) -> Vec<usize> {
-        let is_due = |record: &PoisonRecord| first_failed.is_none_or(|first| record.index < first);
         let mut undelivered = Vec::new();
         let mut notices = Vec::new();
-        for PoisonRecord { index, order_id, error } in poison.into_iter().filter(is_due) {
+        for PoisonRecord { index, order_id, error } in poison {
+            if first_failed.is_some_and(|first| index > first) {
+                continue;
+            }
             let sequence_number = sequence_numbers[index].clone();
             let id = order_id.as_ref().map(OrderId::as_str);
             tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
