@@ -52,8 +52,7 @@ impl InventoryService {
     /// # Errors
     /// An [`InvocationError`] for an event that was not applied: [`MALFORMED_EVENT`],
     /// [`UNKNOWN_VERSION`] and [`ILLEGAL_TRANSITION`] are permanent, [`TOO_EARLY`] and
-    /// [`BUSY`] are transient, and [`INTERNAL`] is a
-    /// defect. Also for any other trigger.
+    /// [`BUSY`] are transient, and [`INTERNAL`] is a defect. Also for any other trigger.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {

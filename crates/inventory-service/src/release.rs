@@ -13,13 +13,13 @@ const MAX_READS: usize = 5;
 
 /// The work that an OrderCanceled still requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RemainingWork {
+enum RemainingWork<'a> {
     /// Release the reserved stock and cancel the order.
     Release,
     /// Cancel the order, which holds no stock.
     Cancel,
-    /// Remove the event from the outbox.
-    Acknowledge,
+    /// Remove this event from the outbox.
+    Acknowledge(&'a EventId),
     /// Nothing.
     Nothing,
 }
@@ -67,37 +67,36 @@ async fn finish_cancellation(
 ) -> Result<Option<Outcome>, ApplyError> {
     let order = &stored.order;
     let work = remaining_work(stored, event_id)?;
-    let written = store.retry_on_conflict(async || match (work, event_id) {
-        (RemainingWork::Release, _) => store.release(order).await,
-        (RemainingWork::Cancel, _) => store.cancel(order).await,
-        (RemainingWork::Acknowledge, Some(id)) => store.acknowledge(order, id).await,
-        (RemainingWork::Acknowledge | RemainingWork::Nothing, _) => Ok(WriteOutcome::Applied),
+    let written = store.retry_on_conflict(async || match work {
+        RemainingWork::Release => store.release(order).await,
+        RemainingWork::Cancel => store.cancel(order).await,
+        RemainingWork::Acknowledge(id) => store.acknowledge(order, id).await,
+        RemainingWork::Nothing => Ok(WriteOutcome::Applied),
     });
-    match written.await? {
-        WriteOutcome::OrderChanged => Ok(None),
-        WriteOutcome::Applied => Ok(Some(match transition(order.status, OrderAction::Cancel) {
-            Transition::Allowed => Outcome::StatusChanged(OrderAction::Cancel.target()),
-            _ if holds_event(stored, event_id) || order.stock_reserved => Outcome::Completed,
-            _ => Outcome::Stale,
-        })),
-    }
+    Ok(match (written.await?, work, transition(order.status, OrderAction::Cancel)) {
+        (WriteOutcome::OrderChanged, ..) => None,
+        (WriteOutcome::Applied, RemainingWork::Nothing, _) => Some(Outcome::Stale),
+        (WriteOutcome::Applied, _, Transition::Allowed) => {
+            Some(Outcome::StatusChanged(OrderAction::Cancel.target()))
+        }
+        (WriteOutcome::Applied, ..) => Some(Outcome::Completed),
+    })
 }
 
-fn remaining_work(stored: &StoredOrder, event_id: Option<&EventId>) -> Result<RemainingWork, ApplyError> {
+fn remaining_work<'a>(
+    stored: &StoredOrder,
+    event_id: Option<&'a EventId>,
+) -> Result<RemainingWork<'a>, ApplyError> {
     let order = &stored.order;
     match (transition(order.status, OrderAction::Cancel), order.stock_reserved) {
         (Transition::Allowed | Transition::AlreadyApplied, true) => Ok(RemainingWork::Release),
         (Transition::Allowed, false) => Ok(RemainingWork::Cancel),
-        (Transition::AlreadyApplied, false) if holds_event(stored, event_id) => {
-            Ok(RemainingWork::Acknowledge)
-        }
-        (Transition::AlreadyApplied, false) => Ok(RemainingWork::Nothing),
+        (Transition::AlreadyApplied, false) => match event_id {
+            Some(id) if stored.holds_event(id) => Ok(RemainingWork::Acknowledge(id)),
+            _ => Ok(RemainingWork::Nothing),
+        },
         (Transition::TooEarly | Transition::Forbidden, _) => {
             Err(ApplyError::not_allowed(order, OrderAction::Cancel))
         }
     }
-}
-
-fn holds_event(stored: &StoredOrder, event_id: Option<&EventId>) -> bool {
-    event_id.is_some_and(|id| stored.holds_event(id))
 }

@@ -71,5 +71,5 @@ pub(crate) async fn reject(
 }
 
 fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> OutboxEvent {
-    OutboxEvent::new(id, EventKind::Rejected, now(), EventMetadata::correlation_id(metadata, id))
+    OutboxEvent::new(id, EventKind::Rejected, now(), EventMetadata::correlation_id_of(metadata, id))
 }

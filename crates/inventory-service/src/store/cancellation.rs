@@ -101,9 +101,9 @@ pub(super) fn batch_outcome(
         return Err(ServiceError::Permanent(format!("transaction canceled with {count} unusable reasons")));
     }
     let (order_reasons, stock_reasons) = reasons.split_at(orders);
-    let decode_order = |item: &Item| decode_order(item).map(|stored| stored.order);
+    let decode_entity = |item: &Item| decode_order(item).map(|stored| stored.order);
     let decode_quantity = |item: &Item| decode_stock(item).map(|level| level.quantity);
-    let orders = order_reasons.iter().map(|reason| action_result(reason, decode_order)).collect();
+    let orders = order_reasons.iter().map(|reason| action_result(reason, decode_entity)).collect();
     let stock = stock_reasons.iter().map(|reason| action_result(reason, decode_quantity));
     Ok(BatchOutcome::Canceled { orders, stock: products.zip(stock).collect() })
 }

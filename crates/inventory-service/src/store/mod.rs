@@ -3,12 +3,13 @@
 
 mod cancellation;
 mod order_writes;
+mod plan;
 mod reservation;
 mod stock;
 
 pub(crate) use cancellation::{ActionResult, BatchOutcome, TransactionOutcome};
-pub(crate) use order_writes::{AdvanceOutcome, Rejection, WriteOutcome};
-pub(crate) use reservation::Plan;
+pub(crate) use order_writes::{AdvanceOutcome, Rejection};
+pub(crate) use plan::{Plan, WriteOutcome};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -68,7 +69,7 @@ impl Store {
         self.retry_with_policy(RETRY_POLICY, operation).await
     }
 
-    /// Like [`Store::retry_on_conflict`], with another policy.
+    /// Repeats `operation` like [`Store::retry_on_conflict`], with another policy.
     pub(crate) async fn retry_with_policy<T>(
         &self,
         policy: RetryPolicy,

@@ -11,16 +11,8 @@ use dynamodb::{
 };
 use lambda::clock::now;
 
-use super::{Plan, Store};
-
-/// The outcome of a write that is conditional on the order as it was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WriteOutcome {
-    /// The write was applied.
-    Applied,
-    /// The order changed since it was read. Nothing was written.
-    OrderChanged,
-}
+use super::Store;
+use super::plan::{Plan, WriteOutcome};
 
 /// The outcome of an action that changes no stock.
 #[derive(Debug, PartialEq, Eq)]
@@ -143,17 +135,16 @@ impl Store {
         event: Option<&EventId>,
     ) -> Result<AdvanceOutcome, ServiceError> {
         let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}");
-        let (allowed, values) = status_condition(action);
-        let request = with_values(self.update_order(id, &set, action), values);
-        let request = match event {
-            None => request.condition_expression(allowed),
-            Some(event) => request
-                .condition_expression(format!(
-                    "{allowed} OR ({ORDER_STATUS} = :to AND {OUTBOX}.{OUTBOX_ID} = :event)"
-                ))
-                .expression_attribute_values(":event", text(event)),
-        };
-        Ok(match send(request.return_values(ReturnValue::UpdatedOld)).await? {
+        let (mut condition, mut values) = status_condition(action);
+        if let Some(event) = event {
+            condition.push_str(&format!(" OR ({ORDER_STATUS} = :to AND {OUTBOX}.{OUTBOX_ID} = :event)"));
+            values.insert(":event".to_owned(), text(event));
+        }
+        let request = self
+            .update_order(id, &set, action)
+            .condition_expression(condition)
+            .return_values(ReturnValue::UpdatedOld);
+        Ok(match send(with_values(request, values)).await? {
             ConditionalUpdate::ConditionFailed(stored) => {
                 AdvanceOutcome::NotAllowed(stored.map(|stored| Box::new(stored.order)))
             }

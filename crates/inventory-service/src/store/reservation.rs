@@ -15,24 +15,8 @@ use dynamodb::{encode_order, number, status_condition, text};
 use lambda::clock::now;
 
 use super::cancellation::{self, BatchOutcome, TransactionOutcome};
-use super::{Store, WriteOutcome, build_error};
-
-/// The way an order gets its reservation.
-#[derive(Debug)]
-pub(crate) enum Plan {
-    /// Confirm the stored order, which has these lines.
-    Confirm(Order),
-    /// Create the order as confirmed.
-    Create(Order),
-}
-
-impl Plan {
-    pub(crate) const fn order(&self) -> &Order {
-        match self {
-            Self::Confirm(order) | Self::Create(order) => order,
-        }
-    }
-}
+use super::plan::{Plan, WriteOutcome};
+use super::{Store, build_error};
 
 impl Store {
     /// Reserves the stock of all lines and confirms the order, or does neither.

@@ -1,0 +1,141 @@
+//! The next step of each candidate after a canceled transaction.
+
+use std::collections::BTreeMap;
+
+use domain::{Order, OrderAction, OrderLine, ProductId, Shortage, Transition, transition};
+
+use super::candidate::{Candidate, Placement, Settled, ShortCandidate};
+use crate::outcome::Outcome;
+use crate::store::{ActionResult, BatchOutcome, Plan};
+
+/// Transactions that an order takes part in before it is reserved on its own.
+const MAX_ROUNDS: usize = 6;
+
+/// Stock on hand, or the result of its update, by product.
+type ByProduct<T> = BTreeMap<ProductId, T>;
+
+/// The candidates of a transaction, grouped by the next step.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) settled: Vec<Settled>,
+    /// Retry at once: nothing prevents the reservation.
+    pub(super) next: Vec<Candidate>,
+    /// Retry after the candidates in `next`.
+    pub(super) later: Vec<Candidate>,
+    /// Reject.
+    pub(super) short: Vec<ShortCandidate>,
+    /// Reserve individually, by index of the placement.
+    pub(super) individual: Vec<usize>,
+}
+
+impl Round {
+    /// Sorts the candidates of a canceled transaction by its cancellation reasons.
+    pub(super) fn sort(
+        &mut self,
+        placements: &[Placement],
+        group: Vec<Candidate>,
+        orders: Vec<ActionResult<Order>>,
+        stock: &ByProduct<ActionResult<u64>>,
+    ) {
+        // Stock on hand of each product with too little for all candidates.
+        let scarce = stock.iter().filter_map(|(product, result)| match result {
+            ActionResult::ConditionFailed(on_hand) => Some((product.clone(), on_hand.unwrap_or_default())),
+            _ => None,
+        });
+        let on_hand: ByProduct<u64> = scarce.collect();
+        let mut remaining = on_hand.clone();
+        for (mut candidate, order) in group.into_iter().zip(orders) {
+            candidate.rounds += 1;
+            if candidate.rounds >= MAX_ROUNDS {
+                self.individual.push(candidate.placement);
+                continue;
+            }
+            match order {
+                ActionResult::ConditionFailed(stored) => self.replan(placements, candidate, stored),
+                ActionResult::Failed(_) => self.individual.push(candidate.placement),
+                ActionResult::Conflict => self.later.push(candidate),
+                ActionResult::Ok => self.sort_by_stock(candidate, stock, &on_hand, &mut remaining),
+            }
+        }
+    }
+
+    /// Plans again for an order that differs from the plan.
+    fn replan(&mut self, placements: &[Placement], candidate: Candidate, stored: Option<Order>) {
+        let placement = candidate.placement;
+        let plan = match stored {
+            None => Plan::Create(placements[placement].claimed.clone()),
+            Some(order) if transition(order.status, OrderAction::Confirm) == Transition::Allowed => {
+                Plan::Confirm(order)
+            }
+            Some(_) => return self.settled.push(Settled { placement, result: Ok(Outcome::Stale) }),
+        };
+        self.next.push(Candidate { plan, ..candidate });
+    }
+
+    /// Sorts a candidate whose order matches the plan by the results of its lines.
+    fn sort_by_stock(
+        &mut self,
+        candidate: Candidate,
+        stock: &ByProduct<ActionResult<u64>>,
+        on_hand: &ByProduct<u64>,
+        remaining: &mut ByProduct<u64>,
+    ) {
+        let plan = &candidate.plan;
+        let shortages = shortages(plan.order(), on_hand);
+        if !shortages.is_empty() {
+            self.short.push(ShortCandidate { candidate, shortages });
+        } else if any_line(plan, stock, |result| matches!(result, ActionResult::Failed(_))) {
+            self.individual.push(candidate.placement);
+        } else if any_line(plan, stock, |result| *result == ActionResult::Conflict) {
+            self.later.push(candidate);
+        } else if take(plan.order(), remaining) {
+            self.next.push(candidate);
+        } else {
+            // The stock suffices only if an earlier candidate gets none.
+            self.later.push(candidate);
+        }
+    }
+}
+
+pub(super) fn all_conflict(outcome: &BatchOutcome, plans: &[&Plan]) -> bool {
+    let BatchOutcome::Canceled { orders, stock } = outcome else {
+        return false;
+    };
+    plans.iter().zip(orders).all(|(plan, order)| match order {
+        ActionResult::Conflict => true,
+        ActionResult::Ok => any_line(plan, stock, |result| *result == ActionResult::Conflict),
+        ActionResult::ConditionFailed(_) | ActionResult::Failed(_) => false,
+    })
+}
+
+/// Returns true if the stock update of any line satisfies `predicate`.
+fn any_line(
+    plan: &Plan,
+    stock: &ByProduct<ActionResult<u64>>,
+    predicate: impl Fn(&ActionResult<u64>) -> bool,
+) -> bool {
+    plan.order().lines().any(|line| stock.get(&line.product_id).is_some_and(&predicate))
+}
+
+/// Returns the lines that request more than the stock on hand.
+fn shortages(order: &Order, on_hand: &ByProduct<u64>) -> Vec<Shortage> {
+    order.lines().filter_map(|line| shortage(line, *on_hand.get(&line.product_id)?)).collect()
+}
+
+fn shortage(line: &OrderLine, available: u64) -> Option<Shortage> {
+    let is_short = available < u64::from(line.quantity.get());
+    is_short.then(|| Shortage { product_id: line.product_id.clone(), requested: line.quantity, available })
+}
+
+/// Subtracts all lines of an order from the remaining stock, or none if it is short.
+fn take(order: &Order, remaining: &mut ByProduct<u64>) -> bool {
+    if !shortages(order, remaining).is_empty() {
+        return false;
+    }
+    for line in order.lines() {
+        if let Some(remaining) = remaining.get_mut(&line.product_id) {
+            *remaining -= u64::from(line.quantity.get());
+        }
+    }
+    true
+}
