@@ -11,6 +11,7 @@ mod logs;
 mod malicious_input;
 mod metrics;
 mod openapi;
+mod operations_guide;
 mod place_order;
 mod poison_messages;
 mod queue_batches;
