@@ -1,4 +1,4 @@
-//! The orders of a batch on their way to a result.
+//! The state of each order of a batch until it has a result.
 
 use domain::{EventMetadata, Order, Shortage};
 use tracing::Span;

@@ -31,10 +31,10 @@ use crate::store::{BATCH_RETRY_POLICY, BatchOutcome, Plan, Store, WriteOutcome};
 pub(crate) const MAX_CONCURRENCY: usize = 8;
 
 /// Reserves the stock of each order and confirms or rejects it, as
-/// [`reservation::reserve`] does for one order. All orders differ.
+/// [`reservation::reserve`] does for one order. Order ids must be distinct.
 ///
-/// Results are independent of each other and in the order of the placements. A
-/// placement without a result at the `deadline` has failed.
+/// Returns one result for each placement, in input order. A placement without a result at
+/// the `deadline` has failed.
 pub(crate) async fn reserve(
     store: &Store,
     placements: &[Placement],
@@ -54,12 +54,13 @@ pub(crate) async fn reserve(
         let individual = reserve_individually(store, placements, round.short, round.individual, deadline);
         let results = round.settled.into_iter().chain(individual.await);
         settled.extend(results.map(|settled| (settled.placement, settled.result)));
-        for group in pack(round.next).into_iter().chain(pack(round.later)).rev() {
+        for group in pack(round.retry_first).into_iter().chain(pack(round.retry_later)).rev() {
             groups.push_front(group);
         }
     }
-    let exceeded = || Err(Deadline::exceeded().into());
-    (0..placements.len()).map(|index| settled.remove(&index).unwrap_or_else(exceeded)).collect()
+    (0..placements.len())
+        .map(|index| settled.remove(&index).unwrap_or_else(|| Err(Deadline::exceeded().into())))
+        .collect()
 }
 
 /// Runs one transaction for a group, with retries while every order conflicts with
@@ -81,7 +82,7 @@ async fn attempt(store: &Store, placements: &[Placement], group: Vec<Candidate>)
                 round.settled.push(Settled { placement, result: Ok(confirmed) });
             }
         }
-        Ok(BatchOutcome::Canceled { orders, stock }) => round.sort(placements, group, orders, &stock),
+        Ok(BatchOutcome::Canceled { orders, stock }) => round.classify(placements, group, orders, &stock),
         // Retry individually to find the faulty one.
         Err(ServiceError::Permanent(reason)) => {
             tracing::warn!(reason, orders = group.len(), "batch reservation failed");

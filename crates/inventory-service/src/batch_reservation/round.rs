@@ -19,9 +19,9 @@ type ByProduct<T> = BTreeMap<ProductId, T>;
 pub(super) struct Round {
     pub(super) settled: Vec<Settled>,
     /// Retry at once: nothing prevents the reservation.
-    pub(super) next: Vec<Candidate>,
-    /// Retry after the candidates in `next`.
-    pub(super) later: Vec<Candidate>,
+    pub(super) retry_first: Vec<Candidate>,
+    /// Retry after the candidates in `retry_first`.
+    pub(super) retry_later: Vec<Candidate>,
     /// Reject.
     pub(super) short: Vec<ShortCandidate>,
     /// Reserve individually, by index of the placement.
@@ -29,8 +29,8 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// Sorts the candidates of a canceled transaction by its cancellation reasons.
-    pub(super) fn sort(
+    /// Assigns the candidates of a canceled transaction to their next step.
+    pub(super) fn classify(
         &mut self,
         placements: &[Placement],
         group: Vec<Candidate>,
@@ -53,13 +53,13 @@ impl Round {
             match order {
                 ActionResult::ConditionFailed(stored) => self.replan(placements, candidate, stored),
                 ActionResult::Failed(_) => self.individual.push(candidate.placement),
-                ActionResult::Conflict => self.later.push(candidate),
-                ActionResult::Ok => self.sort_by_stock(candidate, stock, &on_hand, &mut remaining),
+                ActionResult::Conflict => self.retry_later.push(candidate),
+                ActionResult::Ok => self.classify_by_stock(candidate, stock, &on_hand, &mut remaining),
             }
         }
     }
 
-    /// Plans again for an order that differs from the plan.
+    /// Replaces a plan that the stored order contradicts.
     fn replan(&mut self, placements: &[Placement], candidate: Candidate, stored: Option<Order>) {
         let placement = candidate.placement;
         let plan = match stored {
@@ -67,13 +67,16 @@ impl Round {
             Some(order) if transition(order.status, OrderAction::Confirm) == Transition::Allowed => {
                 Plan::Confirm(order)
             }
-            Some(_) => return self.settled.push(Settled { placement, result: Ok(Outcome::Stale) }),
+            Some(_) => {
+                self.settled.push(Settled { placement, result: Ok(Outcome::Stale) });
+                return;
+            }
         };
-        self.next.push(Candidate { plan, ..candidate });
+        self.retry_first.push(Candidate { plan, ..candidate });
     }
 
-    /// Sorts a candidate whose order matches the plan by the results of its lines.
-    fn sort_by_stock(
+    /// Assigns a candidate whose order matches the plan by the results of its lines.
+    fn classify_by_stock(
         &mut self,
         candidate: Candidate,
         stock: &ByProduct<ActionResult<u64>>,
@@ -87,16 +90,17 @@ impl Round {
         } else if any_line(plan, stock, |result| matches!(result, ActionResult::Failed(_))) {
             self.individual.push(candidate.placement);
         } else if any_line(plan, stock, |result| *result == ActionResult::Conflict) {
-            self.later.push(candidate);
-        } else if take(plan.order(), remaining) {
-            self.next.push(candidate);
+            self.retry_later.push(candidate);
+        } else if try_decrement(plan.order(), remaining) {
+            self.retry_first.push(candidate);
         } else {
-            // The stock suffices only if an earlier candidate gets none.
-            self.later.push(candidate);
+            // Earlier candidates may use up this stock.
+            self.retry_later.push(candidate);
         }
     }
 }
 
+/// Returns true if every order or its stock conflicts with another transaction.
 pub(super) fn all_conflict(outcome: &BatchOutcome, plans: &[&Plan]) -> bool {
     let BatchOutcome::Canceled { orders, stock } = outcome else {
         return false;
@@ -127,8 +131,9 @@ fn shortage(line: &OrderLine, available: u64) -> Option<Shortage> {
     is_short.then(|| Shortage { product_id: line.product_id.clone(), requested: line.quantity, available })
 }
 
-/// Subtracts all lines of an order from the remaining stock, or none if it is short.
-fn take(order: &Order, remaining: &mut ByProduct<u64>) -> bool {
+/// Subtracts every line of an order from the remaining stock. Returns false and changes
+/// nothing if a line is short.
+fn try_decrement(order: &Order, remaining: &mut ByProduct<u64>) -> bool {
     if !shortages(order, remaining).is_empty() {
         return false;
     }
