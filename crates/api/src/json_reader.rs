@@ -16,8 +16,8 @@ pub enum BodyError {
     /// The body is not JSON (RFC 8259).
     #[error("request body is not valid JSON: {0}")]
     NotJson(#[source] serde_json::Error),
-    /// Fields break rules. All violations are listed.
-    #[error("{} validation errors", .0.len())]
+    /// The body breaks rules. All violations are listed.
+    #[error("request validation failed")]
     Invalid(Vec<Violation>),
 }
 
@@ -127,12 +127,11 @@ impl<'a> JsonReader<'a> {
     pub fn array(&self, violations: &mut Vec<Violation>) -> Option<Vec<Self>> {
         self.expect(JsonType::Array, "must be an array", violations)?;
         let values: Vec<&'a RawValue> = self.decode(violations)?;
-        let elements = values.into_iter().enumerate();
-        Some(
-            elements
-                .map(|(index, value)| Self { pointer: self.pointer_to(&index.to_string()), value })
-                .collect(),
-        )
+        let mut elements = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
+            elements.push(Self { pointer: self.pointer_to(&index.to_string()), value });
+        }
+        Some(elements)
     }
 
     /// Returns the text of a string.
@@ -141,7 +140,7 @@ impl<'a> JsonReader<'a> {
         self.decode(violations)
     }
 
-    /// Returns the digits of a number exactly as sent.
+    /// Returns the text of a number exactly as sent.
     pub fn number(&self, violations: &mut Vec<Violation>) -> Option<&'a str> {
         self.expect(JsonType::Number, "must be a number", violations)?;
         Some(self.value.get())
@@ -158,7 +157,7 @@ impl<'a> JsonReader<'a> {
         }
     }
 
-    /// Returns the value of the required field `name` of this object.
+    /// Returns the value of the field `name`. Pushes a violation if it is absent.
     pub fn require(&self, name: &str, value: Option<Self>, violations: &mut Vec<Violation>) -> Option<Self> {
         if value.is_none() {
             violations.push(Violation::new(self.pointer_to(name), Rule::Required, "is required"));
@@ -175,16 +174,16 @@ impl<'a> JsonReader<'a> {
         child_pointer(&self.pointer, name)
     }
 
-    fn expect(&self, expected: JsonType, rule: &str, violations: &mut Vec<Violation>) -> Option<()> {
+    fn expect(&self, expected: JsonType, detail: &str, violations: &mut Vec<Violation>) -> Option<()> {
         if JsonType::of(self.value) == expected {
             return Some(());
         }
-        self.reject(Rule::Type, rule, violations);
+        self.reject(Rule::Type, detail, violations);
         None
     }
 
     /// Decodes the value. The document's syntax is valid at this point, so the only
-    /// possible error is a string with half of a surrogate pair.
+    /// possible error is a string with an unpaired surrogate.
     fn decode<T: Deserialize<'a>>(&self, violations: &mut Vec<Violation>) -> Option<T> {
         let decoded = serde_json::from_str(self.value.get());
         if decoded.is_err() {

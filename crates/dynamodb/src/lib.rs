@@ -11,8 +11,8 @@ mod value;
 
 pub use decode::ItemDecodeError;
 pub use order_item::{
-    StoredOrder, decode_order, decode_outbox, encode_items, encode_order, encode_outbox, encode_shortages,
-    status_condition,
+    StoredOrder, decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox,
+    encode_shortages, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use product_item::{decode_price, decode_product};

@@ -14,14 +14,14 @@ use crate::attribute::{
 use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
 use crate::value::{Item, number, text};
 
-/// An order as it is stored: with its idempotency record and its outbox.
+/// An order with its idempotency record and its outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder {
-    /// Order.
+    /// The order itself.
     pub order: Order,
     /// Hash of the request that placed it. Absent if another producer's event created it.
     pub request_hash: Option<RequestHash>,
-    /// Event of the last change, until it is applied.
+    /// Event of the last change. Its consumer removes it; an OrderRejected stays.
     pub outbox: Option<OutboxEvent>,
 }
 
@@ -42,7 +42,7 @@ impl StoredOrder {
 }
 
 impl From<Order> for StoredOrder {
-    /// Stores an order without idempotency record and outbox.
+    /// Wraps an order without idempotency record and outbox.
     fn from(order: Order) -> Self {
         Self { order, request_hash: None, outbox: None }
     }
@@ -56,20 +56,20 @@ pub fn encode_order(stored: &StoredOrder) -> Item {
         (ORDER_ID, text(&order.id)),
         (CUSTOMER_ID, text(&order.customer_id)),
         (ORDER_STATUS, text(order.status)),
-        (ITEMS, encode_items(&order.items)),
+        (ITEMS, encode_line_items(&order.items)),
         (CREATED_AT, text(order.created_at)),
         (UPDATED_AT, text(order.updated_at)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
-    let optional = [
+    let optional_attributes = [
         (TOTAL_AMOUNT, order.total_amount.map(number)),
         (REQUEST_HASH, request_hash.as_ref().map(|hash| text(hash.as_str()))),
         (OUTBOX, outbox.as_ref().map(encode_outbox)),
         (SHORTAGES, (!order.shortages.is_empty()).then(|| encode_shortages(&order.shortages))),
         (STOCK_RESERVED, order.stock_reserved.then_some(AttributeValue::Bool(true))),
     ];
-    item.extend(optional.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    item.extend(optional_attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     item
 }
 
@@ -132,7 +132,7 @@ pub fn status_condition(action: OrderAction) -> (String, Item) {
 
 /// Encodes the line items attribute.
 #[must_use]
-pub fn encode_items(items: &[LineItem]) -> AttributeValue {
+pub fn encode_line_items(items: &[LineItem]) -> AttributeValue {
     AttributeValue::L(items.iter().map(encode_line_item).collect())
 }
 
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_an_action_on_the_statuses_that_allow_it() {
+    fn status_condition_lists_the_allowed_statuses() {
         let (condition, values) = status_condition(OrderAction::Cancel);
         assert_eq!(condition, "OrderStatus IN (:from0, :from1)");
         assert_eq!(values, [(":from0".into(), text("Placed")), (":from1".into(), text("Confirmed"))].into());

@@ -1,4 +1,4 @@
-//! Logs: one JSON object in each line of standard output.
+//! Structured logs: one JSON object in each line of standard output.
 
 use std::{env, io};
 
@@ -26,8 +26,11 @@ const PROJECT_CRATES: [&str; 4] = ["api", "inventory_service", "order_service", 
 /// Every line carries its spans, outermost first: the runtime's span with the request
 /// id, then the handler's span. The handler's span has level `ERROR`, because a span
 /// below the configured level would be dropped together with its ids.
+///
+/// # Panics
+/// If logging was started before.
 pub fn init() {
-    let level = level_name(|variable| env::var(variable).ok());
+    let level = configured_level(|variable| env::var(variable).ok());
     subscriber(level.as_deref(), io::stdout).init();
 }
 
@@ -40,7 +43,7 @@ where
     tracing_subscriber::registry().with(filter(level)).with(format.with_writer(writer))
 }
 
-fn level_name(environment: impl Fn(&str) -> Option<String>) -> Option<String> {
+fn configured_level(environment: impl Fn(&str) -> Option<String>) -> Option<String> {
     ["LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"].into_iter().find_map(environment)
 }
 
@@ -62,10 +65,10 @@ mod tests {
     #[test]
     fn log_level_takes_precedence_over_lambdas_level() {
         let both = |variable: &str| Some(if variable == "LOG_LEVEL" { "warn" } else { "trace" }.to_owned());
-        assert_eq!(level_name(both).as_deref(), Some("warn"));
+        assert_eq!(configured_level(both).as_deref(), Some("warn"));
         let lambda_level = |variable: &str| (variable == "AWS_LAMBDA_LOG_LEVEL").then(|| "debug".to_owned());
-        assert_eq!(level_name(lambda_level).as_deref(), Some("debug"));
-        assert_eq!(level_name(|_| None), None);
+        assert_eq!(configured_level(lambda_level).as_deref(), Some("debug"));
+        assert_eq!(configured_level(|_| None), None);
     }
 
     #[test]

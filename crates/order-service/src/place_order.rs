@@ -17,6 +17,7 @@ use crate::routes::{Api, correlation_id};
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 impl Api {
+    /// Places the order in the body, or returns the first response to a retry.
     pub(crate) async fn place_order(
         &self,
         request: &Request,
@@ -31,7 +32,7 @@ impl Api {
         };
         record_order_id(&id);
         record_event_id(&EventId::derive(&id, EventKind::Placed));
-        let catalog = self.store.look_up(&order_request.customer_id, &order_request.lines).await?;
+        let catalog = self.store.load_catalog(&order_request.customer_id, &order_request.lines).await?;
         match Quote::new(&order_request, catalog.customer_exists, &catalog.prices) {
             Ok(quote) => self.store_order(request, id, order_request, quote, hash).await,
             Err(error) => self.replay_or_reject(request, key.as_ref(), &id, &hash, &error).await,
@@ -48,14 +49,14 @@ impl Api {
     ) -> Result<Response, Problem> {
         let correlation_id = correlation_id(request, &id);
         let order = Order::place(id, order_request.customer_id, quote, now());
-        let order = StoredOrder::placed(order, hash.clone(), correlation_id);
-        let outcome = self.store.insert(&order).await?;
-        if outcome.by_this_call(&order) {
+        let stored = StoredOrder::placed(order, hash.clone(), correlation_id);
+        let outcome = self.store.insert(&stored).await?;
+        if outcome.by_this_call(&stored) {
             self.metrics.count(Metric::Orders(OrderStatus::Placed));
         }
         match outcome {
-            InsertOutcome::Inserted => Ok(created(request, &order.order)),
-            InsertOutcome::AlreadyExists(stored) => replay(request, *stored, &hash),
+            InsertOutcome::Inserted => Ok(created(request, &stored.order)),
+            InsertOutcome::AlreadyExists(existing) => replay(request, *existing, &hash),
         }
     }
 
@@ -105,7 +106,8 @@ fn created(request: &Request, order: &Order) -> Response {
     Response::created(&location, &OrderDocument::from(order))
 }
 
-/// Returns the first response again if `hash` is that of the first request.
+/// Returns the first response again if `hash` matches the first request. Otherwise the key
+/// was reused for a different request.
 fn replay(request: &Request, stored: StoredOrder, hash: &RequestHash) -> Result<Response, Problem> {
     if stored.request_hash.as_ref() == Some(hash) {
         return Ok(created(request, &stored.order.as_placed()));
@@ -118,7 +120,7 @@ fn quote_problem(error: &QuoteError) -> Problem {
     match error {
         QuoteError::UnknownReferences(unknown) => Problem::invalid(unknown_references(unknown)),
         QuoteError::TotalDiffers { expected, computed } => {
-            let detail = format!("is {expected}, but the total computed from catalog prices is {computed}");
+            let detail = format!("is {expected}, but catalog prices total {computed}");
             let violation = Violation::new("#/totalAmount", Rule::TotalDiffers, detail);
             Problem { errors: vec![violation], ..Problem::new(ProblemKind::TotalDiffers, error.to_string()) }
         }
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn points_to_the_field_with_the_wrong_total() {
+    fn rejects_a_total_that_differs_or_is_too_large() {
         let (expected, computed) = ("1".parse().unwrap(), "2".parse().unwrap());
         assert_eq!(
             violations(&QuoteError::TotalDiffers { expected, computed }),

@@ -24,8 +24,8 @@ const RETRY_POLICY: RetryPolicy = RetryPolicy {
     max_delay: Duration::from_millis(400),
 };
 
-/// Error codes with which EventBridge rejects the entry itself, so that retries fail
-/// as well. The other codes are transient or can be fixed by an operator.
+/// Error codes that persist on retry, because EventBridge rejects the entry itself. The
+/// other codes are transient or can be fixed by an operator.
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
 const PERMANENT_CODES: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
@@ -39,7 +39,8 @@ pub(crate) struct Publisher {
     pub(crate) event_bus: String,
 }
 
-/// An event that was not published.
+/// An event that was not published: EventBridge rejected its entry, the call failed, or
+/// an earlier event of its order was not published.
 #[derive(Debug)]
 pub(crate) struct RejectedEntry {
     pub(crate) event: OutboundEvent,

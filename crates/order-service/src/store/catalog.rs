@@ -21,7 +21,7 @@ pub(crate) struct CatalogData {
 
 impl Store {
     /// Reads the customer and the prices of the products with one request.
-    pub(crate) async fn look_up(
+    pub(crate) async fn load_catalog(
         &self,
         customer: &CustomerId,
         lines: &OrderLines,
