@@ -1,8 +1,8 @@
 //! Idempotency of `POST /order`.
 
-use api::documents::OrderDocument;
 use std::collections::BTreeSet;
 
+use api::documents::OrderDocument;
 use test_support::{ApiRequest, TestShop, concurrently};
 
 use crate::place_order::{ORDER, place, place_with_key};

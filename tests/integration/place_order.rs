@@ -1,8 +1,8 @@
 //! `POST /order`: stored orders, rejected requests and failures of DynamoDB.
 
-use api::documents::OrderDocument;
 use std::collections::BTreeSet;
 
+use api::documents::OrderDocument;
 use domain::{EventKind, OrderStatus};
 use serde_json::{Value, json};
 use test_support::{ApiRequest, AwsError, TestShop};

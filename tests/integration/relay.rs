@@ -1,10 +1,10 @@
 //! The relay: no event is lost when PutEvents fails.
 
-use dynamodb::StoredOrder;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use domain::{EventKind, Order, OrderEvent, OrderStatus, OutboxEvent};
+use dynamodb::StoredOrder;
 use serde_json::{Value, json};
 use test_support::{AwsError, BusBehavior, Gate, StreamReader, TestShop, batch_item_failures, invocation};
 

@@ -1,10 +1,10 @@
 //! OrderPlaced: stock is reserved once, for all lines of the order or for none.
 
-use dynamodb::StoredOrder;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use domain::{Order, OrderStatus};
+use dynamodb::StoredOrder;
 use lambda::InvocationError;
 use serde_json::json;
 use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};

@@ -2,10 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "each benchmark's name says what it measures")]
 
-use api::order_body;
 use std::collections::BTreeMap;
 use std::fs;
 
+use api::order_body;
 use divan::{Bencher, black_box};
 use domain::{Money, OrderEvent, ProductId, Quote};
 use lambda::Trigger;

@@ -1,8 +1,8 @@
 //! Routes, problems, names, limits and examples of the document match the code and template.yaml.
 
-use api::order_body;
 use std::collections::BTreeSet;
 
+use api::order_body;
 use api::request::MAX_BODY_BYTES;
 use api::{ProblemKind, Rule, Violation};
 use domain::{

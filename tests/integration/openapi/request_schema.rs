@@ -1,8 +1,8 @@
 //! The document and the code accept the same identifiers and request bodies.
 
-use api::order_body;
 use std::rc::Rc;
 
+use api::order_body;
 use domain::{CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,9 +1,9 @@
 //! Reservation of stock for a whole batch.
 
-use dynamodb::StoredOrder;
 use std::collections::BTreeMap;
 
 use domain::{EventKind, Order, OrderStatus};
+use dynamodb::StoredOrder;
 use serde_json::json;
 use test_support::{Invocation, TestShop, batch_item_failures, concurrently, invocation};
 

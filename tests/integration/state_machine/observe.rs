@@ -1,9 +1,9 @@
 //! Observed orders, and the invariants of their final state.
 
-use dynamodb::StoredOrder;
 use std::collections::HashSet;
 
 use domain::{EventKind, OrderStatus};
+use dynamodb::StoredOrder;
 
 use super::model::OrderState;
 use crate::stock_conservation::PRODUCTS;
