@@ -5,10 +5,11 @@ use std::path::Path;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
-/// Returns the texts in the filter patterns of the guide, such as `log order-service '"answered"'`.
+/// Returns the texts in the filter patterns of the guide, such as `fn_logs order-service '"answered"'`.
+/// Patterns of another form search for lines of Lambda or of the Rust runtime.
 fn searched_texts() -> Vec<String> {
     let guide = fs::read_to_string(format!("{ROOT}/docs/operations.md")).unwrap();
-    let patterns = guide.lines().filter_map(|line| line.strip_prefix("log ")?.split_once("'\""));
+    let patterns = guide.lines().filter_map(|line| line.strip_prefix("fn_logs ")?.split_once("'\""));
     patterns.filter_map(|(_, rest)| Some(rest.split_once("\"'")?.0.to_owned())).collect()
 }
 
