@@ -1,4 +1,4 @@
-"""Finds orders that carry an event which was not published."""
+"""Finds orders that have an event which was not published."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta

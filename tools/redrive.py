@@ -4,9 +4,12 @@ python tools/redrive.py            the local stack (.local/stack.json)
 python tools/redrive.py STACK      a stack on AWS, with the credentials of the environment
 
 An event of DeadLetterQueue goes back on the bus. A message of RelayDeadLetterQueue only
-points to a range of the Orders stream. The orders of that range republish the events that
-they still carry. A message is deleted only after all of its events are accepted. A duplicate
-event changes neither order nor stock, so it is safe to run this twice.
+points to a range of the Orders stream. OrderServiceFunction republishes the events that the
+orders of that range still have. A message is deleted only after all of its events are accepted.
+A duplicate event changes neither order nor stock, so it is safe to run this twice.
+
+Exits with 1 if the bus rejected an event, if an order of a stream range or a stuck order was
+not republished, or if a call failed. Any other message that stays in its queue is no failure.
 """
 
 import argparse
@@ -42,30 +45,43 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Handled:
+class MessageResult:
     """The result for a message. A settled message can be deleted."""
 
     settled: bool
     rows: list[Row]
 
+    @classmethod
+    def of_letter(
+        cls, letter: dead_letter.DeadLetter, result: str, *, settled: bool = False, failed: bool = False
+    ) -> "MessageResult":
+        """Creates the result for a message of DeadLetterQueue."""
+        kind, order = (letter.event.detail_type, letter.event.order_id or "") if letter.event else ("", "")
+        reason = f"{letter.error_type}: {letter.reason}" if letter.reason else letter.error_type
+        return cls(settled, [Row("DeadLetterQueue", kind, order, reason, result, failed)])
+
 
 def main(arguments: list[str]) -> int:
-    """Redrives both queues and returns 1 if an event was not accepted."""
+    """Redrives both queues and returns the exit status. Exits with an error message if a call fails."""
     options = parse_options(arguments)
     rows: list[Row] = []
+    status = 0
     try:
         create_client, stack = select_stack(options.stack, options.local_stack)
-        redrive = Redrive(create_client, read_outputs(create_client, stack), options)
-        rows.extend(redrive.run())
+        redriver = Redriver(create_client, read_outputs(create_client, stack), options)
+        for row in redriver.run():
+            rows.append(row)
+            if row.failed:
+                status = 1
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, FunctionError) as error:
-        # The results so far are final, so they are printed.
+        # Messages that were already settled stay settled, so their results are printed.
         _print_rows(rows)
         sys.exit(f"redrive: {error}")
     _print_rows(rows)
-    return int(any(row.failed for row in rows))
+    return status
 
 
-class Redrive:
+class Redriver:
     """The dead-letter queues of a stack, with the bus, the table and the function behind them."""
 
     def __init__(self, create_client: ClientFactory, outputs: Mapping[str, str], options: argparse.Namespace) -> None:
@@ -86,37 +102,33 @@ class Redrive:
         if self._options.stuck is not None:
             yield from self._republish_stuck(timedelta(seconds=self._options.stuck))
 
-    def _redrive_queue(self, name: str, handle: Callable[[Mapping[str, Any]], Handled]) -> Iterator[Row]:
+    def _redrive_queue(self, name: str, handle: Callable[[Mapping[str, Any]], MessageResult]) -> Iterator[Row]:
         """Handles the messages of a queue and deletes the settled ones."""
         with MessageQueue(self._sqs, self._outputs[f"{name}Url"]) as queue:
             for message in queue.read_messages():
-                handled = handle(message)
-                if handled.settled and not self._options.dry:
+                result = handle(message)
+                if result.settled and not self._options.dry:
                     queue.delete(message)
-                yield from handled.rows
+                yield from result.rows
 
-    def _handle_event(self, message: Mapping[str, Any]) -> Handled:
+    def _handle_event(self, message: Mapping[str, Any]) -> MessageResult:
         """Puts the event of a message back on the bus unless it would fail again."""
         letter = dead_letter.parse_message(message)
         event = letter.event
-        reason = f"{letter.error_type}: {letter.reason}" if letter.reason else letter.error_type
-
-        def report(result: str, *, settled: bool = False, failed: bool = False) -> Handled:
-            kind, order = (event.detail_type, event.order_id or "") if event else ("", "")
-            return Handled(settled, [Row("DeadLetterQueue", kind, order, reason, result, failed)])
-
         if event is None:
-            return report("left: contains no event")
+            return MessageResult.of_letter(letter, "left: contains no event")
         if letter.reports_unpublishable:
-            return self._settle_unpublishable(event, report)
+            return self._settle_unpublishable(letter, event.order_id)
         if event.source != dead_letter.SOURCE:
-            return report(f"left: no rule matches the source {event.source}")
+            return MessageResult.of_letter(letter, f"left: no rule matches the source {event.source}")
         if letter.error_type in dead_letter.PERMANENT and not self._options.all:
-            return report("left: would come back (ALL=1 puts it back)")
+            return MessageResult.of_letter(letter, "left: would come back (ALL=1 puts it back)")
         if self._options.dry:
-            return report("would be put back", settled=True)
+            return MessageResult.of_letter(letter, "would be put back", settled=True)
         error = self._put_on_bus(event)
-        return report(f"left: {error}", failed=True) if error else report("put back", settled=True)
+        if error is not None:
+            return MessageResult.of_letter(letter, f"left: not accepted ({error})", failed=True)
+        return MessageResult.of_letter(letter, "put back", settled=True)
 
     def _put_on_bus(self, event: dead_letter.Event) -> str | None:
         """Puts an event on the bus and returns the error code if it was rejected."""
@@ -132,18 +144,18 @@ class Redrive:
         response = self._events.put_events(Entries=[entry])
         return response["Entries"][0].get("ErrorCode", "rejected") if response["FailedEntryCount"] else None
 
-    def _settle_unpublishable(self, event: dead_letter.Event, report: Callable[..., Handled]) -> Handled:
+    def _settle_unpublishable(self, letter: dead_letter.DeadLetter, order_id: str | None) -> MessageResult:
         """Republishes the order of a report, which succeeds once its item is repaired."""
-        if event.order_id is None:
-            return report("left: names no order")
+        if order_id is None:
+            return MessageResult.of_letter(letter, "left: contains no order id")
         if self._options.dry:
-            return report("would ask the order to publish again")
-        outcome = self._republisher.republish([event.order_id])[event.order_id]
+            return MessageResult.of_letter(letter, "would be published again")
+        outcome = self._republisher.republish([order_id])[order_id]
         if outcome["outcome"] in {"NothingToPublish", "Published"}:
-            return report(describe_outcome(outcome), settled=True)
-        return report(f"left: mend the order, then run this again ({outcome['outcome']})")
+            return MessageResult.of_letter(letter, describe_outcome(outcome), settled=True)
+        return MessageResult.of_letter(letter, f"left: mend the order, then run this again ({outcome['outcome']})")
 
-    def _handle_stream_range(self, message: Mapping[str, Any]) -> Handled:
+    def _handle_stream_range(self, message: Mapping[str, Any]) -> MessageResult:
         """Republishes the orders in the stream range of a message."""
         try:
             record = json.loads(message["Body"])
@@ -152,22 +164,26 @@ class Redrive:
             orders, place = self._finder.find_in_range(stream_range)
         except (KeyError, TypeError, ValueError, botocore.exceptions.ParamValidationError) as error:
             reason = f"{type(error).__name__}: {error}"
-            return Handled(False, [Row("RelayDeadLetterQueue", "", "", reason, "left: points to no records")])
+            return MessageResult(
+                False, [Row("RelayDeadLetterQueue", "", "", reason, "left: contains no range of the stream")]
+            )
         reason = f"{condition}, {place}"
         rows = self._republish("RelayDeadLetterQueue", reason, orders)
         if not rows:
-            return Handled(True, [Row("RelayDeadLetterQueue", "", "", reason, "no order has an event to publish")])
-        return Handled(not any(row.failed for row in rows), rows)
+            return MessageResult(
+                True, [Row("RelayDeadLetterQueue", "", "", reason, "no order has an event to publish")]
+            )
+        return MessageResult(not any(row.failed for row in rows), rows)
 
     def _republish_stuck(self, age: timedelta) -> Iterator[Row]:
         """Republishes the orders whose event is so old that it must have been lost."""
         before = format_time(datetime.now(UTC) - age)
-        yield from self._republish("", f"carries an event since before {before}", self._finder.find_older_than(before))
+        yield from self._republish("", f"has had an event since before {before}", self._finder.find_older_than(before))
 
     def _republish(self, queue: str, reason: str, orders: list[str]) -> list[Row]:
         """Republishes orders and returns the result for each."""
         if self._options.dry:
-            return [Row(queue, "", order, reason, "would publish its event") for order in orders]
+            return [Row(queue, "", order, reason, "would be published again") for order in orders]
         return [
             Row(
                 queue,
@@ -201,10 +217,10 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(description="Redrives the dead-letter queues of a stack.")
     parser.add_argument("stack", nargs="*", metavar="STACK", help="a stack on AWS (default: the local stack)")
-    parser.add_argument("--dry", action="store_true", help="only show what would be done")
+    parser.add_argument("--dry", action="store_true", help="show the planned actions and change nothing")
     parser.add_argument("--all", action="store_true", help="also put back events that would fail again")
     parser.add_argument(
-        "--stuck", type=int, metavar="SECONDS", help="also republish orders that carry an event for longer than this"
+        "--stuck", type=int, metavar="SECONDS", help="also republish orders that have had an event for longer than this"
     )
     parser.add_argument("--local-stack", type=Path, default=LOCAL_STACK, metavar="FILE", help=argparse.SUPPRESS)
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Has OrderServiceFunction republish the events that orders still carry."""
+"""Republishes the events that orders still have, by requests to OrderServiceFunction."""
 
 import json
 import re
@@ -11,9 +11,12 @@ ORDER_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Outcomes that need no further attempt.
 SETTLED = {"NothingToPublish", "Published", "UnknownOrder"}
 DESCRIPTIONS = {
+    "InvalidId": "left: the order id is invalid",
+    "NotAccepted": "left: EventBridge did not accept the event",
     "NothingToPublish": "nothing to publish",
     "Published": "published again",
     "UnknownOrder": "no such order",
+    "Unpublishable": "left: the event cannot be built",
 }
 
 
@@ -31,7 +34,7 @@ class Republisher:
 
     def republish(self, order_ids: list[str]) -> dict[str, dict[str, str]]:
         """Republishes the events of orders and returns the outcome for each order."""
-        outcomes = {order_id: {"outcome": "UnreadableId"} for order_id in order_ids}
+        outcomes = {order_id: {"outcome": "InvalidId"} for order_id in order_ids}
         valid_ids = [order_id for order_id in order_ids if ORDER_ID.fullmatch(order_id)]
         for begin in range(0, len(valid_ids), MAX_ORDERS):
             request = {"republish": {"orderIds": valid_ids[begin : begin + MAX_ORDERS]}}
@@ -47,4 +50,4 @@ def describe_outcome(outcome: Mapping[str, str]) -> str:
     """Describes the outcome for an order."""
     kind = outcome["outcome"]
     reason = f" ({outcome['errorType']}: {outcome['reason']})" if "reason" in outcome else ""
-    return DESCRIPTIONS.get(kind, f"left: {kind}{reason}")
+    return DESCRIPTIONS.get(kind, f"left: {kind}") + reason

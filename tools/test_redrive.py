@@ -159,7 +159,7 @@ class RedriveTest(unittest.TestCase):
 
     def redrive(self, *arguments: str) -> list[redrive.Row]:
         options = redrive.parse_options(list(arguments))
-        return list(redrive.Redrive(self.aws.create_client, OUTPUTS, options).run())
+        return list(redrive.Redriver(self.aws.create_client, OUTPUTS, options).run())
 
     def count_messages(self, queue: str = EVENTS) -> int:
         """Checks that all messages of a queue are visible and returns their number."""
@@ -202,7 +202,9 @@ class RedriveTest(unittest.TestCase):
         self.aws.send(EVENTS, build_failure("Busy"))
         self.aws.rejects_events = True
         [row] = self.redrive()
-        self.assertEqual((row.result, row.failed, self.count_messages()), ("left: InternalFailure", True, 1))
+        self.assertEqual(
+            (row.result, row.failed, self.count_messages()), ("left: not accepted (InternalFailure)", True, 1)
+        )
         with patch.object(FakeAws, "put_events", side_effect=KeyError("cut off")), self.assertRaises(KeyError):
             self.redrive()
         self.assertEqual(self.count_messages(), 1)
@@ -299,7 +301,11 @@ class RedriveTest(unittest.TestCase):
         rows = self.redrive()
         self.assertEqual(
             {row.order: row.result for row in rows},
-            {"a": "left: NotAccepted", "b": "published again", "no id": "left: UnreadableId"},
+            {
+                "a": "left: EventBridge did not accept the event",
+                "b": "published again",
+                "no id": "left: the order id is invalid",
+            },
         )
         self.assertEqual((self.aws.republished, self.count_messages(RANGES)), ([["a", "b"]], 1))
         self.assertEqual([row.failed for row in rows], [True, False, True])
@@ -334,7 +340,7 @@ class RedriveTest(unittest.TestCase):
         self.aws.send(RANGES, "no JSON")
         self.aws.send(RANGES, build_range_message(shardId=""))
         rows = self.redrive()
-        self.assertTrue(all(row.result == "left: points to no records" for row in rows), rows)
+        self.assertTrue(all(row.result == "left: contains no range of the stream" for row in rows), rows)
         self.assertEqual(self.count_messages(RANGES), 3)
 
     def test_republishes_stuck_orders(self) -> None:
