@@ -13,10 +13,10 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 
-use crate::model::Model;
+use crate::model::DynamoDbModel;
 
 #[derive(Debug, Clone)]
-struct ModelConnector(Arc<Model>);
+struct ModelConnector(Arc<DynamoDbModel>);
 
 impl HttpConnector for ModelConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
@@ -36,7 +36,7 @@ impl HttpConnector for ModelConnector {
 /// Returns a client with the retries and timeouts of the functions. It shares
 /// nothing with other clients.
 #[must_use]
-pub fn client(model: &Arc<Model>) -> Client {
+pub fn client(model: &Arc<DynamoDbModel>) -> Client {
     let connector = SharedHttpConnector::new(ModelConnector(Arc::clone(model)));
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn clients_do_not_share_retries() {
-        let model = Arc::new(Model::new(Assumptions::default(), &[]));
+        let model = Arc::new(DynamoDbModel::new(Assumptions::default(), &[]));
         let [one, other] = [client(&model), client(&model)];
         assert_ne!(one.config().retry_partition(), other.config().retry_partition());
     }

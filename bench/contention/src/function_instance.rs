@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use crate::client::client;
 use crate::design::Design;
-use crate::model::Model;
+use crate::model::DynamoDbModel;
 use crate::orders::{INVENTORY_TABLE, ORDERS_TABLE, Orders};
 use crate::single_item;
 
@@ -32,7 +32,7 @@ pub struct FunctionInstance {
 impl FunctionInstance {
     /// Starts an instance with its own SDK client.
     #[must_use]
-    pub fn start(model: &Arc<Model>, design: Design) -> Self {
+    pub fn start(model: &Arc<DynamoDbModel>, design: Design) -> Self {
         let client = client(model);
         let settings =
             Settings { orders_table: ORDERS_TABLE.to_owned(), inventory_table: INVENTORY_TABLE.to_owned() };
@@ -41,35 +41,35 @@ impl FunctionInstance {
         Self { design, client, service }
     }
 
-    /// Applies the events of these orders. Returns the numbers of those that failed.
-    pub async fn apply(&self, orders: &Orders, numbers: &[usize]) -> Vec<usize> {
+    /// Applies the events of these orders. Returns the indexes of those that failed.
+    pub async fn apply(&self, orders: &Orders, order_indexes: &[usize]) -> Vec<usize> {
         if self.design == Design::Batch {
-            return self.apply_batch(orders, numbers).await;
+            return self.apply_batch(orders, order_indexes).await;
         }
         let mut failed = Vec::new();
-        for &number in numbers {
-            if !self.apply_event(orders, number).await {
-                failed.push(number);
+        for &order_index in order_indexes {
+            if !self.apply_event(orders, order_index).await {
+                failed.push(order_index);
             }
         }
         failed
     }
 
-    async fn apply_event(&self, orders: &Orders, number: usize) -> bool {
+    /// Applies the event of one order. Returns true on success.
+    async fn apply_event(&self, orders: &Orders, order_index: usize) -> bool {
         match self.design {
-            Design::SingleItem => single_item::reserve(&self.client, orders.id(number)).await,
-            _ => self.service.handle(invocation(orders.event(number))).await.is_ok(),
+            Design::SingleItem => single_item::reserve(&self.client, orders.id(order_index)).await,
+            _ => self.service.handle(invocation(orders.event(order_index))).await.is_ok(),
         }
     }
 
-    async fn apply_batch(&self, orders: &Orders, numbers: &[usize]) -> Vec<usize> {
-        let Ok(response) = self.service.handle(invocation(orders.batch(numbers))).await else {
-            return numbers.to_vec();
+    async fn apply_batch(&self, orders: &Orders, order_indexes: &[usize]) -> Vec<usize> {
+        let Ok(response) = self.service.handle(invocation(orders.batch(order_indexes))).await else {
+            return order_indexes.to_vec();
         };
         let response = serde_json::to_value(&response).expect("a response in JSON");
         let failures = response["batchItemFailures"].as_array().expect("a response to a queue");
-        let number = |failure: &Value| failure["itemIdentifier"].as_str()?.parse().ok();
-        failures.iter().map(|failure| number(failure).expect("a message id")).collect()
+        failures.iter().map(failed_order_index).collect()
     }
 }
 
@@ -79,6 +79,12 @@ struct NullSink;
 
 impl MetricSink for NullSink {
     fn line(&self, _: &str) {}
+}
+
+/// Returns the index of the order that an entry of `batchItemFailures` names.
+fn failed_order_index(failure: &Value) -> usize {
+    let message_id = failure["itemIdentifier"].as_str().expect("a message id");
+    message_id.parse().expect("the index of an order")
 }
 
 fn invocation(payload: String) -> LambdaEvent<Box<RawValue>> {

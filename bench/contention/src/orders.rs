@@ -8,7 +8,7 @@ use dynamodb::StoredOrder;
 use serde_json::{Value, json};
 
 use crate::design::Design;
-use crate::model::Model;
+use crate::model::DynamoDbModel;
 
 /// The tables with their key attributes.
 pub const TABLES: [(&str, &str); 2] = [(ORDERS_TABLE, "OrderId"), (INVENTORY_TABLE, "ProductId")];
@@ -40,7 +40,7 @@ pub struct Orders {
 impl Orders {
     /// Stores this number of placed orders, and as many units of stock.
     #[must_use]
-    pub fn store(model: &Model, design: Design, count: usize) -> Self {
+    pub fn store(model: &DynamoDbModel, design: Design, count: usize) -> Self {
         let stripes = if let Design::Stripes(stripes) = design { stripes } else { 1 };
         for stripe in 0..stripes {
             let units = (stripe..count).step_by(stripes).count();
@@ -50,8 +50,8 @@ impl Orders {
             model.put(INVENTORY_TABLE, &stock);
         }
         let mut orders = Self { ids: Vec::new(), events: Vec::new(), stripes };
-        for number in 0..count {
-            let stored = placed_order(number, stripes);
+        for order_index in 0..count {
+            let stored = placed_order(order_index, stripes);
             model.put(ORDERS_TABLE, &to_json(AttributeValue::M(dynamodb::encode_order(&stored)))["M"]);
             orders.events.push(bus_event(&stored));
             orders.ids.push(stored.order.id.as_str().to_owned());
@@ -61,13 +61,9 @@ impl Orders {
 
     /// Counts the units of stock.
     #[must_use]
-    pub fn final_stock(&self, model: &Model) -> FinalStock {
-        let is_confirmed = |id: &str| {
-            let order = model.item(ORDERS_TABLE, id).expect("an order item");
-            order["OrderStatus"]["S"] == "Confirmed" && order["StockReserved"]["BOOL"] == true
-        };
+    pub fn final_stock(&self, model: &DynamoDbModel) -> FinalStock {
         let confirmed: BTreeSet<_> =
-            self.ids.iter().map(String::as_str).filter(|id| is_confirmed(id)).collect();
+            self.ids.iter().map(String::as_str).filter(|id| is_confirmed(model, id)).collect();
         let mut stock = FinalStock { confirmed: confirmed.len(), ..FinalStock::default() };
         for stripe in 0..self.stripes {
             let item = model.item(INVENTORY_TABLE, &product_id(stripe)).expect("a stock item");
@@ -81,23 +77,33 @@ impl Orders {
 
     /// Returns the id of an order.
     #[must_use]
-    pub fn id(&self, number: usize) -> &str {
-        &self.ids[number]
+    pub fn id(&self, order_index: usize) -> &str {
+        &self.ids[order_index]
     }
 
     /// Returns the payload of an invocation by the bus rule.
     #[must_use]
-    pub fn event(&self, number: usize) -> String {
-        self.events[number].clone()
+    pub fn event(&self, order_index: usize) -> String {
+        self.events[order_index].clone()
     }
 
     /// Returns the payload of an invocation by the queue. The message ids are
-    /// the numbers of the orders.
+    /// the indexes of the orders.
     #[must_use]
-    pub fn batch(&self, numbers: &[usize]) -> String {
-        let record = |&number: &usize| json!({"messageId": number.to_string(), "eventSource": "aws:sqs", "body": self.events[number]});
-        json!({"Records": numbers.iter().map(record).collect::<Vec<_>>()}).to_string()
+    pub fn batch(&self, order_indexes: &[usize]) -> String {
+        let mut records = Vec::new();
+        for &order_index in order_indexes {
+            let (message_id, body) = (order_index.to_string(), &self.events[order_index]);
+            records.push(json!({"messageId": message_id, "eventSource": "aws:sqs", "body": body}));
+        }
+        json!({"Records": records}).to_string()
     }
+}
+
+/// Returns true if an order is confirmed with its reservation.
+fn is_confirmed(model: &DynamoDbModel, order_id: &str) -> bool {
+    let order = model.item(ORDERS_TABLE, order_id).expect("an order item");
+    order["OrderStatus"]["S"] == "Confirmed" && order["StockReserved"]["BOOL"] == true
 }
 
 /// Returns the product id of a stripe. Without stripes, the product is stripe 0.
@@ -106,14 +112,14 @@ pub(crate) fn product_id(stripe: usize) -> String {
 }
 
 /// Returns an order as the API stores it.
-fn placed_order(number: usize, stripes: usize) -> StoredOrder {
+fn placed_order(order_index: usize, stripes: usize) -> StoredOrder {
     let price: Money = "79.99".parse().expect("a price");
     let line = OrderLine {
-        product_id: product_id(number % stripes).parse().expect("a product id"),
+        product_id: product_id(order_index % stripes).parse().expect("a product id"),
         quantity: Quantity::new(1).expect("a quantity"),
     };
     let quote = Quote { items: vec![LineItem { line, unit_price: Some(price) }], total_amount: price };
-    let order_id = format!("01938f7c-0000-7000-8000-{number:012}").parse().expect("an order id");
+    let order_id = format!("01938f7c-0000-7000-8000-{order_index:012}").parse().expect("an order id");
     let customer_id = "001".parse().expect("a customer id");
     let created_at = "2025-01-01T00:00:00Z".parse().expect("a timestamp");
     let correlation_id = "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id");

@@ -56,8 +56,8 @@ impl DeliveryMode {
 /// An event on its way to the function.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// The number of the order.
-    pub number: usize,
+    /// The position of the order in [`Orders`](crate::orders::Orders).
+    pub order_index: usize,
     /// The time of the first arrival.
     pub arrived_at: Instant,
     failed_attempts: u32,
@@ -76,8 +76,10 @@ pub struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Messages by the time at which they become available, and by their order.
     waiting: BTreeMap<(Instant, usize), Message>,
-    unsettled: usize,
+    /// Events that are neither acknowledged nor dead-lettered.
+    unresolved: usize,
     dead_letters: usize,
     failures: usize,
 }
@@ -86,16 +88,18 @@ impl Queue {
     /// Creates a queue with one event for each arrival time.
     #[must_use]
     pub fn new(delivery: DeliveryMode, pollers: usize, arrivals: impl IntoIterator<Item = Instant>) -> Self {
-        let message = |(number, arrived_at)| {
+        let mut waiting = BTreeMap::new();
+        for (order_index, arrived_at) in arrivals.into_iter().enumerate() {
             let poller = fastrand::usize(0..pollers);
-            ((arrived_at, number), Message { number, arrived_at, failed_attempts: 0, poller })
-        };
-        let waiting: BTreeMap<_, _> = arrivals.into_iter().enumerate().map(message).collect();
-        let state = State { unsettled: waiting.len(), waiting, ..State::default() };
+            let message = Message { order_index, arrived_at, failed_attempts: 0, poller };
+            waiting.insert((arrived_at, order_index), message);
+        }
+        let state = State { unresolved: waiting.len(), waiting, ..State::default() };
         Self { delivery, pollers, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Waits for the next batch of a poller. Returns `None` when every event is settled.
+    /// Waits for the next batch of a poller. Returns `None` when every event is
+    /// acknowledged or dead-lettered.
     pub async fn receive(&self, poller: usize) -> Option<Vec<Message>> {
         let mut batch = Vec::new();
         let mut window_end = None;
@@ -104,7 +108,7 @@ impl Queue {
             let now = Instant::now();
             let next = {
                 let mut state = self.lock();
-                if state.unsettled == 0 {
+                if state.unresolved == 0 {
                     return None;
                 }
                 state.move_available(self, poller, now, &mut batch)
@@ -128,20 +132,26 @@ impl Queue {
         }
     }
 
-    /// Deletes an event that succeeded. Schedules the next attempt of an event
-    /// that failed, or moves it to the dead-letter queue.
-    pub fn settle(&self, message: Message, succeeded: bool) {
+    /// Deletes a message that succeeded.
+    pub fn acknowledge(&self, _message: Message) {
+        self.lock().unresolved -= 1;
+        self.changed.notify_waiters();
+    }
+
+    /// Schedules the next attempt of a message that failed, or moves it to the
+    /// dead-letter queue after the last attempt.
+    pub fn reject(&self, message: Message) {
         let mut state = self.lock();
         let failed_attempts = message.failed_attempts + 1;
-        state.failures += usize::from(!succeeded);
-        match self.delivery.retry_delay(failed_attempts).filter(|_| !succeeded) {
+        state.failures += 1;
+        match self.delivery.retry_delay(failed_attempts) {
             Some(delay) => {
-                let available_at = Instant::now() + delay;
-                state.waiting.insert((available_at, message.number), Message { failed_attempts, ..message });
+                let key = (Instant::now() + delay, message.order_index);
+                state.waiting.insert(key, Message { failed_attempts, ..message });
             }
             None => {
-                state.unsettled -= 1;
-                state.dead_letters += usize::from(!succeeded);
+                state.unresolved -= 1;
+                state.dead_letters += 1;
             }
         }
         drop(state);
@@ -182,13 +192,13 @@ impl State {
     ) -> Option<Instant> {
         let mut moved = Vec::new();
         let mut next: Option<Instant> = None;
-        for (&(available_at, number), message) in &self.waiting {
+        for (&(available_at, order_index), message) in &self.waiting {
             if available_at > now + STEAL_DELAY || batch.len() + moved.len() == queue.delivery.max_size() {
                 next = Some(next.map_or(available_at, |next| next.min(available_at)));
                 break;
             }
             match queue.available_to(poller, message, available_at) {
-                at if at <= now => moved.push((available_at, number)),
+                at if at <= now => moved.push((available_at, order_index)),
                 at => next = Some(next.map_or(at, |next| next.min(at))),
             }
         }

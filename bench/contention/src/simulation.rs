@@ -1,6 +1,6 @@
 //! One simulation: a number of orders, a design, and a concurrency.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,9 +9,12 @@ use tokio::time::{Instant, sleep};
 
 use crate::design::Design;
 use crate::function_instance::FunctionInstance;
-use crate::model::{Assumptions, Model, Usage};
+use crate::model::{Assumptions, DynamoDbModel, Usage};
 use crate::orders::{FinalStock, Orders, TABLES};
 use crate::queue::{DeliveryMode, Queue};
+
+/// The seed of all random numbers. The published figures depend on it.
+const SEED: u64 = 7;
 
 /// The time between the end of one invocation and the start of the next one,
 /// with the handler's own work. Neither takes virtual time by itself.
@@ -20,13 +23,13 @@ const INVOCATION_OVERHEAD: Duration = Duration::from_millis(2);
 /// The parameters of a simulation.
 #[derive(Debug, Clone, Copy)]
 pub struct Simulation {
-    /// The design.
+    /// The way in which the function reserves stock.
     pub design: Design,
     /// The path of events to the function.
     pub delivery: DeliveryMode,
-    /// The largest number of concurrent invocations.
+    /// The largest number of concurrent invocations, each in an instance of its own.
     pub concurrency: usize,
-    /// The number of orders.
+    /// The number of orders, each for one unit of the hot product.
     pub orders: usize,
     /// Orders that arrive each second, or `None` if all arrive at once.
     pub orders_per_second: Option<f64>,
@@ -73,24 +76,22 @@ impl Simulation {
     /// same simulation has the same result on any machine.
     #[must_use]
     pub fn run(&self) -> SimulationResult {
-        fastrand::seed(7);
+        fastrand::seed(SEED);
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         runtime.expect("a runtime").block_on(self.simulate())
     }
 
     async fn simulate(&self) -> SimulationResult {
-        let model = Arc::new(Model::new(self.assumptions, &TABLES));
+        let model = Arc::new(DynamoDbModel::new(self.assumptions, &TABLES));
         let orders = Orders::store(&model, self.design, self.orders);
         let start = Instant::now();
-        let arrivals = (0..self.orders).map(|number| start + self.arrival(number));
+        let arrivals = (0..self.orders).map(|order_index| start + self.arrival(order_index));
         let queue = Queue::new(self.delivery, self.concurrency, arrivals);
-        let confirmed = Mutex::new(Vec::with_capacity(self.orders));
-        let instances =
-            (0..self.concurrency).map(|poller| self.poll(&model, poller, &orders, &queue, &confirmed));
-        join_all(instances).await;
-        let confirmed: Vec<Confirmation> = confirmed.into_inner().expect("the confirmations");
-        let mut latencies: Vec<_> = confirmed.iter().map(|order| order.at - order.arrived_at).collect();
-        let mut confirmed_at: Vec<_> = confirmed.iter().map(|order| order.at - start).collect();
+        let pollers = (0..self.concurrency).map(|poller| self.poll(&model, poller, &orders, &queue));
+        let confirmations = join_all(pollers).await.concat();
+        let mut latencies: Vec<_> =
+            confirmations.iter().map(|order| order.confirmed_at - order.arrived_at).collect();
+        let mut confirmed_at: Vec<_> = confirmations.iter().map(|order| order.confirmed_at - start).collect();
         latencies.sort_unstable();
         confirmed_at.sort_unstable();
         SimulationResult {
@@ -103,33 +104,38 @@ impl Simulation {
         }
     }
 
-    fn arrival(&self, number: usize) -> Duration {
-        self.orders_per_second.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(number as f64 / rate))
+    /// Returns the time between the start and the arrival of an order.
+    fn arrival(&self, order_index: usize) -> Duration {
+        self.orders_per_second
+            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(order_index as f64 / rate))
     }
 
-    /// Applies batches of events until every event is settled.
+    /// Applies batches of events until every event is confirmed or
+    /// dead-lettered. Returns the orders that this poller's instance confirmed.
     async fn poll(
         &self,
-        model: &Arc<Model>,
+        model: &Arc<DynamoDbModel>,
         poller: usize,
         orders: &Orders,
         queue: &Queue,
-        confirmed: &Mutex<Vec<Confirmation>>,
-    ) {
+    ) -> Vec<Confirmation> {
         let instance = FunctionInstance::start(model, self.design);
+        let mut confirmations = Vec::new();
         while let Some(batch) = queue.receive(poller).await {
             sleep(INVOCATION_OVERHEAD).await;
-            let numbers: Vec<_> = batch.iter().map(|message| message.number).collect();
-            let failed = instance.apply(orders, &numbers).await;
+            let order_indexes: Vec<_> = batch.iter().map(|message| message.order_index).collect();
+            let failed = instance.apply(orders, &order_indexes).await;
             for message in batch {
-                let succeeded = !failed.contains(&message.number);
-                if succeeded {
-                    let confirmation = Confirmation { arrived_at: message.arrived_at, at: Instant::now() };
-                    confirmed.lock().expect("the confirmations").push(confirmation);
+                if failed.contains(&message.order_index) {
+                    queue.reject(message);
+                } else {
+                    confirmations
+                        .push(Confirmation { arrived_at: message.arrived_at, confirmed_at: Instant::now() });
+                    queue.acknowledge(message);
                 }
-                queue.settle(message, succeeded);
             }
         }
+        confirmations
     }
 }
 
@@ -137,5 +143,5 @@ impl Simulation {
 #[derive(Debug, Clone, Copy)]
 struct Confirmation {
     arrived_at: Instant,
-    at: Instant,
+    confirmed_at: Instant,
 }

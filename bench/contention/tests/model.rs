@@ -4,7 +4,7 @@ mod virtual_time;
 
 use std::time::Duration;
 
-use contention::model::{Assumptions, DynamoDbResponse, Model};
+use contention::model::{Assumptions, DynamoDbModel, DynamoDbResponse};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -19,8 +19,8 @@ fn exact() -> Assumptions {
 }
 
 /// Creates a model with exact times and these items.
-fn model(ids: &[&str]) -> Model {
-    let model = Model::new(exact(), &[(TABLE, "Id")]);
+fn model(ids: &[&str]) -> DynamoDbModel {
+    let model = DynamoDbModel::new(exact(), &[(TABLE, "Id")]);
     for id in ids {
         model.put(TABLE, &json!({"Id": {"S": id}, "Quantity": {"N": "1000000"}}));
     }
@@ -35,16 +35,16 @@ fn decrement(id: &str) -> Value {
     })
 }
 
-async fn update(model: &Model, id: &str) -> DynamoDbResponse {
+async fn update(model: &DynamoDbModel, id: &str) -> DynamoDbResponse {
     model.call("UpdateItem", &decrement(id).to_string()).await
 }
 
-async fn transact(model: &Model, ids: &[&str]) -> DynamoDbResponse {
+async fn transact(model: &DynamoDbModel, ids: &[&str]) -> DynamoDbResponse {
     let actions: Vec<_> = ids.iter().map(|id| json!({"Update": decrement(id)})).collect();
     model.call("TransactWriteItems", &json!({"TransactItems": actions}).to_string()).await
 }
 
-fn quantity(model: &Model, id: &str) -> i64 {
+fn quantity(model: &DynamoDbModel, id: &str) -> i64 {
     model.item(TABLE, id).unwrap()["Quantity"]["N"].as_str().unwrap().parse().unwrap()
 }
 
@@ -133,7 +133,7 @@ fn takes_virtual_time_for_writes_and_transactions() {
 fn averages_times_below_one_millisecond() {
     in_virtual_time(async {
         let assumptions = Assumptions { per_action: Duration::from_micros(100), ..Assumptions::default() };
-        let model = Model::new(assumptions, &[(TABLE, "Id")]);
+        let model = DynamoDbModel::new(assumptions, &[(TABLE, "Id")]);
         model.put(TABLE, &json!({"Id": {"S": "a"}, "Quantity": {"N": "1000"}}));
         let start = Instant::now();
         for _ in 0..400 {
@@ -216,7 +216,7 @@ fn counts_units_of_rejected_writes() {
 fn cancels_a_transaction_when_a_key_has_too_few_units() {
     in_virtual_time(async {
         let assumptions = Assumptions { burst_units: 3.0, write_units_per_second: 10.0, ..exact() };
-        let model = Model::new(assumptions, &[(TABLE, "Id")]);
+        let model = DynamoDbModel::new(assumptions, &[(TABLE, "Id")]);
         for id in ["a", "b"] {
             model.put(TABLE, &json!({"Id": {"S": id}, "Quantity": {"N": "9"}}));
         }

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use virtual_time::in_virtual_time;
 
-fn numbers(batch: &[Message]) -> Vec<usize> {
-    batch.iter().map(|message| message.number).collect()
+fn order_indexes(batch: &[Message]) -> Vec<usize> {
+    batch.iter().map(|message| message.order_index).collect()
 }
 
 #[test]
@@ -20,8 +20,8 @@ fn retries_a_failed_event_after_one_and_two_minutes_before_the_dead_letter_queue
         let queue = Queue::new(DeliveryMode::Direct, 1, [start]);
         for seconds in [0, 60, 180] {
             let batch = queue.receive(0).await.unwrap();
-            assert_eq!((numbers(&batch), start.elapsed().as_secs()), (vec![0], seconds));
-            queue.settle(batch[0].clone(), false);
+            assert_eq!((order_indexes(&batch), start.elapsed().as_secs()), (vec![0], seconds));
+            queue.reject(batch[0].clone());
         }
         assert!(queue.receive(0).await.is_none());
         assert_eq!((queue.dead_letters(), queue.failures()), (1, 3));
@@ -37,8 +37,8 @@ fn delivers_a_batch_when_it_is_full_or_its_window_ends() {
         let queue = Queue::new(delivery, 1, arrivals);
         for (expected, millis) in [(vec![0, 1, 2], 20), (vec![3], 1030), (vec![4], 6000)] {
             let batch = queue.receive(0).await.unwrap();
-            assert_eq!((numbers(&batch), start.elapsed().as_millis()), (expected, millis));
-            batch.into_iter().for_each(|message| queue.settle(message, true));
+            assert_eq!((order_indexes(&batch), start.elapsed().as_millis()), (expected, millis));
+            batch.into_iter().for_each(|message| queue.acknowledge(message));
         }
         assert!(queue.receive(0).await.is_none());
     });

@@ -33,16 +33,16 @@ struct ItemKey {
 }
 
 /// A model of DynamoDB.
-pub struct Model {
+pub struct DynamoDbModel {
     database: Database,
     assumptions: Assumptions,
     key_attributes: HashMap<String, String>,
     state: Mutex<State>,
 }
 
-impl fmt::Debug for Model {
+impl fmt::Debug for DynamoDbModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Model").field("assumptions", &self.assumptions).finish_non_exhaustive()
+        f.debug_struct("DynamoDbModel").field("assumptions", &self.assumptions).finish_non_exhaustive()
     }
 }
 
@@ -64,7 +64,7 @@ struct Write {
     units: f64,
 }
 
-impl Model {
+impl DynamoDbModel {
     /// Creates empty tables, each given by its name and its key attribute.
     #[must_use]
     pub fn new(assumptions: Assumptions, tables: &[(&str, &str)]) -> Self {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::response::DynamoDbResponse;
-use super::{Model, Write, parse, perform};
+use super::{DynamoDbModel, Write, parse, perform};
 
 /// The result of preparing one action of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Preparation {
     }
 }
 
-impl Model {
+impl DynamoDbModel {
     /// Prepares every item and then commits every item. Each of the two costs
     /// the units of a write:
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html#transaction-capacity-handling>.
