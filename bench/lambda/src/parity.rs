@@ -66,6 +66,7 @@ async fn behavior(target: &Target, shop: &TestShop) -> Result<Behavior, Box<dyn 
 fn requests() -> Vec<ApiRequest> {
     let place = |body: &str| ApiRequest::post("/order").header("X-Correlation-Id", "c-1").json(body);
     let keyed = |key: &str, body: &str| place(body).header("Idempotency-Key", key);
+    let with_total = |total: &str| ORDER.replace("]}", &format!(r#"],"totalAmount":{total}}}"#));
     let item = |item: &str| place(&format!(r#"{{"customerId":"001","items":[{item}]}}"#));
     let many = |count: usize| {
         let lines: Vec<_> = (0..count).map(|n| format!(r#"{{"productId":"p{n}","quantity":1}}"#)).collect();
@@ -76,17 +77,17 @@ fn requests() -> Vec<ApiRequest> {
         keyed("key-1", ORDER),
         keyed("key-1", ORDER),
         keyed("key-1", &ORDER.replace(":2}", ":3}")),
-        keyed("key-2", &ORDER.replace("]}", r#"],"totalAmount":359.97}"#)),
+        keyed("key-2", &with_total("359.97")),
         keyed(
             "key-3",
             r#"{"items":[{"productId":"002","quantity":1},{"productId":"001","quantity":4},
             {"quantity":6,"productId":"002"}],"customerId":"002"}"#,
         ),
         keyed("a b", ORDER),
-        place(&ORDER.replace("]}", r#"],"totalAmount":359.96}"#)),
-        place(&ORDER.replace("]}", r#"],"totalAmount":359.975}"#)),
-        place(&ORDER.replace("]}", r#"],"totalAmount":-1}"#)),
-        place(&ORDER.replace("]}", r#"],"totalAmount":"1"}"#)),
+        place(&with_total("359.96")),
+        place(&with_total("359.975")),
+        place(&with_total("-1")),
+        place(&with_total(r#""1""#)),
         place(&ORDER.replacen("001", "404", 1)),
         item(r#"{"productId":"404","quantity":1},{"productId":"405","quantity":1}"#),
         item(r#"{"productId":"001","quantity":0}"#),
