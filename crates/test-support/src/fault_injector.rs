@@ -1,4 +1,4 @@
-//! Random faults for a share of all calls, in the ways in which DynamoDB and EventBridge fail.
+//! Random faults as DynamoDB and EventBridge produce them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,12 +13,12 @@ use crate::gate::Gate;
 
 /// One fault in this many is a response after the client's timeout. It is rare because the client
 /// waits three seconds for it.
-const LATE_RESPONSE_RATE: u8 = 25;
+const LATE_RESPONSE_ONE_IN: u8 = 25;
 
 /// Reasons for which DynamoDB cancels a transaction because of contention.
 const CONTENTION: [&str; 3] = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
 
-/// A random choice of faults that a seed determines.
+/// A seeded source of random faults.
 #[derive(Debug)]
 pub struct FaultInjector {
     rng: Rng,
@@ -29,6 +29,15 @@ pub struct FaultInjector {
     injected: BTreeMap<&'static str, usize>,
 }
 
+/// The fate of one call.
+enum CallOutcome {
+    Success,
+    /// The service is unavailable.
+    Outage,
+    /// A random fault.
+    Fault,
+}
+
 impl FaultInjector {
     /// Returns an injector that makes a `share` of all calls fail, from 0 to 1.
     #[must_use]
@@ -36,7 +45,7 @@ impl FaultInjector {
         Self { rng: Rng::with_seed(seed), share, calls: 0, outage: 0..0, injected: BTreeMap::new() }
     }
 
-    /// Returns how many faults of each kind were injected.
+    /// Returns the number of injected faults of each kind.
     #[must_use]
     pub const fn injected(&self) -> &BTreeMap<&'static str, usize> {
         &self.injected
@@ -48,44 +57,64 @@ impl FaultInjector {
         Self { outage, ..self }
     }
 
-    fn fails_call(&mut self) -> bool {
+    /// Counts a call, and draws its outcome.
+    fn next_outcome(&mut self) -> CallOutcome {
+        let call = self.calls;
         self.calls += 1;
-        self.rng.f64() < self.share
-    }
-
-    fn is_outage(&mut self) -> bool {
-        let outage = self.outage.contains(&self.calls);
-        if outage {
-            self.calls += 1;
-            *self.injected.entry("outage").or_default() += 1;
+        if self.outage.contains(&call) {
+            self.count("outage");
+            CallOutcome::Outage
+        } else if self.rng.f64() < self.share {
+            CallOutcome::Fault
+        } else {
+            CallOutcome::Success
         }
-        outage
     }
 
-    fn choose<T: Copy>(&mut self, from: &[T]) -> T {
-        *self.rng.choice(from).expect("a choice")
+    fn count(&mut self, kind: &'static str) {
+        *self.injected.entry(kind).or_default() += 1;
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        *self.rng.choice(choices).expect("at least one choice")
+    }
+
+    /// Picks one of these faults, and counts its kind.
+    fn pick_and_count<T>(&mut self, mut faults: Vec<(&'static str, T)>) -> T {
+        let (kind, fault) = faults.swap_remove(self.rng.usize(..faults.len()));
+        self.count(kind);
+        fault
     }
 
     /// Returns the fault for a DynamoDB call, if it fails.
     pub(crate) fn on_dynamodb(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
-        if self.is_outage() {
-            return Some(Fault::Error(AwsError::unavailable()));
+        match self.next_outcome() {
+            CallOutcome::Success => None,
+            CallOutcome::Outage => Some(Fault::Error(AwsError::unavailable())),
+            CallOutcome::Fault => Some(self.dynamodb_fault(operation, body)),
         }
-        if !self.fails_call() {
-            return None;
+    }
+
+    fn dynamodb_fault(&mut self, operation: &str, body: &Bytes) -> Fault {
+        if self.rng.u8(..LATE_RESPONSE_ONE_IN) == 0 {
+            self.count("response too late");
+            return Fault::HoldResponse(Gate::default());
         }
         let throttled =
-            self.choose(&[AwsError::throttled, AwsError::throughput_exceeded, AwsError::request_limit]);
-        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+            self.pick(&[AwsError::throttled, AwsError::throughput_exceeded, AwsError::request_limit]);
+        let server_error = self.pick(&[AwsError::internal, AwsError::unavailable]);
         let mut faults = vec![
             ("throttled", Fault::Error(throttled())),
-            ("internal error", Fault::Error(broken())),
+            ("internal error", Fault::Error(server_error())),
             ("request lost", Fault::DropRequest),
             ("response lost", Fault::DropResponse),
         ];
         match operation {
             "TransactWriteItems" => {
-                faults.extend((0..3).map(|_| ("transaction canceled", Fault::Error(self.canceled(body)))));
+                // Three entries, because contention is the most frequent failure of a transaction.
+                for _ in 0..3 {
+                    faults.push(("transaction canceled", Fault::Error(self.canceled(body))));
+                }
                 faults.push(("transaction in progress", Fault::Error(AwsError::transaction_in_progress())));
             }
             "PutItem" | "UpdateItem" => {
@@ -96,16 +125,7 @@ impl FaultInjector {
             }
             _ => {}
         }
-        if self.rng.u8(..LATE_RESPONSE_RATE) == 0 {
-            faults = vec![("response too late", Fault::HoldResponse(Gate::default()))];
-        }
-        Some(self.one_of(faults))
-    }
-
-    fn one_of<T>(&mut self, mut faults: Vec<(&'static str, T)>) -> T {
-        let (kind, fault) = faults.swap_remove(self.rng.usize(..faults.len()));
-        *self.injected.entry(kind).or_default() += 1;
-        fault
+        self.pick_and_count(faults)
     }
 
     /// Returns the cancellation of a transaction with contention on some of its items.
@@ -115,38 +135,40 @@ impl FaultInjector {
         let mut reasons = vec!["None"; items];
         for _ in 0..self.rng.usize(1..=items) {
             let item = self.rng.usize(..items);
-            reasons[item] = self.choose(&CONTENTION);
+            reasons[item] = self.pick(&CONTENTION);
         }
         AwsError::transaction_canceled(&reasons)
     }
 
     /// Returns the behavior of EventBridge for a call with this many entries.
     pub(crate) fn on_bus(&mut self, entries: usize) -> BusBehavior {
-        if self.is_outage() {
-            return BusBehavior::Fail(AwsError::unavailable());
+        match self.next_outcome() {
+            CallOutcome::Success => BusBehavior::Accept,
+            CallOutcome::Outage => BusBehavior::Fail(AwsError::unavailable()),
+            CallOutcome::Fault => self.bus_fault(entries),
         }
-        if !self.fails_call() {
-            return BusBehavior::Accept;
-        }
-        let broken = self.choose(&[AwsError::internal, AwsError::unavailable]);
+    }
+
+    fn bus_fault(&mut self, entries: usize) -> BusBehavior {
+        let server_error = self.pick(&[AwsError::internal, AwsError::unavailable]);
         let faults = vec![
             ("throttled", BusBehavior::Fail(AwsError::throttled())),
-            ("internal error", BusBehavior::Fail(broken())),
+            ("internal error", BusBehavior::Fail(server_error())),
             ("request lost", BusBehavior::DropRequest),
             ("response lost", BusBehavior::DropResponse),
             ("entries rejected", BusBehavior::Reject(self.rejections(entries))),
         ];
-        self.one_of(faults)
+        self.pick_and_count(faults)
     }
 
     fn rejections(&mut self, entries: usize) -> Vec<EntryRejection> {
         let count = self.rng.usize(1..=entries);
-        let indexes = self.rng.choose_multiple(0..entries, count);
-        let rejection = |index| EntryRejection {
-            index,
-            error_code: self.choose(&["ThrottlingException", "InternalFailure"]),
-        };
-        indexes.into_iter().map(rejection).collect()
+        let mut rejections = Vec::new();
+        for index in self.rng.choose_multiple(0..entries, count) {
+            let error_code = self.pick(&["ThrottlingException", "InternalFailure"]);
+            rejections.push(EntryRejection { index, error_code });
+        }
+        rejections
     }
 }
 
@@ -157,7 +179,7 @@ mod tests {
     const CALLS: usize = 3000;
     const TRANSACTION: &[u8] = br#"{"TransactItems":[{},{},{}]}"#;
 
-    /// Returns how many faults of each kind calls of an operation get.
+    /// Returns the number of faults of each kind that calls of an operation get.
     fn injected(operation: &str, seed: u64, share: f64) -> BTreeMap<&'static str, usize> {
         let mut injector = FaultInjector::new(seed, share);
         let body = Bytes::from_static(TRANSACTION);
@@ -167,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn fails_the_given_share_of_calls_and_repeats_itself_for_the_same_seed() {
+    fn fails_the_given_share_of_calls_reproducibly_for_a_seed() {
         assert!(injected("GetItem", 1, 0.0).is_empty());
         assert_eq!(injected("GetItem", 1, 1.0).values().sum::<usize>(), CALLS);
         let tenth = injected("GetItem", 1, 0.1);
@@ -179,16 +201,16 @@ mod tests {
     #[test]
     fn fails_every_call_during_an_outage() {
         let mut injector = FaultInjector::new(1, 0.0).with_outage(2..5);
-        let mut fails = || injector.on_dynamodb("GetItem", &Bytes::new()).is_some();
-        assert_eq!([(); 7].map(|()| fails()), [false, false, true, true, true, false, false]);
+        let failed = [(); 7].map(|()| injector.on_dynamodb("GetItem", &Bytes::new()).is_some());
+        assert_eq!(failed, [false, false, true, true, true, false, false]);
         let mut injector = FaultInjector::new(1, 0.0).with_outage(1..2);
-        let mut accepts = || matches!(injector.on_bus(1), BusBehavior::Accept);
-        assert_eq!([(); 3].map(|()| accepts()), [true, false, true]);
+        let accepted = [(); 3].map(|()| matches!(injector.on_bus(1), BusBehavior::Accept));
+        assert_eq!(accepted, [true, false, true]);
         assert_eq!(injector.injected()["outage"], 1);
     }
 
     #[test]
-    fn injects_every_kind_of_fault_that_an_operation_can_have() {
+    fn injects_every_fault_kind() {
         let common = ["internal error", "request lost", "response lost", "response too late", "throttled"];
         for (operation, special) in [
             ("GetItem", &[][..]),
@@ -204,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn injects_every_kind_of_fault_of_eventbridge_and_rejects_only_existing_entries() {
+    fn injects_every_fault_kind_of_eventbridge_and_rejects_only_existing_entries() {
         let mut injector = FaultInjector::new(1, 0.5);
         for entries in (1..=10).cycle().take(CALLS) {
             if let BusBehavior::Reject(rejections) = injector.on_bus(entries) {
