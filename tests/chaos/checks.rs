@@ -7,7 +7,7 @@ use dynamodb::StoredOrder;
 use serde_json::Value;
 use test_support::PublishedEvent;
 
-use crate::delivery::{DeadLetter, Delivery};
+use crate::delivery::{Delivery, FailedDelivery};
 use crate::settings::PRODUCTS;
 use crate::system::{System, product_id};
 
@@ -24,7 +24,8 @@ pub(crate) struct Totals {
 }
 
 impl System {
-    pub(crate) async fn check(&self, remaining: &[DeadLetter]) -> Totals {
+    /// Asserts all invariants. `remaining` are the dead letters that redriving did not resolve.
+    pub(crate) async fn check(&self, remaining: &[FailedDelivery]) -> Totals {
         let stored_orders = self.shop.stored_orders().await;
         stored_orders.iter().for_each(assert_is_final);
         let orders: Vec<_> = stored_orders.into_iter().map(|stored| stored.order).collect();
@@ -38,13 +39,8 @@ impl System {
         }
         let on_hand = self.check_stock(&sold).await;
         self.check_clients(&orders);
-        for letter in remaining {
-            let order = orders.iter().find(|order| order.id.as_str() == letter.delivery.order).unwrap();
-            let is_forbidden = match letter.delivery.kind {
-                EventKind::Canceled => matches!(order.status, Shipped | Delivered),
-                _ => matches!(order.status, Canceled | Rejected),
-            };
-            assert!(is_forbidden, "{letter:?} of {order:?}");
+        for failed in remaining {
+            assert_is_forbidden(failed, &orders);
         }
         let (outbox_events, published_events) = self.check_events(&orders).await;
         Totals {
@@ -71,7 +67,7 @@ impl System {
 
     /// Asserts that each client has one order, and that all responses to its key are equal.
     fn check_clients(&self, orders: &[Order]) {
-        let created = self.created.borrow();
+        let created = self.created_responses.borrow();
         assert_eq!((created.len(), orders.len()), (self.settings.orders, self.settings.orders));
         let mut ids = BTreeSet::new();
         for (n, bodies) in created.iter() {
@@ -105,7 +101,17 @@ impl System {
     }
 }
 
-/// Asserts that an order is decided, with the reservation and the outbox of its status.
+/// Asserts that the order of a dead letter can never make the event's change.
+fn assert_is_forbidden(failed: &FailedDelivery, orders: &[Order]) {
+    let order = orders.iter().find(|order| order.id.as_str() == failed.delivery.order).unwrap();
+    let is_forbidden = match failed.delivery.kind {
+        EventKind::Canceled => matches!(order.status, Shipped | Delivered),
+        _ => matches!(order.status, Canceled | Rejected),
+    };
+    assert!(is_forbidden, "{failed:?} of {order:?}");
+}
+
+/// Asserts that an order is no longer placed, with the reservation and the outbox of its status.
 fn assert_is_final(stored: &StoredOrder) {
     let order = &stored.order;
     assert_ne!(order.status, Placed, "{order:?}");

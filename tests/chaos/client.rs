@@ -32,7 +32,9 @@ impl System {
                 self.publish(EventKind::Delivered, &id, &items);
                 self.publish(EventKind::Shipped, &id, &items);
             }
-            scenario if self.decided.borrow().contains(&id) => self.follow_up(&id, scenario).await,
+            scenario if self.confirmed_or_rejected.borrow().contains(&id) => {
+                self.follow_up(&id, scenario).await
+            }
             scenario => drop(self.scenarios.borrow_mut().insert(id, scenario)),
         }
     }
@@ -44,13 +46,13 @@ impl System {
         let response = self
             .send(&request, |response| {
                 assert_eq!(response.status, 201, "{response:?}");
-                self.created.borrow_mut().entry(n).or_default().insert(response.body.clone());
+                self.created_responses.borrow_mut().entry(n).or_default().insert(response.body.clone());
             })
             .await;
         response.json()["orderId"].as_str().unwrap().to_owned()
     }
 
-    /// Continues the scenario of an order that is decided.
+    /// Continues the scenario of an order that is confirmed or rejected.
     pub(crate) async fn follow_up(&self, order: &str, scenario: Scenario) {
         match scenario {
             Scenario::CancelLater => self.change("cancel", order).await,
@@ -66,9 +68,11 @@ impl System {
     async fn change(&self, action: &str, order: &str) {
         let route = format!("/order/{{orderId}}/{action}");
         let request = ApiRequest::post(&route).path("orderId", order);
-        // The API rejects a change of an order that was rejected or canceled before.
-        let check = |response: &ApiResponse| assert!([200, 409].contains(&response.status), "{response:?}");
-        self.send(&request, check).await;
+        self.send(&request, |response| {
+            // The API rejects a change of an order that was rejected or canceled before.
+            assert!([200, 409].contains(&response.status), "{response:?}");
+        })
+        .await;
     }
 
     /// Sends a request until a response arrives that is not 503. `check` gets every such response,
@@ -77,11 +81,11 @@ impl System {
         loop {
             self.counters.requests.increment();
             let slot = self.order_slots.acquire().await.unwrap();
-            let response = self.run_or_cut_off(request.send(&self.orders)).await;
+            let response = self.run_or_abort(request.send(&self.orders)).await;
             drop(slot);
             if let Some(response) = response.filter(|response| response.status != 503) {
                 check(&response);
-                if !self.has_fault() {
+                if !self.should_fail() {
                     return response;
                 }
                 self.counters.lost_responses.increment();

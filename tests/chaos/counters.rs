@@ -22,7 +22,7 @@ pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) repeated_requests: Counter,
     pub(crate) lost_responses: Counter,
-    pub(crate) cut_off_invocations: Counter,
+    pub(crate) aborted_invocations: Counter,
     pub(crate) batches: Counter,
     pub(crate) retried_batches: Counter,
     pub(crate) deliveries: Counter,

@@ -8,8 +8,8 @@ use domain::EventKind;
 use inventory_service::ILLEGAL_TRANSITION;
 use serde_json::value::RawValue;
 use test_support::{
-    Function as _, PublishedEvent, StreamPoller, consumer_max_attempts, invocation, routed_events,
-    stream_max_attempts,
+    Function as _, PublishedEvent, StreamPoller, consumer_max_attempts, invocation, stream_max_attempts,
+    take_routed_events,
 };
 use tokio::time::sleep;
 
@@ -44,9 +44,9 @@ impl Delivery {
     }
 }
 
-/// An event for which all attempts of InventoryServiceFunction have failed.
+/// A delivery for which all attempts of InventoryServiceFunction have failed.
 #[derive(Debug)]
-pub(crate) struct DeadLetter {
+pub(crate) struct FailedDelivery {
     pub(crate) delivery: Delivery,
     error_type: &'static str,
 }
@@ -66,7 +66,7 @@ impl System {
 
     /// Delivers an event once, or twice at random.
     fn deliver(self: &Rc<Self>, delivery: Delivery) {
-        if self.has_fault() {
+        if self.should_fail() {
             self.counters.duplicate_deliveries.increment();
             self.spawn(Rc::clone(self).consume(delivery.clone()));
         }
@@ -84,16 +84,16 @@ impl System {
             self.counters.deliveries.increment();
             let slot = self.inventory_slots.acquire().await.unwrap();
             let invocation = invocation::from_payload(delivery.envelope.clone());
-            let result = self.run_or_cut_off(self.inventory.invoke(invocation)).await;
+            let result = self.run_or_abort(self.inventory.invoke(invocation)).await;
             drop(slot);
             match result {
                 Some(Ok(_)) => return self.after_success(&delivery).await,
                 Some(Err(error)) => error_type = error.error_type,
-                None => error_type = "CutOff",
+                None => error_type = "Aborted",
             }
         }
         self.counters.dead_letters.increment();
-        self.dead_letters.borrow_mut().push(DeadLetter { delivery, error_type });
+        self.dead_letters.borrow_mut().push(FailedDelivery { delivery, error_type });
     }
 
     /// Continues the scenario of an order when its OrderPlaced is consumed.
@@ -102,7 +102,7 @@ impl System {
             let scenario = self.scenarios.borrow_mut().remove(&delivery.order);
             match scenario {
                 Some(scenario) => self.follow_up(&delivery.order, scenario).await,
-                None => drop(self.decided.borrow_mut().insert(delivery.order.clone())),
+                None => drop(self.confirmed_or_rejected.borrow_mut().insert(delivery.order.clone())),
             }
         }
     }
@@ -118,14 +118,14 @@ impl System {
             }
             while poller.pending_records() > 0 {
                 self.counters.batches.increment();
-                if self.run_or_cut_off(poller.invoke(&self.orders)).await == Some(true) {
+                if self.run_or_abort(poller.invoke(&self.orders)).await == Some(true) {
                     failed_attempts = 0;
                 } else {
                     failed_attempts += 1;
                     assert!(failed_attempts < stream_max_attempts(), "Lambda would discard the batch");
                     self.counters.retried_batches.increment();
                 }
-                for event in routed_events(&self.shop.bus) {
+                for event in take_routed_events(&self.shop.bus) {
                     self.deliver(Delivery::published(&event));
                 }
             }
@@ -137,7 +137,7 @@ impl System {
     }
 
     /// Redrives the dead letters, each twice, until only forbidden transitions remain. Returns those.
-    pub(crate) async fn redrive(self: &Rc<Self>, poller: &mut StreamPoller) -> Vec<DeadLetter> {
+    pub(crate) async fn redrive(self: &Rc<Self>, poller: &mut StreamPoller) -> Vec<FailedDelivery> {
         for _ in 0..MAX_REDRIVES {
             let dead_letters = self.dead_letters.take().into_iter();
             let (forbidden, retryable): (Vec<_>, Vec<_>) =
@@ -148,7 +148,7 @@ impl System {
             self.dead_letters.replace(forbidden);
             // Each event is redriven once, because its two deliveries may both have failed before.
             let mut redriven = HashSet::new();
-            for DeadLetter { delivery, .. } in retryable {
+            for FailedDelivery { delivery, .. } in retryable {
                 if redriven.insert((delivery.order.clone(), delivery.kind)) {
                     self.counters.redriven.increment();
                     self.spawn(Rc::clone(self).consume(delivery.clone()));

@@ -33,7 +33,7 @@ impl System {
         table.row("EventBridge calls", self.shop.bus.calls().len());
         table.row("EventBridge faults", eventbridge.values().sum::<usize>());
         table.rows(eventbridge);
-        table.row("invocations cut off", counters.cut_off_invocations.get());
+        table.row("invocations aborted", counters.aborted_invocations.get());
         table.row("stream batches sent to the relay", counters.batches.get());
         table.row("- retried, in whole or in part", counters.retried_batches.get());
         table.row("events in the outboxes", totals.outbox_events);

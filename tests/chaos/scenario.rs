@@ -2,22 +2,22 @@
 
 use fastrand::Rng;
 
-/// The steps that follow the placement of an order.
+/// The steps that follow the placement of an order. The API rejects a later step of a rejected order.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Scenario {
     /// Nothing.
     Keep,
     /// The customer cancels the order at once.
     CancelAtOnce,
-    /// The customer cancels the order after it is decided.
+    /// The customer cancels the order after it is confirmed.
     CancelLater,
     /// Another producer cancels the order at once.
     CancelByEvent,
-    /// The warehouse ships the order after it is decided.
+    /// The warehouse ships the order after it is confirmed.
     Ship,
-    /// The warehouse ships the order after it is decided, and reports its delivery.
+    /// The warehouse ships the order after it is confirmed, and reports its delivery.
     Deliver,
-    /// A carrier reports shipment and delivery, before or after the order is decided.
+    /// A carrier reports shipment and delivery, before or after the order is confirmed.
     DeliverByEvent,
 }
 

@@ -17,17 +17,17 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::counters::Counters;
-use crate::delivery::DeadLetter;
+use crate::delivery::FailedDelivery;
 use crate::scenario::Scenario;
 use crate::settings::{CUSTOMERS, PRODUCTS, Settings};
 
 /// The maximum number of concurrent invocations of one function.
 const CONCURRENCY: usize = 16;
 
-/// The maximum time until an invocation is cut off.
-const CUT_OFF_AFTER: Duration = Duration::from_millis(40);
+/// The maximum time until an invocation is aborted.
+const ABORT_AFTER: Duration = Duration::from_millis(40);
 
-/// A shop with its functions, its clients and the bookkeeping of the test.
+/// A shop with its functions and the test state.
 pub(crate) struct System {
     pub(crate) shop: TestShop,
     pub(crate) settings: Settings,
@@ -36,13 +36,13 @@ pub(crate) struct System {
     rng: RefCell<Rng>,
     pub(crate) order_slots: Semaphore,
     pub(crate) inventory_slots: Semaphore,
-    /// The scenarios that start when their order is decided, by order id.
+    /// The scenarios that continue when their order is confirmed or rejected, by order id.
     pub(crate) scenarios: RefCell<HashMap<String, Scenario>>,
-    /// Orders that were decided before their client got the response.
-    pub(crate) decided: RefCell<BTreeSet<String>>,
-    pub(crate) dead_letters: RefCell<Vec<DeadLetter>>,
+    /// Orders that were confirmed or rejected before their client got the response.
+    pub(crate) confirmed_or_rejected: RefCell<BTreeSet<String>>,
+    pub(crate) dead_letters: RefCell<Vec<FailedDelivery>>,
     /// The bodies of all responses with status 201 for each client, lost responses included.
-    pub(crate) created: RefCell<BTreeMap<usize, BTreeSet<String>>>,
+    pub(crate) created_responses: RefCell<BTreeMap<usize, BTreeSet<String>>>,
     pub(crate) tasks: RefCell<JoinSet<()>>,
     pub(crate) counters: Counters,
 }
@@ -50,19 +50,7 @@ pub(crate) struct System {
 impl System {
     pub(crate) async fn new(settings: Settings) -> Rc<Self> {
         let shop = TestShop::empty().await;
-        for n in 0..CUSTOMERS {
-            let customer = item([("CustomerId", text(format!("c{n}")))]);
-            shop.put(&shop.tables.customers, customer).await;
-        }
-        for n in 0..PRODUCTS {
-            let product = item([
-                ("ProductId", text(product_id(n))),
-                ("Name", text("Thing")),
-                ("Price", number("9.99")),
-            ]);
-            shop.put(&shop.tables.products, product).await;
-            shop.set_stock(&product_id(n), settings.initial_stock()).await;
-        }
+        seed(&shop, settings.initial_stock()).await;
         Rc::new(Self {
             orders: shop.order_service(),
             inventory: shop.inventory_service(),
@@ -72,9 +60,9 @@ impl System {
             order_slots: Semaphore::new(CONCURRENCY),
             inventory_slots: Semaphore::new(CONCURRENCY),
             scenarios: RefCell::default(),
-            decided: RefCell::default(),
+            confirmed_or_rejected: RefCell::default(),
             dead_letters: RefCell::default(),
-            created: RefCell::default(),
+            created_responses: RefCell::default(),
             tasks: RefCell::default(),
             counters: Counters::default(),
         })
@@ -84,8 +72,8 @@ impl System {
         self.tasks.borrow_mut().spawn_local(task);
     }
 
-    /// Decides at random whether a fault happens.
-    pub(crate) fn has_fault(&self) -> bool {
+    /// Returns true for a random share of all calls: the share of faults.
+    pub(crate) fn should_fail(&self) -> bool {
         self.rng.borrow_mut().f64() < self.settings.fault_share()
     }
 
@@ -94,16 +82,30 @@ impl System {
         maximum.mul_f64(self.rng.borrow_mut().f64())
     }
 
-    /// Runs an invocation, or cuts it off at random. Returns nothing in the second case.
-    pub(crate) async fn run_or_cut_off<T>(&self, invocation: impl Future<Output = T>) -> Option<T> {
-        if !self.has_fault() {
+    /// Runs an invocation, or aborts it at random. Returns `None` if aborted.
+    pub(crate) async fn run_or_abort<T>(&self, invocation: impl Future<Output = T>) -> Option<T> {
+        if !self.should_fail() {
             return Some(invocation.await);
         }
-        let result = timeout(self.random_up_to(CUT_OFF_AFTER), invocation).await.ok();
+        let result = timeout(self.random_up_to(ABORT_AFTER), invocation).await.ok();
         if result.is_none() {
-            self.counters.cut_off_invocations.increment();
+            self.counters.aborted_invocations.increment();
         }
         result
+    }
+}
+
+/// Stores the customers, and the products with their stock.
+async fn seed(shop: &TestShop, initial_stock: u64) {
+    for n in 0..CUSTOMERS {
+        let customer = item([("CustomerId", text(format!("c{n}")))]);
+        shop.put(&shop.tables.customers, customer).await;
+    }
+    for n in 0..PRODUCTS {
+        let product =
+            item([("ProductId", text(product_id(n))), ("Name", text("Thing")), ("Price", number("9.99"))]);
+        shop.put(&shop.tables.products, product).await;
+        shop.set_stock(&product_id(n), initial_stock).await;
     }
 }
 

@@ -59,7 +59,7 @@ async fn every_permutation_of_duplicated_placed_and_canceled_events_conserves_st
     let service = shop.inventory_service();
     for (n, sequence) in all.into_iter().enumerate() {
         // The first order is of another producer, and the second one is stored already.
-        for (id, stored) in [(format!("foreign-{n}"), false), (format!("own-{n}"), true)] {
+        for (id, stored) in [(format!("external-{n}"), false), (format!("placed-{n}"), true)] {
             if stored {
                 shop.put_order(&Order { id: id.parse().unwrap(), ..shop.order("001").await.unwrap() }).await;
             }
@@ -81,7 +81,7 @@ async fn concurrent_placed_and_canceled_events_conserve_stock() {
     let shop = small_shop().await;
     let service = shop.inventory_service();
     for n in 0..20 {
-        let id = format!("foreign-{n}");
+        let id = format!("external-{n}");
         let events = [EventKind::Placed, EventKind::Canceled, EventKind::Placed, EventKind::Canceled];
         let deliveries = events.map(|kind| service.handle(event(kind, &id)));
         for outcome in concurrently(deliveries).await {

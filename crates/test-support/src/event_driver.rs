@@ -31,25 +31,25 @@ pub struct DeadLetter {
 
 /// An event that waits for InventoryServiceFunction.
 #[derive(Debug, Clone)]
-struct Delivery {
+struct PendingEvent {
     event: PublishedEvent,
     failed_attempts: usize,
 }
 
-/// A delivery that failed, with the error.
-struct FailedDelivery {
-    delivery: Delivery,
+/// A failed attempt of InventoryServiceFunction.
+struct FailedAttempt {
+    pending: PendingEvent,
     error: InvocationError,
 }
 
-/// Returns the events that were published since the last call and match the rule for
+/// Takes all new events from the bus, and returns those that match the rule for
 /// InventoryServiceFunction.
-pub fn routed_events(bus: &Bus) -> impl Iterator<Item = PublishedEvent> {
-    bus.take_new().into_iter().filter(|event| is_routed(event, order_event_pattern()))
+pub fn take_routed_events(bus: &Bus) -> impl Iterator<Item = PublishedEvent> {
+    bus.take_new().into_iter().filter(|event| matches_rule(event, order_event_pattern()))
 }
 
-/// Returns whether a rule of the bus with this pattern matches the event.
-fn is_routed(event: &PublishedEvent, pattern: &Value) -> bool {
+/// Returns true if a rule of the bus with this pattern matches the event.
+fn matches_rule(event: &PublishedEvent, pattern: &Value) -> bool {
     let envelope = serde_json::from_str(event.envelope().get()).expect("an event in JSON");
     event.entry.event_bus_name.as_deref() == Some(BUS_NAME) && matches_pattern(pattern, &envelope)
 }
@@ -60,10 +60,10 @@ fn is_routed(event: &PublishedEvent, pattern: &Value) -> bool {
 #[derive(Debug)]
 pub struct EventDriver<'a> {
     shop: &'a TestShop,
-    orders: OrderService,
-    inventory: InventoryService,
+    order_service: OrderService,
+    inventory_service: InventoryService,
     poller: StreamPoller,
-    deliveries: Vec<Delivery>,
+    pending: Vec<PendingEvent>,
     dead_letters: Vec<DeadLetter>,
     unhandled: Vec<Value>,
     copies: usize,
@@ -75,10 +75,10 @@ impl<'a> EventDriver<'a> {
     pub async fn new(shop: &'a TestShop) -> Self {
         Self {
             shop,
-            orders: shop.order_service(),
-            inventory: shop.inventory_service(),
+            order_service: shop.order_service(),
+            inventory_service: shop.inventory_service(),
             poller: StreamPoller::new(shop).await,
-            deliveries: Vec::new(),
+            pending: Vec::new(),
             dead_letters: Vec::new(),
             unhandled: Vec::new(),
             copies: 1,
@@ -94,7 +94,7 @@ impl<'a> EventDriver<'a> {
 
     /// Delivers events in a random order that `seed` determines.
     #[must_use]
-    pub fn shuffled(self, seed: u64) -> Self {
+    pub fn with_shuffle(self, seed: u64) -> Self {
         Self { shuffle: Some(Rng::with_seed(seed)), ..self }
     }
 
@@ -102,7 +102,7 @@ impl<'a> EventDriver<'a> {
     pub async fn run(&mut self) {
         for _ in 0..MAX_ROUNDS {
             self.relay().await;
-            if self.poller.pending_records() == 0 && self.deliveries.is_empty() {
+            if self.poller.pending_records() == 0 && self.pending.is_empty() {
                 return;
             }
             self.consume().await;
@@ -110,7 +110,7 @@ impl<'a> EventDriver<'a> {
         panic!(
             "after {MAX_ROUNDS} rounds {} records and {:?} are still pending",
             self.poller.pending_records(),
-            self.deliveries
+            self.pending
         );
     }
 
@@ -118,23 +118,27 @@ impl<'a> EventDriver<'a> {
     /// the events that it publishes. Records from the first failed one on stay pending.
     pub async fn relay(&mut self) {
         self.poller.poll().await;
-        while self.poller.pending_records() > 0 && self.poller.invoke(&self.orders).await {}
+        while self.poller.pending_records() > 0 {
+            if !self.poller.invoke(&self.order_service).await {
+                break;
+            }
+        }
         self.receive();
     }
 
     /// Receives the published events that match a rule.
     fn receive(&mut self) {
         for event in self.shop.bus.take_new() {
-            if is_routed(&event, unhandled_event_pattern()) {
+            if matches_rule(&event, unhandled_event_pattern()) {
                 self.unhandled.push(unhandled_event_message(event.envelope().get()));
             }
-            if is_routed(&event, order_event_pattern()) {
-                let delivery = Delivery { event, failed_attempts: 0 };
-                self.deliveries.extend(std::iter::repeat_n(delivery, self.copies));
+            if matches_rule(&event, order_event_pattern()) {
+                let pending = PendingEvent { event, failed_attempts: 0 };
+                self.pending.extend(std::iter::repeat_n(pending, self.copies));
             }
         }
         if let Some(rng) = &mut self.shuffle {
-            rng.shuffle(&mut self.deliveries);
+            rng.shuffle(&mut self.pending);
         }
     }
 
@@ -142,25 +146,30 @@ impl<'a> EventDriver<'a> {
     ///
     /// Failed events stay pending. After the last attempt they become dead letters.
     pub async fn consume(&mut self) {
-        for delivery in std::mem::take(&mut self.deliveries) {
-            let outcome = deliver(&self.inventory, delivery).await;
-            self.record(outcome);
+        for pending in std::mem::take(&mut self.pending) {
+            let outcome = deliver(&self.inventory_service, pending).await;
+            self.record_outcome(outcome);
         }
     }
 
-    /// Does the same as [`EventDriver::consume`], with all events concurrently.
+    /// Consumes all pending events concurrently. Failed events stay pending or become dead letters, as
+    /// in [`EventDriver::consume`].
     pub async fn consume_concurrently(&mut self) {
-        let deliveries = std::mem::take(&mut self.deliveries).into_iter();
-        let outcomes = concurrently(deliveries.map(|delivery| deliver(&self.inventory, delivery))).await;
-        outcomes.into_iter().for_each(|outcome| self.record(outcome));
+        let pending = std::mem::take(&mut self.pending).into_iter();
+        let outcomes = concurrently(pending.map(|event| deliver(&self.inventory_service, event))).await;
+        for outcome in outcomes {
+            self.record_outcome(outcome);
+        }
     }
 
-    fn record(&mut self, outcome: Result<(), FailedDelivery>) {
-        let Err(FailedDelivery { delivery: Delivery { event, failed_attempts }, error }) = outcome else {
+    /// Keeps a failed event pending, or makes it a dead letter after the last attempt.
+    fn record_outcome(&mut self, outcome: Result<(), FailedAttempt>) {
+        let Err(FailedAttempt { pending: PendingEvent { event, failed_attempts }, error }) = outcome else {
             return;
         };
-        if failed_attempts + 1 < consumer_max_attempts() {
-            self.deliveries.push(Delivery { event, failed_attempts: failed_attempts + 1 });
+        let failed_attempts = failed_attempts + 1;
+        if failed_attempts < consumer_max_attempts() {
+            self.pending.push(PendingEvent { event, failed_attempts });
         } else {
             self.dead_letters.push(DeadLetter { event, error });
         }
@@ -175,7 +184,7 @@ impl<'a> EventDriver<'a> {
     /// Returns the events that wait for InventoryServiceFunction.
     #[must_use]
     pub fn pending_events(&self) -> Vec<&PublishedEvent> {
-        self.deliveries.iter().map(|delivery| &delivery.event).collect()
+        self.pending.iter().map(|pending| &pending.event).collect()
     }
 
     /// Returns the messages that UnhandledEventRule sent to the dead-letter queue.
@@ -191,10 +200,10 @@ impl<'a> EventDriver<'a> {
     }
 }
 
-async fn deliver(inventory: &InventoryService, delivery: Delivery) -> Result<(), FailedDelivery> {
-    let invocation = invocation::from_payload(delivery.event.envelope());
-    match inventory.invoke(invocation).await {
+async fn deliver(service: &InventoryService, pending: PendingEvent) -> Result<(), FailedAttempt> {
+    let invocation = invocation::from_payload(pending.event.envelope());
+    match service.invoke(invocation).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(FailedDelivery { delivery, error }),
+        Err(error) => Err(FailedAttempt { pending, error }),
     }
 }

@@ -21,7 +21,7 @@ pub(super) enum Command {
     /// Stops the relay in the middle, before or after its events are published.
     AbortRelay { published: bool },
     /// Sends an event of another producer, for a known or an unknown order.
-    SendForeignEvent(EventKind, usize),
+    SendExternalEvent(EventKind, usize),
     /// Sets a pending event aside.
     SetAside(usize),
     /// Makes all events that were set aside pending again.
@@ -70,7 +70,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => (action(), interruption_point()).prop_map(|(action, point)| Command::Abort(action, point)),
         4 => Just(Command::Relay),
         1 => any::<bool>().prop_map(|published| Command::AbortRelay { published }),
-        2 => (kind, any::<usize>()).prop_map(|(kind, order)| Command::SendForeignEvent(kind, order)),
+        2 => (kind, any::<usize>()).prop_map(|(kind, order)| Command::SendExternalEvent(kind, order)),
         1 => any::<usize>().prop_map(Command::SetAside),
         1 => Just(Command::Redrive),
         1 => Just(Command::Restart),

@@ -7,7 +7,7 @@ use inventory_service::{ILLEGAL_TRANSITION, TOO_EARLY};
 use test_support::{ApiRequest, Gate, invocation};
 
 use super::command::Action;
-use super::delivery::quantities_of;
+use super::inbound_event::quantities_of;
 use super::model::{OperationResult, Quantities};
 use super::system::SystemUnderTest;
 use crate::stock_conservation::PRODUCTS;
@@ -30,11 +30,10 @@ impl SystemUnderTest {
             .map(|((product, _), quantity)| format!(r#"{{"productId":"{product}","quantity":{quantity}}}"#))
             .collect();
         let body = format!(r#"{{"customerId":"001","items":[{}]}}"#, lines.join(","));
-        let request = ApiRequest::post("/order").json(body);
-        let request = match key {
-            Some(key) => request.header("Idempotency-Key", &format!("key-{key}")),
-            None => request,
-        };
+        let mut request = ApiRequest::post("/order").json(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", &format!("key-{key}"));
+        }
         let response = request.send(&self.order_service).await;
         match response.status {
             201 => {
@@ -68,8 +67,8 @@ impl SystemUnderTest {
     }
 }
 
-/// Runs an invocation until it completes, or until one of its calls arrives at the gate. Returns
-/// nothing in the second case.
+/// Runs an invocation until it completes. Returns `None` if one of its calls arrives at the gate
+/// first.
 pub(super) async fn until_interrupted<T>(gate: &Gate, invocation: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;

@@ -21,7 +21,7 @@ use observe::assert_final_state;
 use system::SystemUnderTest;
 
 mod command;
-mod delivery;
+mod inbound_event;
 mod invoke;
 mod model;
 mod observe;
@@ -43,7 +43,12 @@ async fn run(commands: &[Command]) {
         let none = HashSet::new();
         let of_order =
             |events: &BTreeMap<String, HashSet<EventKind>>| events.get(id).unwrap_or(&none).clone();
-        assert_final_state(id, order, &of_order(&system.requested), &of_order(&system.foreign));
+        assert_final_state(
+            id,
+            order,
+            &of_order(&system.requested_events),
+            &of_order(&system.external_events),
+        );
     }
 }
 

@@ -97,9 +97,9 @@ impl Model {
     }
 
     fn place(&mut self, key: Option<u8>, quantities: Quantities, id: &str) -> OperationResult {
-        if let Some((first, quantities_of_key)) = key.and_then(|key| self.keys.get(&key)) {
-            return if *quantities_of_key == quantities {
-                OperationResult::Created(first.clone())
+        if let Some((first_id, first_quantities)) = key.and_then(|key| self.keys.get(&key)) {
+            return if *first_quantities == quantities {
+                OperationResult::Created(first_id.clone())
             } else {
                 OperationResult::KeyReused
             };

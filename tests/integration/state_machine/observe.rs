@@ -27,30 +27,33 @@ pub(super) fn order_state(stored: &StoredOrder) -> OrderState {
 
 /// Asserts that the final state of an order follows from its requested events, without the model.
 ///
-/// `foreign` are the requested events that other producers have sent.
+/// `external_events` are the requested events that other producers have sent.
 pub(super) fn assert_final_state(
     id: &str,
     order: &OrderState,
     requested: &HashSet<EventKind>,
-    foreign: &HashSet<EventKind>,
+    external_events: &HashSet<EventKind>,
 ) {
     let was_requested = |kind| requested.contains(&kind);
     let is_explained = match order.status {
         Placed => false,
-        Confirmed => was_requested(EventKind::Placed) && !foreign.contains(&EventKind::Canceled),
+        Confirmed => was_requested(EventKind::Placed) && !external_events.contains(&EventKind::Canceled),
         Rejected => was_requested(EventKind::Placed),
         Canceled => was_requested(EventKind::Canceled),
         Shipped => {
             was_requested(EventKind::Placed)
                 && was_requested(EventKind::Shipped)
-                && !foreign.contains(&EventKind::Delivered)
+                && !external_events.contains(&EventKind::Delivered)
         }
         Delivered => {
             [EventKind::Placed, EventKind::Shipped, EventKind::Delivered].into_iter().all(was_requested)
         }
     };
-    assert!(is_explained, "{id} is {order:?} after {requested:?}, of which {foreign:?} were foreign events");
-    let unshipped = order.status == Confirmed && foreign.contains(&EventKind::Shipped);
+    assert!(
+        is_explained,
+        "{id} is {order:?} after {requested:?}, of which {external_events:?} came from other producers"
+    );
+    let unshipped = order.status == Confirmed && external_events.contains(&EventKind::Shipped);
     assert!(!unshipped, "{id} is {order:?} after OrderShipped");
     assert_eq!(order.reserved, matches!(order.status, Confirmed | Shipped | Delivered), "{id} is {order:?}");
     let outbox = (order.status == Rejected).then_some(EventKind::Rejected);

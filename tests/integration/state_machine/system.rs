@@ -6,10 +6,10 @@ use std::pin::pin;
 use domain::EventKind;
 use inventory_service::InventoryService;
 use order_service::OrderService;
-use test_support::{BusBehavior, Gate, StreamPoller, TestShop, concurrently, routed_events};
+use test_support::{BusBehavior, Gate, StreamPoller, TestShop, concurrently, take_routed_events};
 
 use super::command::{Action, Command, InterruptionPoint};
-use super::delivery::Delivery;
+use super::inbound_event::InboundEvent;
 use super::invoke::{event_kind_of, until_interrupted};
 use super::model::{Model, Observed, Operation, OperationResult};
 use super::observe::order_state;
@@ -24,23 +24,23 @@ pub(super) struct SystemUnderTest {
     pub(super) order_service: OrderService,
     pub(super) inventory_service: InventoryService,
     poller: StreamPoller,
-    pub(super) pending: Vec<Delivery>,
-    set_aside: Vec<Delivery>,
+    pub(super) pending: Vec<InboundEvent>,
+    set_aside: Vec<InboundEvent>,
     /// The number of published events that were received.
     received: usize,
     possible_models: Vec<Model>,
     /// The orders that commands can select.
     orders: Vec<String>,
     /// The events that clients and other producers have caused for each order.
-    pub(super) requested: BTreeMap<String, HashSet<EventKind>>,
+    pub(super) requested_events: BTreeMap<String, HashSet<EventKind>>,
     /// The events that other producers have sent for each order.
-    pub(super) foreign: BTreeMap<String, HashSet<EventKind>>,
+    pub(super) external_events: BTreeMap<String, HashSet<EventKind>>,
 }
 
 impl SystemUnderTest {
     pub(super) async fn start() -> Self {
         let shop = small_shop().await;
-        // The seeded order has no event, so it would never be decided.
+        // The seeded order has no event, so it would stay placed.
         let request = shop.direct_client().delete_item().table_name(&shop.tables.orders);
         request.key("OrderId", dynamodb::text("001")).send().await.unwrap();
         Self {
@@ -52,9 +52,9 @@ impl SystemUnderTest {
             set_aside: Vec::new(),
             received: 0,
             possible_models: vec![Model::new(PRODUCTS.map(|(_, quantity)| quantity))],
-            orders: vec!["foreign-1".to_owned(), "foreign-2".to_owned()],
-            requested: BTreeMap::new(),
-            foreign: BTreeMap::new(),
+            orders: vec!["external-1".to_owned(), "external-2".to_owned()],
+            requested_events: BTreeMap::new(),
+            external_events: BTreeMap::new(),
         }
     }
 
@@ -68,11 +68,11 @@ impl SystemUnderTest {
             Command::Abort(action, point) => self.abort(action, point).await,
             Command::Relay => self.relay().await,
             Command::AbortRelay { published } => self.abort_relay(*published).await,
-            Command::SendForeignEvent(kind, order) => {
+            Command::SendExternalEvent(kind, order) => {
                 let order = self.order(*order).to_owned();
-                self.pending.push(Delivery::foreign(*kind, &order));
-                self.requested.entry(order.clone()).or_default().insert(*kind);
-                self.foreign.entry(order).or_default().insert(*kind);
+                self.pending.push(InboundEvent::external(*kind, &order));
+                self.requested_events.entry(order.clone()).or_default().insert(*kind);
+                self.external_events.entry(order).or_default().insert(*kind);
             }
             Command::SetAside(_) if self.pending.is_empty() => {}
             Command::SetAside(n) => self.set_aside.push(self.pending.swap_remove(n % self.pending.len())),
@@ -90,7 +90,7 @@ impl SystemUnderTest {
 
     /// Invokes functions concurrently, or the second one while the first one is interrupted.
     async fn invoke(&mut self, actions: &[Action], interruption: Option<&InterruptionPoint>) {
-        let actions: Vec<_> = actions.iter().filter(|action| self.is_possible(action)).collect();
+        let actions: Vec<_> = actions.iter().filter(|action| self.can_perform(action)).collect();
         let results = match (actions.as_slice(), interruption) {
             ([first, second], Some(point)) => self.perform_interleaved(first, point, second).await,
             _ => concurrently(actions.iter().map(|action| self.perform(action))).await,
@@ -102,22 +102,24 @@ impl SystemUnderTest {
             .collect();
         self.check(&operations, &results).await;
         operations.iter().for_each(|operation| self.record_request(operation));
-        let is_done = |n: usize| {
-            actions.iter().zip(&results).any(|(action, result)| match action {
-                Action::Deliver { event, again: false } => {
-                    event % self.pending.len() == n && *result == OperationResult::Applied
-                }
-                _ => false,
-            })
-        };
-        let pending =
-            (0..self.pending.len()).filter(|n| !is_done(*n)).map(|n| self.pending[n].clone()).collect();
-        self.pending = pending;
+        self.remove_applied_events(&actions, &results);
+    }
+
+    /// Removes the pending events that were applied and are not delivered again.
+    fn remove_applied_events(&mut self, actions: &[&Action], results: &[OperationResult]) {
+        let mut applied = HashSet::new();
+        for (action, result) in actions.iter().zip(results) {
+            if let (Action::Deliver { event, again: false }, OperationResult::Applied) = (action, result) {
+                applied.insert(event % self.pending.len());
+            }
+        }
+        let mut index = 0..;
+        self.pending.retain(|_| !applied.contains(&index.next().unwrap()));
     }
 
     /// Invokes a function, and stops it at the interruption point if it gets there.
     async fn abort(&mut self, action: &Action, point: &InterruptionPoint) {
-        if !self.is_possible(action) {
+        if !self.can_perform(action) {
             return;
         }
         let gate = self.gate_at(point);
@@ -158,8 +160,8 @@ impl SystemUnderTest {
         vec![first, second]
     }
 
-    /// Returns whether the action has an event to deliver, if it needs one.
-    fn is_possible(&self, action: &Action) -> bool {
+    /// Returns true unless the action needs an event and none is pending.
+    fn can_perform(&self, action: &Action) -> bool {
         !matches!(action, Action::Deliver { .. }) || !self.pending.is_empty()
     }
 
@@ -190,25 +192,26 @@ impl SystemUnderTest {
         if !self.orders.contains(order) {
             self.orders.push(order.clone());
         }
-        self.requested.entry(order.clone()).or_default().insert(kind);
+        self.requested_events.entry(order.clone()).or_default().insert(kind);
     }
 
     /// Keeps the states that lead to the observed one, by these operations in any order.
     async fn check(&mut self, operations: &[Operation], results: &[OperationResult]) {
         let observed = self.observe().await;
-        let reached = |model: &Model| states_after(model, operations, results);
-        let possible: Vec<Model> = self.possible_models.iter().flat_map(reached).collect();
+        let possible =
+            self.possible_models.iter().flat_map(|model| states_after(model, operations, results)).collect();
         self.keep_matching(possible, &observed, &format!("{operations:?} returned {results:?}"));
     }
 
-    /// Does the same for an operation that was aborted, and is applied or not.
+    /// Keeps the states that lead to the observed one, with and without the aborted operation.
     async fn check_aborted(&mut self, operation: &Operation) {
         let observed = self.observe().await;
-        let reached = |model: &Model| [model.clone(), model.clone().apply(operation).0];
-        let possible: Vec<Model> = self.possible_models.iter().flat_map(reached).collect();
+        let mut possible = self.possible_models.clone();
+        possible.extend(self.possible_models.iter().map(|model| model.clone().apply(operation).0));
         self.keep_matching(possible, &observed, &format!("{operation:?} was aborted"));
     }
 
+    /// Keeps the possible states that match the observed one. Panics if none does.
     fn keep_matching(&mut self, possible: Vec<Model>, observed: &Observed, cause: &str) {
         let mut matching: Vec<Model> = Vec::new();
         for model in &possible {
@@ -276,8 +279,8 @@ impl SystemUnderTest {
     fn receive(&mut self) -> Vec<(String, EventKind)> {
         let all: Vec<_> = self.shop.bus.published().split_off(self.received);
         self.received += all.len();
-        self.pending.extend(routed_events(&self.shop.bus).map(|event| Delivery::published(&event)));
-        let events = all.iter().map(|event| Delivery::published(event).event);
+        self.pending.extend(take_routed_events(&self.shop.bus).map(|event| InboundEvent::published(&event)));
+        let events = all.iter().map(|event| InboundEvent::published(event).event);
         sorted(&events.map(|event| (event.order, event.kind)).collect::<Vec<_>>())
     }
 
@@ -317,11 +320,14 @@ fn states_after(model: &Model, operations: &[Operation], results: &[OperationRes
     if operations.is_empty() {
         return vec![model.clone()];
     }
-    let starting_with = |n: usize| {
-        let (next, result) = model.clone().apply(&operations[n]);
-        let other_operations = [&operations[..n], &operations[n + 1..]].concat();
-        let other_results = [&results[..n], &results[n + 1..]].concat();
-        if result == results[n] { states_after(&next, &other_operations, &other_results) } else { Vec::new() }
-    };
-    (0..operations.len()).flat_map(starting_with).collect()
+    let mut states = Vec::new();
+    for (n, operation) in operations.iter().enumerate() {
+        let (next, result) = model.clone().apply(operation);
+        if result == results[n] {
+            let other_operations = [&operations[..n], &operations[n + 1..]].concat();
+            let other_results = [&results[..n], &results[n + 1..]].concat();
+            states.extend(states_after(&next, &other_operations, &other_results));
+        }
+    }
+    states
 }

@@ -67,7 +67,7 @@ async fn creates_a_dead_letter_after_the_attempts_of_the_template() {
 async fn delivers_copies_of_an_event_concurrently() {
     let shop = TestShop::seeded().await;
     let id = place(&shop).await;
-    let mut driver = EventDriver::new(&shop).await.with_copies(3).shuffled(7);
+    let mut driver = EventDriver::new(&shop).await.with_copies(3).with_shuffle(7);
     driver.relay().await;
     assert_eq!(driver.pending_events().len(), 3);
     driver.consume_concurrently().await;

@@ -9,16 +9,16 @@ use super::model::{ConsumedEvent, Quantities};
 use crate::stock_conservation::{PRODUCTS, event};
 
 /// The units that events of other producers have for their orders.
-const FOREIGN_QUANTITIES: Quantities = [2, 1];
+const EXTERNAL_QUANTITIES: Quantities = [2, 1];
 
-/// An event with its envelope.
+/// An event that InventoryServiceFunction can receive.
 #[derive(Debug, Clone)]
-pub(super) struct Delivery {
+pub(super) struct InboundEvent {
     pub(super) event: ConsumedEvent,
     pub(super) envelope: Box<RawValue>,
 }
 
-impl Delivery {
+impl InboundEvent {
     pub(super) fn published(event: &PublishedEvent) -> Self {
         let kind = event.detail_type().parse().unwrap();
         let detail = event.detail();
@@ -27,11 +27,11 @@ impl Delivery {
         Self { event: consumed, envelope: event.envelope() }
     }
 
-    pub(super) fn foreign(kind: EventKind, order: &str) -> Self {
+    pub(super) fn external(kind: EventKind, order: &str) -> Self {
         let consumed = ConsumedEvent {
             kind,
             order: order.to_owned(),
-            quantities: FOREIGN_QUANTITIES,
+            quantities: EXTERNAL_QUANTITIES,
             from_outbox: false,
         };
         Self { event: consumed, envelope: event(kind, order).payload }
