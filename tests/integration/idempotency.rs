@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use api::documents::OrderDocument;
-use test_support::{ApiRequest, TestShop, concurrently};
+use test_support::{ApiRequest, ApiResponse, TestShop, concurrently};
 
-use crate::place_order::{ORDER, place, place_with_key};
+use crate::place_order::{ORDER, order_with_total, place, place_with_key};
+
+fn order_id(response: &ApiResponse) -> String {
+    response.json()["orderId"].as_str().unwrap().to_owned()
+}
 
 #[tokio::test]
 async fn creates_one_order_for_fifty_concurrent_requests_with_one_key() {
@@ -19,49 +23,60 @@ async fn creates_one_order_for_fifty_concurrent_requests_with_one_key() {
         .collect();
     assert_eq!(distinct.len(), 1, "{distinct:?}");
     assert_eq!(responses[0].status, 201);
-    let new: Vec<_> =
-        shop.stored_orders().await.into_iter().filter(|stored| stored.request_hash.is_some()).collect();
-    assert_eq!(new.len(), 1);
+    let stored_orders = shop.stored_orders().await;
+    let placed_by_api = stored_orders.iter().filter(|stored| stored.request_hash.is_some());
+    assert_eq!(placed_by_api.count(), 1);
     assert_eq!(shop.proxy.calls("PutItem"), 50);
 }
 
 #[tokio::test]
-async fn returns_the_first_response_to_a_retry_after_the_order_and_catalog_have_changed() {
+async fn returns_the_first_response_to_a_retry_after_a_status_change() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     let first = place_with_key("key-1", ORDER).send(&service).await;
-    let id = first.json()["orderId"].as_str().unwrap().to_owned();
-
-    let cancel = ApiRequest::post("/order/{orderId}/cancel").path("orderId", &id);
+    let cancel = ApiRequest::post("/order/{orderId}/cancel").path("orderId", &order_id(&first));
     assert_eq!(cancel.send(&service).await.status, 200);
+
     let retry = place_with_key("key-1", ORDER).send(&service).await;
     assert_eq!((retry.status, &retry.body), (201, &first.body));
     assert_eq!(retry.header("location"), first.header("location"));
+}
 
-    let mut product = shop.snapshot().await.products["001"].clone();
-    product.insert("Price".into(), dynamodb::number("1.00"));
-    shop.put(&shop.tables.products, product).await;
-    assert_eq!(place_with_key("key-1", ORDER).send(&service).await.body, first.body);
+#[tokio::test]
+async fn returns_the_first_response_to_a_retry_after_a_price_change() {
+    let shop = TestShop::seeded().await;
+    let service = shop.order_service();
+    let first = place_with_key("key-1", ORDER).send(&service).await;
+    shop.set_price("001", "1.00").await;
 
-    let request = shop.direct_client().delete_item().table_name(&shop.tables.products);
-    request.key("ProductId", dynamodb::text("002")).send().await.unwrap();
     let retry = place_with_key("key-1", ORDER).send(&service).await;
     assert_eq!((retry.status, retry.body), (201, first.body));
 }
 
 #[tokio::test]
-async fn does_not_compare_the_total_of_a_retry_with_changed_prices() {
+async fn returns_the_first_response_to_a_retry_after_a_product_is_deleted() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
-    let body = ORDER.replace("]}", r#"],"totalAmount":359.97}"#);
+    let first = place_with_key("key-1", ORDER).send(&service).await;
+    shop.delete(&shop.tables.products, "ProductId", "002").await;
+
+    let retry = place_with_key("key-1", ORDER).send(&service).await;
+    assert_eq!((retry.status, retry.body), (201, first.body));
+}
+
+#[tokio::test]
+async fn ignores_price_changes_on_retry() {
+    let shop = TestShop::seeded().await;
+    let service = shop.order_service();
+    let body = order_with_total("359.97");
     let first = place_with_key("key-1", &body).send(&service).await;
-    let mut product = shop.snapshot().await.products["001"].clone();
-    product.insert("Price".into(), dynamodb::number("1.00"));
-    shop.put(&shop.tables.products, product).await;
-    assert_eq!(place_with_key("key-1", &body).send(&service).await.body, first.body);
-    let response = place_with_key("key-2", &body).send(&service).await;
-    assert_eq!(response.problem(), (409, "total-differs".into()));
-    assert_eq!(response.violations(), [("#/totalAmount".into(), "total-differs".into())]);
+    shop.set_price("001", "1.00").await;
+
+    let retry = place_with_key("key-1", &body).send(&service).await;
+    assert_eq!((retry.status, retry.body), (201, first.body));
+    let new_request = place_with_key("key-2", &body).send(&service).await;
+    assert_eq!(new_request.problem(), (409, "total-differs".into()));
+    assert_eq!(new_request.violations(), [("#/totalAmount".into(), "total-differs".into())]);
 }
 
 #[tokio::test]
@@ -74,9 +89,7 @@ async fn rejects_a_key_that_is_reused_for_a_different_request() {
     let equivalent_body = r#"{"items":[{"productId":"002","quantity":1},{"productId":"001","quantity":1},
         {"quantity":1,"productId":"001"}],"customerId":"001"}"#;
     assert_eq!(place_with_key("key-1", equivalent_body).send(&service).await.body, first.body);
-    for other in
-        [ORDER.replace("\"quantity\":2", "\"quantity\":3"), ORDER.replace("]}", r#"],"totalAmount":359.97}"#)]
-    {
+    for other in [ORDER.replace("\"quantity\":2", "\"quantity\":3"), order_with_total("359.97")] {
         let response = place_with_key("key-1", &other).send(&service).await;
         assert_eq!(response.problem(), (422, "idempotency-key-reused".to_owned()), "{other}");
     }
@@ -88,13 +101,13 @@ async fn rejects_a_key_that_is_reused_for_a_different_request() {
 }
 
 #[tokio::test]
-async fn rejects_a_key_whose_order_id_belongs_to_an_order_from_the_bus() {
+async fn rejects_a_key_whose_order_came_from_an_event() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     let first = place_with_key("key-1", ORDER).send(&service).await;
-    let mut foreign = shop.stored_order(first.json()["orderId"].as_str().unwrap()).await.unwrap();
-    foreign.request_hash = None;
-    shop.put_stored_order(&foreign).await;
+    let mut event_order = shop.stored_order(&order_id(&first)).await.unwrap();
+    event_order.request_hash = None;
+    shop.put_stored_order(&event_order).await;
     let retry = place_with_key("key-1", ORDER).send(&service).await;
     assert_eq!(retry.problem(), (422, "idempotency-key-reused".into()));
 }
@@ -109,7 +122,7 @@ async fn creates_one_order_when_the_response_to_the_write_is_lost() {
         assert_eq!(response.status, 201);
         assert_eq!(shop.proxy.calls("PutItem"), 2);
         assert_eq!(shop.orders().await.len(), before + 1);
-        let stored = shop.order(response.json()["orderId"].as_str().unwrap()).await.unwrap();
+        let stored = shop.order(&order_id(&response)).await.unwrap();
         assert_eq!(serde_json::to_string(&OrderDocument::from(&stored)).unwrap(), response.body);
     }
 }

@@ -4,11 +4,18 @@ use std::collections::BTreeSet;
 
 use api::documents::OrderDocument;
 use domain::{EventKind, OrderStatus};
+use dynamodb::{number, text};
 use serde_json::{Value, json};
 use test_support::{ApiRequest, AwsError, TestShop};
 
 pub(crate) const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
+
+/// Returns the JSON of [`ORDER`] with an expected total.
+pub(crate) fn order_with_total(total: &str) -> String {
+    let fields = ORDER.strip_suffix('}').unwrap();
+    format!(r#"{fields},"totalAmount":{total}}}"#)
+}
 
 pub(crate) fn place(body: &str) -> ApiRequest {
     ApiRequest::post("/order").json(body)
@@ -71,6 +78,8 @@ async fn reads_only_the_customer_and_the_prices_consistently() {
 async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
+    let gold = [("ProductId", text("gold")), ("Name", text("Gold")), ("Price", number("99999999999"))];
+    shop.put(&shop.tables.products, gold.map(|(name, value)| (name.to_owned(), value)).into()).await;
     let before = shop.snapshot().await;
     let item = |item: &str| format!(r#"{{"customerId":"001","items":[{item}]}}"#);
     let quantity = |quantity: &str| item(&format!(r#"{{"productId":"001","quantity":{quantity}}}"#));
@@ -108,14 +117,8 @@ async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
         (r#"{"items":[{"productId":"001","quantity":1}]}"#.into(), "#/customerId", "required"),
         (ORDER.replace("\"001\",\"items\"", "\"404\",\"items\""), "#/customerId", "unknown-customer"),
         (too_expensive.into(), "#/items", "above-maximum"),
-        (ORDER.replace("]}", r#"],"totalAmount":1.005}"#), "#/totalAmount", "too-precise"),
+        (order_with_total("1.005"), "#/totalAmount", "too-precise"),
     ];
-    let gold = [("ProductId", "gold"), ("Name", "Gold")]
-        .map(|(name, value)| (name.to_owned(), dynamodb::text(value)));
-    let mut gold = dynamodb::Item::from(gold);
-    gold.insert("Price".into(), dynamodb::number("99999999999"));
-    shop.put(&shop.tables.products, gold).await;
-    let before = test_support::Snapshot { products: shop.snapshot().await.products, ..before };
 
     let mut distinct = BTreeSet::new();
     for (body, pointer, rule) in cases {
@@ -135,7 +138,7 @@ async fn rejects_each_invalid_request_with_its_problem_and_writes_nothing() {
             415,
             "unsupported-media-type",
         ),
-        (place(&ORDER.replace("]}", r#"],"totalAmount":359.96}"#)), 409, "total-differs"),
+        (place(&order_with_total("359.96")), 409, "total-differs"),
         (place_with_key("a b", ORDER), 422, "invalid"),
         (place_with_key("ключ", ORDER), 422, "invalid"),
         (place_with_key("", ORDER), 422, "invalid"),
@@ -180,8 +183,7 @@ async fn reports_all_unknown_ids_together() {
 #[tokio::test]
 async fn accepts_an_expected_total_that_matches_the_catalog() {
     let shop = TestShop::seeded().await;
-    let response =
-        place(&ORDER.replace("]}", r#"],"totalAmount":359.970}"#)).send(&shop.order_service()).await;
+    let response = place(&order_with_total("359.970")).send(&shop.order_service()).await;
     assert_eq!(response.status, 201);
 }
 

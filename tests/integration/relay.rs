@@ -214,13 +214,7 @@ async fn publishes_an_event_only_for_a_change_of_the_outbox_event() {
     );
     (stored.order.status, stored.outbox) = (OrderStatus::Canceled, Some(canceled));
     shop.put_stored_order(&stored).await;
-    shop.direct_client()
-        .delete_item()
-        .table_name(&shop.tables.orders)
-        .key("OrderId", dynamodb::text("order-000"))
-        .send()
-        .await
-        .unwrap();
+    shop.delete(&shop.tables.orders, "OrderId", "order-000").await;
 
     let records = stream.read().await;
     assert_eq!(records.len(), 6);

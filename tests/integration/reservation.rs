@@ -94,7 +94,7 @@ async fn reserves_once_for_concurrent_duplicates() {
 }
 
 #[tokio::test]
-async fn ignores_a_late_event_of_a_decided_order() {
+async fn ignores_an_event_of_an_order_that_is_no_longer_placed() {
     use OrderStatus::{Canceled, Delivered, Rejected, Shipped};
     for status in [Shipped, Delivered, Rejected, Canceled] {
         let shop = TestShop::seeded().await;
@@ -130,8 +130,7 @@ async fn rejects_an_order_with_its_shortages_and_reserves_nothing() {
 #[tokio::test]
 async fn rejects_an_order_of_a_product_without_a_stock_item() {
     let shop = TestShop::seeded().await;
-    let request = shop.direct_client().delete_item().table_name(&shop.tables.inventory);
-    request.key("ProductId", dynamodb::text("002")).send().await.unwrap();
+    shop.delete(&shop.tables.inventory, "ProductId", "002").await;
     apply(&shop, placed("001")).await.unwrap();
     assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Rejected);
     assert_eq!(shop.stock_of("001").await, 150);
@@ -168,17 +167,17 @@ async fn creates_a_rejected_order_of_another_producer_when_stock_is_short() {
 
 #[tokio::test]
 async fn reserves_the_lines_of_the_stored_order() {
-    let claims = [
+    let items_of_event = [
         r#"[{"productId":"001","quantity":100}]"#,
         r#"[{"productId":"001","quantity":1}]"#,
         r#"[{"productId":"002","quantity":1},{"productId":"001","quantity":1}]"#,
         r#"[{"productId":"001","quantity":1},{"productId":"002","quantity":1},{"productId":"003","quantity":1}]"#,
         r#"[{"productId":"001","quantity":1},{"productId":"002","quantity":1000}]"#,
     ];
-    for claim in claims {
+    for items in items_of_event {
         let shop = TestShop::seeded().await;
-        apply(&shop, placed_with("001", claim)).await.unwrap();
-        assert_eq!(stock(&shop).await, (149, 199), "{claim}");
+        apply(&shop, placed_with("001", items)).await.unwrap();
+        assert_eq!(stock(&shop).await, (149, 199), "{items}");
         let order = shop.order("001").await.unwrap();
         assert_eq!((order.status, order.items.len()), (OrderStatus::Confirmed, 2));
     }
@@ -343,29 +342,29 @@ async fn does_not_reject_an_order_that_is_canceled_meanwhile() {
 async fn fails_an_invalid_event_permanently_and_changes_nothing() {
     let shop = TestShop::seeded().await;
     let before = shop.snapshot().await;
-    let fixed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":1}"#;
-    let malformed = [
+    let valid = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1}],"totalAmount":1}"#;
+    let malformed_details = [
         ("OrderPlaced", r#""text""#.to_owned()),
         ("OrderPlaced", "{}".to_owned()),
-        ("OrderShipped", fixed.to_owned()),
-        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":0")),
-        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":1001")),
-        ("OrderPlaced", fixed.replace("\"quantity\":1", "\"quantity\":1.5")),
-        ("OrderPlaced", fixed.replace("[{\"productId\":\"001\",\"quantity\":1}]", "[]")),
-        ("OrderPlaced", fixed.replace("\"orderId\":\"001\"", "\"orderId\":\"\"")),
-        ("OrderPlaced", fixed.replace("\"totalAmount\":1", "\"totalAmount\":-1")),
-        ("OrderPlaced", fixed.replace("\"orderStatus\":\"OrderPlaced\"", "\"orderStatus\":\"OrderShipped\"")),
+        ("OrderShipped", valid.to_owned()),
+        ("OrderPlaced", valid.replace("\"quantity\":1", "\"quantity\":0")),
+        ("OrderPlaced", valid.replace("\"quantity\":1", "\"quantity\":1001")),
+        ("OrderPlaced", valid.replace("\"quantity\":1", "\"quantity\":1.5")),
+        ("OrderPlaced", valid.replace("[{\"productId\":\"001\",\"quantity\":1}]", "[]")),
+        ("OrderPlaced", valid.replace("\"orderId\":\"001\"", "\"orderId\":\"\"")),
+        ("OrderPlaced", valid.replace("\"totalAmount\":1", "\"totalAmount\":-1")),
+        ("OrderPlaced", valid.replace("\"orderStatus\":\"OrderPlaced\"", "\"orderStatus\":\"OrderShipped\"")),
     ];
-    for (detail_type, detail) in malformed {
+    for (detail_type, detail) in malformed_details {
         let error = apply(&shop, invocation::event(detail_type, &detail)).await.unwrap_err();
         assert_eq!(error.error_type, inventory_service::MALFORMED_EVENT, "{detail}");
     }
     let error =
-        apply(&shop, invocation::event_from("another.source", "OrderPlaced", fixed)).await.unwrap_err();
+        apply(&shop, invocation::event_from("another.source", "OrderPlaced", valid)).await.unwrap_err();
     assert_eq!(error.error_type, inventory_service::MALFORMED_EVENT);
 
     let metadata = r#","metadata":{"eventId":"e","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":2,"correlationId":"c"}}"#;
-    let future = fixed.replace("}],\"totalAmount\":1}", &format!("}}],\"totalAmount\":1{metadata}"));
+    let future = valid.replace("}],\"totalAmount\":1}", &format!("}}],\"totalAmount\":1{metadata}"));
     let error = apply(&shop, invocation::event("OrderPlaced", &future)).await.unwrap_err();
     assert_eq!(error.error_type, inventory_service::UNKNOWN_VERSION);
     assert_eq!(shop.snapshot().await, before);

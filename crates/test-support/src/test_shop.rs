@@ -194,11 +194,11 @@ impl TestShop {
     }
 
     fn order_service_with(&self, eventbridge: EventBridge, auth_mode: AuthMode) -> OrderService {
-        let names = self.tables.clone();
+        let tables = self.tables.clone();
         let settings = order_service::Settings {
-            orders_table: names.orders,
-            customers_table: names.customers,
-            products_table: names.products,
+            orders_table: tables.orders,
+            customers_table: tables.customers,
+            products_table: tables.products,
             event_bus: BUS_NAME.to_owned(),
         };
         let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.metrics.clone());
@@ -214,9 +214,9 @@ impl TestShop {
     /// Returns InventoryServiceFunction for this shop, with this authorization mode.
     #[must_use]
     pub fn inventory_service_for(&self, auth_mode: AuthMode) -> InventoryService {
-        let names = self.tables.clone();
+        let tables = self.tables.clone();
         let settings =
-            inventory_service::Settings { orders_table: names.orders, inventory_table: names.inventory };
+            inventory_service::Settings { orders_table: tables.orders, inventory_table: tables.inventory };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
         InventoryService::new(self.proxy.client(), settings, metrics, auth_mode)
     }
@@ -238,6 +238,14 @@ impl TestShop {
         let item =
             Item::from([(PRODUCT_ID.to_owned(), text(product)), (QUANTITY.to_owned(), number(quantity))]);
         self.put(&self.tables.inventory, item).await;
+    }
+
+    /// Sets the price of a product in the catalog.
+    pub async fn set_price(&self, product: &str, price: &str) {
+        let item = self.item(&self.tables.products, PRODUCT_ID, product).await;
+        let mut item = item.unwrap_or_else(|| panic!("product {product} is not in the catalog"));
+        item.insert("Price".to_owned(), number(price));
+        self.put(&self.tables.products, item).await;
     }
 
     /// Returns the units of a product that orders have reserved.
@@ -307,6 +315,11 @@ impl TestShop {
         self.direct_client.put_item().table_name(table).set_item(Some(item)).send().await.unwrap();
     }
 
+    /// Deletes the item whose key attribute has this value.
+    pub async fn delete(&self, table: &str, key: &str, value: &str) {
+        self.direct_client.delete_item().table_name(table).key(key, text(value)).send().await.unwrap();
+    }
+
     /// Returns all items of all tables.
     pub async fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -326,11 +339,14 @@ impl TestShop {
         let key = template::key_of(logical_id);
         let request = self.direct_client.scan().table_name(table).consistent_read(true);
         let items = request.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await.unwrap();
-        let keyed = |item: Item| match item.get(key) {
-            Some(AttributeValue::S(id)) => (id.clone(), item),
-            other => panic!("{other:?} is not a key of {table}"),
-        };
-        items.into_iter().map(keyed).collect()
+        let mut by_key = BTreeMap::new();
+        for item in items {
+            match item.get(key) {
+                Some(AttributeValue::S(id)) => by_key.insert(id.clone(), item),
+                other => panic!("{other:?} is not a key of {table}"),
+            };
+        }
+        by_key
     }
 }
 
