@@ -26,7 +26,8 @@ struct Tokens {
     signed_in: String,
     id: String,
     expired: String,
-    foreign: String,
+    /// A token of a user with the customer's name in another user pool.
+    other_pool: String,
 }
 
 /// Creates an app client that accepts passwords, unlike those of the template.
@@ -126,8 +127,8 @@ async fn wait_until_expired(token: &str) {
 }
 
 /// Returns a token of a user with the customer's name in another pool.
-fn foreign_token(deployment: &Deployment) -> String {
-    let pool = deployment.aws(&["cognito-idp", "create-user-pool", "--pool-name", "foreign"]);
+fn other_pool_token(deployment: &Deployment) -> String {
+    let pool = deployment.aws(&["cognito-idp", "create-user-pool", "--pool-name", "other"]);
     let pool = pool["UserPool"]["Id"].as_str().unwrap();
     create_user(deployment, pool, "001");
     sign_in(deployment, pool, &password_client(deployment, pool, "3600"), "001").0
@@ -146,7 +147,7 @@ async fn tokens(deployment: &Deployment) -> Tokens {
         signed_in,
         id,
         expired: sign_in(deployment, pool, &password_client(deployment, pool, "1"), "001").0,
-        foreign: foreign_token(deployment),
+        other_pool: other_pool_token(deployment),
     };
     wait_until_expired(&tokens.expired).await;
     tokens
@@ -267,7 +268,7 @@ async fn a_closed_api_authorizes_each_caller() {
         String::new(),
         "garbage".to_owned(),
         tokens.expired.clone(),
-        tokens.foreign.clone(),
+        tokens.other_pool.clone(),
         with_signature_of(&tokens.customer, &tokens.fulfillment),
         tampered(&tokens.other_customer),
         unsigned(&tokens.customer),

@@ -207,11 +207,11 @@ async fn applies_the_sample_events_of_another_producer() {
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
 
     // An order of another producer is reserved too, and then canceled.
-    put_event(&deployment, "order-placed", Some("e2e-foreign"));
-    wait_for(&deployment, "e2e-foreign", "Confirmed").await;
+    put_event(&deployment, "order-placed", Some("e2e-external"));
+    wait_for(&deployment, "e2e-external", "Confirmed").await;
     assert_eq!(stocks(&deployment).await, [one - 2, two - 2]);
-    put_event(&deployment, "order-canceled", Some("e2e-foreign"));
-    wait_for(&deployment, "e2e-foreign", "Canceled").await;
+    put_event(&deployment, "order-canceled", Some("e2e-external"));
+    wait_for(&deployment, "e2e-external", "Canceled").await;
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
     // A delivered order cannot be canceled.
     put_event(&deployment, "order-canceled", None);

@@ -8,8 +8,6 @@ use test_support::{AwsError, Invocation, TestShop, concurrently, invocation};
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
-const CONFLICT: &str = "TransactionConflict";
-
 /// Returns a shop where the seeded order has this status, with or without a reservation, and with
 /// this event in its outbox, if any. Reserved units are subtracted from the stock.
 async fn shop_with_order(status: OrderStatus, stock_reserved: bool, outbox: Option<EventKind>) -> TestShop {
@@ -26,12 +24,12 @@ async fn shop_with_order(status: OrderStatus, stock_reserved: bool, outbox: Opti
 }
 
 /// Returns an event of the seeded order from another producer, without metadata.
-fn foreign_event(kind: EventKind) -> Invocation {
+fn external_event(kind: EventKind) -> Invocation {
     invocation::event(kind.as_str(), &detail(kind, ""))
 }
 
-/// Returns an event of the seeded order from this system.
-fn own_event(kind: EventKind) -> Invocation {
+/// Returns an event of the seeded order from its outbox.
+fn outbox_event(kind: EventKind) -> Invocation {
     let id = EventId::derive(&"001".parse().unwrap(), kind);
     let metadata = format!(
         r#","metadata":{{"eventId":"{id}","occurredAt":"2025-01-01T00:00:00Z","schemaVersion":1,"correlationId":"c-1"}}"#
@@ -48,10 +46,15 @@ fn detail(kind: EventKind, metadata: &str) -> String {
     format!(r#"{{"detailType":"{kind}","orderId":"001","orderStatus":"{kind}"{content}{metadata}}}"#)
 }
 
+fn conflict() -> AwsError {
+    AwsError::transaction_canceled(&["None", "TransactionConflict", "None"])
+}
+
 async fn apply(shop: &TestShop, event: Invocation) -> Result<(), InvocationError> {
     shop.inventory_service().handle(event).await.map(drop)
 }
 
+/// Returns the seeded order's status, reservation and outbox, and the stock of its two products.
 async fn state(shop: &TestShop) -> (OrderStatus, bool, Option<EventKind>, u64, u64) {
     let stored = shop.stored_order("001").await.unwrap();
     let (order, kind) = (stored.order, stored.outbox.map(|event| event.kind));
@@ -63,7 +66,7 @@ async fn shipped_and_delivered_events_set_the_status_and_keep_the_stock() {
     for (kind, from, to) in
         [(EventKind::Shipped, Confirmed, Shipped), (EventKind::Delivered, Shipped, Delivered)]
     {
-        for event in [foreign_event(kind), own_event(kind)] {
+        for event in [external_event(kind), outbox_event(kind)] {
             let shop = shop_with_order(from, true, None).await;
             apply(&shop, event).await.unwrap();
             assert_eq!(state(&shop).await, (to, true, None, 149, 199));
@@ -76,7 +79,7 @@ async fn shipped_and_delivered_events_set_the_status_and_keep_the_stock() {
 async fn an_event_of_an_applied_change_clears_the_outbox_in_one_write() {
     for (kind, status) in [(EventKind::Shipped, Shipped), (EventKind::Delivered, Delivered)] {
         let shop = shop_with_order(status, true, Some(kind)).await;
-        apply(&shop, own_event(kind)).await.unwrap();
+        apply(&shop, outbox_event(kind)).await.unwrap();
         assert_eq!(state(&shop).await, (status, true, None, 149, 199));
         assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
     }
@@ -85,15 +88,15 @@ async fn an_event_of_an_applied_change_clears_the_outbox_in_one_write() {
 #[tokio::test]
 async fn an_event_does_not_clear_the_outbox_of_another_event() {
     let shop = shop_with_order(Shipped, true, Some(EventKind::Shipped)).await;
-    apply(&shop, foreign_event(EventKind::Shipped)).await.unwrap();
+    apply(&shop, external_event(EventKind::Shipped)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Shipped));
 
     let shop = shop_with_order(Delivered, true, Some(EventKind::Delivered)).await;
-    apply(&shop, own_event(EventKind::Shipped)).await.unwrap();
+    apply(&shop, outbox_event(EventKind::Shipped)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Delivered));
 
     let shop = shop_with_order(Canceled, false, Some(EventKind::Canceled)).await;
-    apply(&shop, foreign_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, external_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(state(&shop).await.2, Some(EventKind::Canceled));
 }
 
@@ -107,7 +110,7 @@ async fn an_event_that_is_already_applied_changes_nothing() {
         (EventKind::Canceled, Rejected),
     ];
     for (kind, status) in cases {
-        for event in [foreign_event(kind), own_event(kind)] {
+        for event in [external_event(kind), outbox_event(kind)] {
             let shop = shop_with_order(status, false, None).await;
             let before = shop.snapshot().await;
             apply(&shop, event).await.unwrap();
@@ -123,13 +126,13 @@ async fn an_event_that_is_too_early_fails_with_a_retryable_error() {
     for (kind, status) in cases {
         let shop = shop_with_order(status, false, None).await;
         let before = shop.snapshot().await;
-        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        let error = apply(&shop, outbox_event(kind)).await.unwrap_err();
         assert_eq!(error.error_type, inventory_service::TOO_EARLY, "{kind} of {status}");
         assert_eq!(shop.snapshot().await, before);
     }
     let shop = TestShop::empty().await;
     for kind in [EventKind::Shipped, EventKind::Delivered] {
-        let error = apply(&shop, foreign_event(kind)).await.unwrap_err();
+        let error = apply(&shop, external_event(kind)).await.unwrap_err();
         assert_eq!(error.error_type, inventory_service::TOO_EARLY, "{kind} of no order");
     }
     assert!(shop.orders().await.is_empty());
@@ -148,7 +151,7 @@ async fn an_event_for_a_forbidden_transition_fails_permanently() {
     for (kind, status) in cases {
         let shop = shop_with_order(status, false, None).await;
         let before = shop.snapshot().await;
-        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        let error = apply(&shop, outbox_event(kind)).await.unwrap_err();
         assert_eq!(error.error_type, inventory_service::ILLEGAL_TRANSITION, "{kind} of {status}");
         assert!(error.message.contains("001") && error.message.contains(status.as_str()), "{error}");
         assert_eq!(shop.snapshot().await, before);
@@ -158,7 +161,7 @@ async fn an_event_for_a_forbidden_transition_fails_permanently() {
 #[tokio::test]
 async fn a_canceled_event_releases_the_stock_that_the_order_reserved() {
     for (status, outbox) in [(Confirmed, None), (Canceled, Some(EventKind::Canceled))] {
-        for event in [foreign_event(EventKind::Canceled), own_event(EventKind::Canceled)] {
+        for event in [external_event(EventKind::Canceled), outbox_event(EventKind::Canceled)] {
             let shop = shop_with_order(status, true, outbox).await;
             apply(&shop, event).await.unwrap();
             assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
@@ -173,10 +176,10 @@ async fn a_canceled_event_releases_the_stock_that_the_order_reserved() {
 #[tokio::test]
 async fn duplicate_canceled_events_release_stock_once() {
     let shop = shop_with_order(Confirmed, true, None).await;
-    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
     let after_first = shop.snapshot().await;
-    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
-    apply(&shop, foreign_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, external_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(shop.snapshot().await, after_first);
 }
 
@@ -184,7 +187,7 @@ async fn duplicate_canceled_events_release_stock_once() {
 async fn twenty_concurrent_canceled_events_release_stock_once() {
     let shop = shop_with_order(Confirmed, true, None).await;
     let service = shop.inventory_service();
-    for outcome in concurrently((0..20).map(|_| service.handle(own_event(EventKind::Canceled)))).await {
+    for outcome in concurrently((0..20).map(|_| service.handle(outbox_event(EventKind::Canceled)))).await {
         outcome.unwrap();
     }
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
@@ -194,7 +197,7 @@ async fn twenty_concurrent_canceled_events_release_stock_once() {
 async fn a_canceled_event_without_a_reservation_releases_nothing() {
     for (status, outbox) in [(Placed, Some(EventKind::Placed)), (Canceled, Some(EventKind::Canceled))] {
         let shop = shop_with_order(status, false, outbox).await;
-        apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
+        apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
         assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
         assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"GetItem": 1, "UpdateItem": 1}));
     }
@@ -213,11 +216,10 @@ async fn a_canceled_event_before_its_order_creates_a_canceled_order() {
 }
 
 #[tokio::test]
-async fn a_cancellation_handles_a_change_between_its_read_and_its_write() {
-    // The stock is reserved after the cancellation has read the order as placed.
+async fn a_cancellation_releases_stock_that_is_reserved_after_its_read() {
     let shop = shop_with_order(Placed, false, None).await;
     let gate = shop.proxy.on("UpdateItem").hold_request();
-    let cancel = apply(&shop, own_event(EventKind::Canceled));
+    let cancel = apply(&shop, outbox_event(EventKind::Canceled));
     let reserve = async {
         gate.reached().await;
         let placed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
@@ -227,21 +229,25 @@ async fn a_cancellation_handles_a_change_between_its_read_and_its_write() {
     };
     tokio::join!(cancel, reserve).0.unwrap();
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+}
 
-    // The order is shipped after the cancellation has read it as confirmed.
+#[tokio::test]
+async fn a_cancellation_fails_when_the_order_is_shipped_after_its_read() {
     let shop = shop_with_order(Confirmed, true, None).await;
     let gate = shop.proxy.on("TransactWriteItems").hold_request();
-    let cancel = apply(&shop, own_event(EventKind::Canceled));
+    let cancel = apply(&shop, outbox_event(EventKind::Canceled));
     let ship = async {
         gate.reached().await;
-        apply(&shop, foreign_event(EventKind::Shipped)).await.unwrap();
+        apply(&shop, external_event(EventKind::Shipped)).await.unwrap();
         gate.open();
     };
     let error = tokio::join!(cancel, ship).0.unwrap_err();
     assert_eq!(error.error_type, inventory_service::ILLEGAL_TRANSITION);
     assert_eq!(state(&shop).await, (Shipped, true, None, 149, 199));
+}
 
-    // The order is created after the cancellation has not found it.
+#[tokio::test]
+async fn a_cancellation_releases_the_stock_of_an_order_that_is_created_after_its_read() {
     let shop = TestShop::seeded().await;
     let gate = shop.proxy.on("PutItem").hold_request();
     let event = |kind: &str, total: &str| {
@@ -265,25 +271,30 @@ async fn a_cancellation_handles_a_change_between_its_read_and_its_write() {
 }
 
 #[tokio::test]
-async fn retries_conflicts_and_fails_as_busy_when_they_persist() {
+async fn retries_conflicts() {
     let shop = shop_with_order(Confirmed, true, None).await;
-    let conflict = || AwsError::transaction_canceled(&["None", CONFLICT, "None"]);
     shop.proxy.on("TransactWriteItems").times(3).fail(conflict());
-    apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
+    apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
 
+    let shop = shop_with_order(Confirmed, true, None).await;
+    shop.proxy.on("UpdateItem").times(2).fail(AwsError::transaction_conflict());
+    apply(&shop, outbox_event(EventKind::Shipped)).await.unwrap();
+}
+
+#[tokio::test]
+async fn fails_as_busy_when_conflicts_persist() {
     let shop = shop_with_order(Confirmed, true, None).await;
     let before = shop.snapshot().await;
     shop.proxy.on("TransactWriteItems").always().fail(conflict());
     shop.proxy.on("UpdateItem").always().fail(AwsError::transaction_conflict());
     for kind in [EventKind::Canceled, EventKind::Shipped] {
-        let error = apply(&shop, own_event(kind)).await.unwrap_err();
+        let error = apply(&shop, outbox_event(kind)).await.unwrap_err();
         assert_eq!(error.error_type, inventory_service::BUSY);
     }
     assert_eq!(shop.snapshot().await, before);
     shop.proxy.reset();
-    shop.proxy.on("UpdateItem").times(2).fail(AwsError::transaction_conflict());
-    apply(&shop, own_event(EventKind::Shipped)).await.unwrap();
+    apply(&shop, outbox_event(EventKind::Shipped)).await.unwrap();
 }
 
 #[tokio::test]
@@ -292,8 +303,8 @@ async fn releases_stock_once_when_the_response_is_lost() {
         let shop = shop_with_order(Confirmed, true, None).await;
         shop.proxy.on("TransactWriteItems").times(lost).drop_response();
         // After three lost responses the event fails, and Lambda delivers it again.
-        assert_eq!(apply(&shop, own_event(EventKind::Canceled)).await.is_ok(), lost == 1);
-        apply(&shop, own_event(EventKind::Canceled)).await.unwrap();
+        assert_eq!(apply(&shop, outbox_event(EventKind::Canceled)).await.is_ok(), lost == 1);
+        apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
         assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
     }
 }

@@ -22,7 +22,7 @@ fn texts() -> Vec<String> {
         .collect()
 }
 
-/// A function that returns whether the code accepts a text.
+/// A function that returns true if the code accepts a text.
 type Accepts = fn(&str) -> bool;
 
 #[test]

@@ -65,7 +65,7 @@ async fn apply(shop: &TestShop, events: &[Invocation]) -> Vec<String> {
     deliver(shop, invocation::queue(events)).await
 }
 
-/// Does the same with half a second for calls.
+/// Delivers a batch with half a second for calls, and returns the ids of the failed messages.
 async fn apply_within_half_a_second(shop: &TestShop, events: &[Invocation]) -> Vec<String> {
     let batch = invocation::with_remaining_time(invocation::queue(events), Duration::from_millis(1_500));
     deliver(shop, batch).await
@@ -75,7 +75,7 @@ async fn deliver(shop: &TestShop, batch: Invocation) -> Vec<String> {
     batch_item_failures(&shop.inventory_service().handle(batch).await.unwrap())
 }
 
-/// Returns the status of an order, and whether stock is reserved for it.
+/// Returns the status of an order, and true if stock is reserved for it.
 async fn status(shop: &TestShop, id: &str) -> (OrderStatus, bool) {
     let order = shop.order(id).await.unwrap();
     (order.status, order.stock_reserved)

@@ -67,10 +67,11 @@ async fn keeps_transactions_of_large_orders_within_the_limit() {
     assert_eq!(apply(&shop, &events).await, [""; 0]);
     assert_eq!(status_counts(&shop).await, [("Confirmed", 3)].into());
     assert!(
-        shop.proxy
-            .requests("TransactWriteItems")
-            .iter()
-            .all(|request| { request["TransactItems"].as_array().unwrap().len() <= 100 })
+        shop.proxy.requests("TransactWriteItems").iter().all(|request| request["TransactItems"]
+            .as_array()
+            .unwrap()
+            .len()
+            <= 100)
     );
 }
 
@@ -213,7 +214,7 @@ async fn reserves_the_lines_of_the_stored_order() {
 }
 
 #[tokio::test]
-async fn skips_orders_that_are_already_decided() {
+async fn skips_orders_that_are_no_longer_placed() {
     let shop = TestShop::seeded().await;
     let mut events = Vec::new();
     for status in [Canceled, Shipped, Rejected] {
