@@ -2,13 +2,15 @@
 //! and the fulfillment service. API Gateway passes their verified claims to the function.
 
 use api::AuthMode;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use domain::OrderStatus;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, ApiResponse, HelloWorld, TestShop};
 
 use crate::openapi::Document;
 
-/// An order of the customer who has order 001 of the seed data.
+/// A request of customer 001, who has order 001 of the seed data.
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
 
 /// The sender of a request.
@@ -50,6 +52,11 @@ impl Sender {
             None => request,
         }
     }
+}
+
+/// Returns the body of a request for an order of a customer.
+fn order_of(customer: &str) -> String {
+    format!(r#"{{"customerId":"{customer}","items":[{{"productId":"001","quantity":1}}]}}"#)
 }
 
 fn place(body: &str) -> ApiRequest {
@@ -217,8 +224,7 @@ async fn does_not_reveal_that_another_customers_order_exists() {
         assert_eq!(existing.problem(), unknown.problem());
     }
     // A page token with the id of another customer's order is as invalid as one with an unknown id.
-    use base64::Engine as _;
-    let page = |id: &str| list("002").query("nextToken", &base64::prelude::BASE64_URL_SAFE_NO_PAD.encode(id));
+    let page = |id: &str| list("002").query("nextToken", &BASE64_URL_SAFE_NO_PAD.encode(id));
     let existing = OtherCustomer.authenticate(page("001")).send(&orders).await;
     let unknown = OtherCustomer.authenticate(page("404")).send(&orders).await;
     assert_eq!((existing.status, existing.body), (422, unknown.body));
@@ -228,9 +234,8 @@ async fn does_not_reveal_that_another_customers_order_exists() {
 async fn does_not_reveal_that_another_customer_exists() {
     let shop = TestShop::seeded().await;
     let orders = shop.order_service_for(AuthMode::Cognito);
-    let responses =
-        [list("001"), list("404"), place(ORDER), place(&ORDER.replace("\"001\",\"items", "\"404\",\"items"))];
-    for request in responses {
+    let requests = [list("001"), list("404"), place(ORDER), place(&order_of("404"))];
+    for request in requests {
         let response = OtherCustomer.authenticate(request).send(&orders).await;
         assert_eq!(response.problem(), problem(403, "forbidden"), "{response:?}");
     }
@@ -243,9 +248,12 @@ async fn does_not_take_the_caller_from_headers_body_or_query() {
     let orders = shop.order_service_for(AuthMode::Cognito);
     let before = shop.snapshot().await;
     let with_false_claims = |request: ApiRequest| {
-        let request =
-            request.header("username", "001").header("x-customer-id", "001").header("Authorization", "001");
-        request.query("username", "001").query("scope", "orders/customer orders/fulfilment")
+        request
+            .header("username", "001")
+            .header("x-customer-id", "001")
+            .header("Authorization", "001")
+            .query("username", "001")
+            .query("scope", "orders/customer orders/fulfilment")
     };
     for request in [show("001"), list("001"), place(ORDER), change("cancel", "001"), change("ship", "001")] {
         let anonymous = with_false_claims(request.clone()).send(&orders).await;
@@ -277,16 +285,15 @@ async fn authorizes_without_an_extra_call() {
 async fn separates_the_idempotency_keys_of_two_customers() {
     let shop = TestShop::seeded().await;
     let orders = shop.order_service_for(AuthMode::Cognito);
-    let placed = async |sender: Sender, customer: &str| {
-        let body = ORDER.replace("\"001\",\"items", &format!("\"{customer}\",\"items"));
-        let response =
-            sender.authenticate(place(&body).header("Idempotency-Key", "key-1")).send(&orders).await;
+    let place_order = async |sender: Sender, customer: &str| {
+        let request = place(&order_of(customer)).header("Idempotency-Key", "key-1");
+        let response = sender.authenticate(request).send(&orders).await;
         assert_eq!(response.status, 201, "{response:?}");
         response.json()["orderId"].as_str().unwrap().to_owned()
     };
-    let (one, two) = (placed(Customer, "001").await, placed(OtherCustomer, "002").await);
+    let (one, two) = (place_order(Customer, "001").await, place_order(OtherCustomer, "002").await);
     assert_ne!(one, two);
-    assert_eq!(placed(Customer, "001").await, one);
+    assert_eq!(place_order(Customer, "001").await, one);
 }
 
 #[test]
@@ -306,8 +313,8 @@ fn an_update_of_the_api_is_deployed_to_its_stage() {
     assert_eq!(test_support::api_resource()["AlwaysDeploy"], true);
 }
 
-/// Returns whether a token with this scope allows an operation, according to the document.
-fn is_documented(document: &Document, operation: &Value, scope: &str) -> bool {
+/// Returns true if a token with this scope allows an operation, according to the document.
+fn is_allowed_by_document(document: &Document, operation: &Value, scope: &str) -> bool {
     let security = operation.get("security").unwrap_or_else(|| document.at("/security"));
     let mut tokens = security.as_array().unwrap().iter().filter_map(|one| {
         assert_eq!(one.get("accessToken").is_some(), one.get("apiKey").is_some(), "{one}");
@@ -338,7 +345,7 @@ async fn documents_the_scopes_of_each_operation() {
             let allowed = !matches!(response.status, 401 | 403 | 404);
             assert_eq!(
                 allowed,
-                is_documented(&document, operation, scope),
+                is_allowed_by_document(&document, operation, scope),
                 "{method} {path} {sender:?} {response:?}"
             );
         }

@@ -61,14 +61,14 @@ impl Log {
     }
 
     /// Asserts that no line contains a secret, and returns the number of lines.
-    fn assert_clean(&self) -> usize {
+    fn assert_no_secret(&self) -> usize {
         let lines = self.lines();
-        lines.iter().for_each(|line| assert_clean(line));
+        lines.iter().for_each(|line| assert_no_secret(line));
         lines.len()
     }
 }
 
-fn assert_clean(text: &str) {
+fn assert_no_secret(text: &str) {
     // The last two are the start of an escaped body, and the SDK's name for a response body.
     for secret in [EMAIL, "@", TOKEN, "eyJ", NOTE, r#"{\""#, "SdkBody"] {
         assert!(!text.contains(secret), "{secret:?} in {text}");
@@ -78,7 +78,7 @@ fn assert_clean(text: &str) {
 /// Invokes a function, and checks the error, which the runtime logs.
 async fn invoke(function: &impl Function, invocation: Invocation) {
     if let Err(error) = function.invoke(invocation).await {
-        assert_clean(&format!("{error:?}"));
+        assert_no_secret(&format!("{error:?}"));
     }
 }
 
@@ -91,9 +91,15 @@ fn with_secrets(request: ApiRequest, username: &str) -> ApiRequest {
         ("email", EMAIL),
         ("jti", TOKEN),
     ];
-    let request = request.claims(claims).header("Authorization", &format!("Bearer {TOKEN}"));
-    let request = request.header("Cookie", TOKEN).header("From", EMAIL).header("X-Correlation-Id", EMAIL);
-    request.header("Idempotency-Key", EMAIL).query("email", EMAIL).query("token", TOKEN)
+    request
+        .claims(claims)
+        .header("Authorization", &format!("Bearer {TOKEN}"))
+        .header("Cookie", TOKEN)
+        .header("From", EMAIL)
+        .header("X-Correlation-Id", EMAIL)
+        .header("Idempotency-Key", EMAIL)
+        .query("email", EMAIL)
+        .query("token", TOKEN)
 }
 
 /// Returns requests to each route, for existing and missing items.
@@ -159,7 +165,7 @@ async fn requests_leave_no_secret_in_the_log() {
             invoke(&orders, request.header("Authorization", TOKEN).invocation()).await;
         }
     }
-    assert!(log.assert_clean() > sent, "each response is logged");
+    assert!(log.assert_no_secret() > sent, "each response is logged");
 }
 
 #[tokio::test]
@@ -186,7 +192,7 @@ async fn service_errors_leave_no_secret_in_the_log() {
                 with_secrets(request, "001").send(&shop.order_service_for(AuthMode::Cognito)).await;
             assert!(response.status >= 500, "{response:?}");
         }
-        assert!(log.assert_clean() >= lines, "each request logs an error and a response");
+        assert!(log.assert_no_secret() >= lines, "each request logs an error and a response");
     }
 }
 
@@ -230,7 +236,7 @@ async fn events_leave_no_secret_in_the_log() {
             invoke(&inventory, invocation::event_from(secret, "OrderPlaced", &event)).await;
         }
     }
-    assert!(log.assert_clean() > pointers.len(), "each rejection is logged");
+    assert!(log.assert_no_secret() > pointers.len(), "each rejection is logged");
 }
 
 #[tokio::test]
@@ -306,7 +312,7 @@ async fn stream_records_and_stored_items_leave_no_secret_in_the_log() {
     for record in records {
         invoke(&shop.order_service(), invocation::stream(&[record])).await;
     }
-    assert!(log.assert_clean() >= 8);
+    assert!(log.assert_no_secret() >= 8);
 }
 
 /// Returns the sample stream record.

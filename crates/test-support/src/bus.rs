@@ -48,8 +48,8 @@ impl Entry {
     #[must_use]
     pub fn size(&self) -> usize {
         let texts = [&self.source, &self.detail_type, &self.detail].into_iter().flatten();
-        let texts = texts.chain(&self.resources).map(String::len).sum::<usize>();
-        texts + self.time.map_or(0, |_| TIME_BYTES)
+        let text_bytes = texts.chain(&self.resources).map(String::len).sum::<usize>();
+        text_bytes + self.time.map_or(0, |_| TIME_BYTES)
     }
 }
 
@@ -89,10 +89,10 @@ impl PublishedEvent {
             "version": "0", "id": self.id, "detail-type": self.entry.detail_type, "source": self.entry.source,
             "account": "000000000000", "time": "2025-01-01T00:00:00Z", "region": REGION,
             "resources": self.entry.resources,
-        });
-        let head = head.to_string();
-        let head = head.strip_suffix('}').expect("an object");
-        RawValue::from_string(format!(r#"{head},"detail":{}}}"#, self.detail_text()))
+        })
+        .to_string();
+        let fields = head.strip_suffix('}').expect("an object");
+        RawValue::from_string(format!(r#"{fields},"detail":{}}}"#, self.detail_text()))
             .expect("an event in JSON")
     }
 }

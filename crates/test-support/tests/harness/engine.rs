@@ -101,9 +101,17 @@ async fn the_customer_index_sorts_orders_by_time_and_has_only_keys() {
         ("TotalAmount".to_owned(), number(1)),
     ]);
     shop.put(&shop.tables.orders, newer).await;
-    let request = shop.direct_client().query().table_name(&shop.tables.orders).index_name("CustomerOrders");
-    let request = request.key_condition_expression("CustomerId = :id").scan_index_forward(false);
-    let page = request.expression_attribute_values(":id", text("001")).send().await.unwrap();
+    let page = shop
+        .direct_client()
+        .query()
+        .table_name(&shop.tables.orders)
+        .index_name("CustomerOrders")
+        .key_condition_expression("CustomerId = :id")
+        .expression_attribute_values(":id", text("001"))
+        .scan_index_forward(false)
+        .send()
+        .await
+        .unwrap();
     let ids: Vec<_> = page.items().iter().map(|item| item["OrderId"].as_s().unwrap().as_str()).collect();
     assert_eq!(ids, ["newer", "001"]);
     assert!(page.items().iter().all(|item| item.len() == 3), "{:?}", page.items());

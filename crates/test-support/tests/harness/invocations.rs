@@ -8,8 +8,11 @@ use test_support::{ApiRequest, ApiResponse, invocation, matches_pattern};
 
 #[tokio::test]
 async fn an_api_request_has_all_its_parts() {
-    let request = ApiRequest::post("/order/{orderId}/cancel").path("orderId", "o1").query("limit", "5");
-    let request = request.header("Idempotency-Key", "k1").json(r#"{"a":1.10}"#);
+    let request = ApiRequest::post("/order/{orderId}/cancel")
+        .path("orderId", "o1")
+        .query("limit", "5")
+        .header("Idempotency-Key", "k1")
+        .json(r#"{"a":1.10}"#);
     match Trigger::parse(&request.invocation().payload) {
         Ok(Trigger::Rest(request)) => {
             assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/Prod/order/o1/cancel"));

@@ -84,9 +84,14 @@ async fn the_sdk_makes_three_calls_for_a_retryable_error() {
 async fn a_dropped_response_takes_effect_and_a_dropped_request_does_not() {
     let shop = TestShop::seeded().await;
     let decrement = || {
-        let request = shop.proxy.client().update_item().table_name(&shop.tables.inventory);
-        let request = request.key("ProductId", text("001")).expression_attribute_values(":one", number(1));
-        request.update_expression("SET Quantity = Quantity - :one").send()
+        shop.proxy
+            .client()
+            .update_item()
+            .table_name(&shop.tables.inventory)
+            .key("ProductId", text("001"))
+            .update_expression("SET Quantity = Quantity - :one")
+            .expression_attribute_values(":one", number(1))
+            .send()
     };
     shop.proxy.on("UpdateItem").drop_response();
     assert!(decrement().await.is_ok(), "the SDK retries");
