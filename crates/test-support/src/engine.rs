@@ -20,7 +20,7 @@ pub(crate) fn endpoint() -> &'static str {
     &ENDPOINT
 }
 
-/// Returns whether the engine counts the request units of transactions correctly. Only the embedded
+/// Returns true if the engine counts the request units of transactions correctly. Only the embedded
 /// engine does. Prints a note otherwise, because the calling test is then skipped.
 #[must_use]
 pub fn engine_counts_units() -> bool {

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-/// Returns whether `event` matches `pattern`.
+/// Returns true if `event` matches `pattern`.
 #[must_use]
 pub fn matches_pattern(pattern: &Value, event: &Value) -> bool {
     let fields = pattern.as_object().expect("a pattern is an object");

@@ -23,7 +23,7 @@ pub type Response = hyper::Response<Bytes>;
 
 /// An instruction to close the connection without a response.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection was closed on purpose")]
+#[error("the connection was closed by a fault rule")]
 pub struct CloseConnection;
 
 /// A server that stops and closes its connections when this is dropped.

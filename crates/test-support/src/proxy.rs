@@ -111,7 +111,7 @@ impl Proxy {
         *self.lock() = State::default();
     }
 
-    /// Does the same as [`Proxy::reset`], then starts to count the units that calls consume.
+    /// Resets the proxy, then starts to count the units that calls consume.
     pub fn start_metering(&self) {
         *self.lock() = State { units: Some(RequestUnits::default()), ..State::default() };
     }
@@ -188,7 +188,7 @@ impl FaultRule<'_> {
         self.add(Fault::DropResponse);
     }
 
-    /// Makes `BatchGetItem` return the last `keys` keys as unprocessed, in whichever table they are.
+    /// Makes `BatchGetItem` return the last `keys` keys as unprocessed, in any table.
     pub fn leave_keys_unprocessed(self, keys: usize) {
         self.add(Fault::LeaveKeysUnprocessed(keys));
     }

@@ -32,7 +32,7 @@ impl StreamPoller {
         self.records.extend(new.into_iter().filter(passes));
     }
 
-    /// Invokes the function with one batch, and returns whether it succeeded for all records.
+    /// Invokes the function with one batch. Returns true if it succeeded for all records.
     ///
     /// The records from the first failed one on stay pending. All records of the batch stay
     /// pending if this future is dropped.

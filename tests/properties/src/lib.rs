@@ -1,5 +1,5 @@
 //! Properties of the code that reads outside data. Each property takes arbitrary bytes, panics if it
-//! is violated, and returns whether the bytes were accepted.
+//! is violated, and returns true if the bytes were accepted.
 //!
 //! `cargo test` checks the inputs in `fuzz/corpus`. `make fuzz` searches for new inputs.
 
@@ -212,7 +212,7 @@ pub fn identifier(data: &[u8]) -> bool {
     accepted.contains(&true)
 }
 
-/// Asserts that text and JSON accept the same identifier, and returns whether they accept it.
+/// Asserts that text and JSON agree on an identifier. Returns true if they accept it.
 fn is_accepted_by_text_and_json<T>(text: &str) -> bool
 where
     T: FromStr + Display + DeserializeOwned + Debug + PartialEq,
