@@ -15,7 +15,7 @@ use crate::fault::{BusBehavior, EntryRejection};
 use crate::fault_injector::FaultInjector;
 use crate::http::{CloseConnection, Request, Response, Server};
 
-/// The name of the bus.
+/// The name of the bus that OrderServiceFunction publishes to.
 pub const BUS_NAME: &str = "orders-bus";
 
 /// The maximum number of entries in one call.

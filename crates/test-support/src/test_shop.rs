@@ -88,9 +88,9 @@ pub struct Snapshot {
 /// A system that no other test shares. Its tables are deleted when this is dropped.
 #[derive(Debug)]
 pub struct TestShop {
-    /// The names of the tables.
+    /// The names of the tables, unique to this shop.
     pub tables: TableNames,
-    /// The event bus.
+    /// The event bus that OrderServiceFunction publishes to.
     pub bus: Bus,
     /// The proxy through which the functions call DynamoDB.
     pub proxy: Proxy,
