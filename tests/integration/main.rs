@@ -5,6 +5,7 @@ mod authorization;
 mod change_status;
 mod concurrent_publishing;
 mod cost_model;
+mod documentation;
 mod event_schemas;
 mod idempotency;
 mod logs;
