@@ -56,19 +56,25 @@ impl Quote {
         customer_exists: bool,
         prices: &BTreeMap<ProductId, Money>,
     ) -> Result<Self, QuoteError> {
-        let unknown = UnknownReferences {
+        let mut unknown = UnknownReferences {
             customer: (!customer_exists).then(|| request.customer_id.clone()),
-            products: unknown_products(request, prices),
+            products: Vec::new(),
         };
+        let mut items = Vec::with_capacity(request.lines.as_slice().len());
+        let mut total = Some(Money::ZERO);
+        for line in &request.lines {
+            let Some(&price) = prices.get(&line.product_id) else {
+                unknown.products.push(line.product_id.clone());
+                continue;
+            };
+            let amount = price.checked_mul(line.quantity.get());
+            total = total.and_then(|sum| sum.checked_add(amount?));
+            items.push(LineItem { line: line.clone(), unit_price: Some(price) });
+        }
         if unknown != UnknownReferences::default() {
             return Err(QuoteError::UnknownReferences(unknown));
         }
-        let items: Vec<_> = request
-            .lines
-            .iter()
-            .map(|line| LineItem { line: line.clone(), unit_price: prices.get(&line.product_id).copied() })
-            .collect();
-        let total_amount = total(&items).ok_or(QuoteError::TotalTooLarge)?;
+        let total_amount = total.ok_or(QuoteError::TotalTooLarge)?;
         match request.expected_total {
             Some(expected) if expected != total_amount => {
                 Err(QuoteError::TotalDiffers { expected, computed: total_amount })
@@ -76,17 +82,6 @@ impl Quote {
             _ => Ok(Self { items, total_amount }),
         }
     }
-}
-
-fn unknown_products(request: &OrderRequest, prices: &BTreeMap<ProductId, Money>) -> Vec<ProductId> {
-    let products = request.lines.iter().map(|line| &line.product_id);
-    products.filter(|product| !prices.contains_key(product)).cloned().collect()
-}
-
-fn total(items: &[LineItem]) -> Option<Money> {
-    items.iter().try_fold(Money::ZERO, |sum, item| {
-        sum.checked_add(item.unit_price?.checked_mul(item.line.quantity.get())?)
-    })
 }
 
 #[cfg(test)]

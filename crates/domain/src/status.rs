@@ -101,7 +101,8 @@ impl OrderAction {
 pub enum Transition {
     /// The order moves to the target status of the action.
     Allowed,
-    /// The order has reached or passed the target status: the action does nothing.
+    /// The action has no effect: the order has reached or passed the target status, or the
+    /// action no longer applies to it.
     AlreadyApplied,
     /// An earlier action has not been applied yet: retry later.
     TooEarly,

@@ -1,10 +1,10 @@
-//! The notice that an event can never be published.
+//! The report that an event can never be published.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::OrderId;
 
-/// A notice that the event of a stream record can never be published: the `detail`
+/// A report that the event of a stream record can never be published: the `detail`
 /// of an event of type [`UnpublishableEvent::DETAIL_TYPE`].
 ///
 /// It is not part of the order life cycle, and no function consumes it. The bus
@@ -29,10 +29,10 @@ impl UnpublishableEvent {
     pub const DETAIL_TYPE: &str = "OrderEventUnpublishable";
 
     /// Maximum size of a reason in bytes. A reason can quote stored data, and the
-    /// notice must stay small enough to be published.
+    /// report must stay small enough to be published.
     pub const MAX_REASON: usize = 1024;
 
-    /// Creates a notice, truncating `reason` to the maximum size.
+    /// Creates a report, truncating `reason` to the maximum size.
     #[must_use]
     pub fn new(
         order_id: Option<OrderId>,
