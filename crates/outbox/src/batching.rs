@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn events_without_an_order_are_in_the_first_wave() {
-        let notices = (0..3).map(|index| OutboundEvent { order_id: None, ..event(index, 1) });
-        assert_eq!(waves(notices.collect()).len(), 1);
+        let reports = (0..3).map(|index| OutboundEvent { order_id: None, ..event(index, 1) });
+        assert_eq!(waves(reports.collect()).len(), 1);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct OutboundEvent {
     pub(crate) index: usize,
     /// Order of the event, if its id is readable.
     pub(crate) order_id: Option<OrderId>,
-    /// Outbox that holds the event. A notice about an unpublishable event has none.
+    /// Outbox that holds the event. A report about an unpublishable event has none.
     pub(crate) outbox: Option<OutboxEvent>,
     pub(crate) entry: PutEventsRequestEntry,
 }
@@ -45,15 +45,15 @@ impl OutboundEvent {
         }
     }
 
-    /// Builds the notice that an event can never be published.
-    pub(crate) fn from_notice(
+    /// Builds the report that an event can never be published.
+    pub(crate) fn from_unpublishable(
         event_bus: &str,
         index: usize,
-        notice: UnpublishableEvent,
+        report: UnpublishableEvent,
     ) -> Result<Self, serde_json::Error> {
-        let detail = notice.to_json()?;
+        let detail = report.to_json()?;
         let entry = entry(event_bus, UnpublishableEvent::DETAIL_TYPE).detail(detail).build();
-        Ok(Self { index, order_id: notice.order_id, outbox: None, entry })
+        Ok(Self { index, order_id: report.order_id, outbox: None, entry })
     }
 
     /// Returns the time of the change that caused the event.

@@ -5,7 +5,7 @@
 //! published twice, but is never skipped.
 //!
 //! A record whose event can never be published would block its shard. Such a record
-//! is done once a notice about it is on the bus, which routes it to the dead-letter
+//! is done once a report about it is on the bus, which routes it to the dead-letter
 //! queue.
 
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
-use domain::{OrderId, UnpublishableEvent};
+use domain::{OrderId, Timestamp, UnpublishableEvent};
 use lambda::clock::now;
 use lambda::{Deadline, Metric, Metrics};
 
@@ -22,7 +22,7 @@ use crate::outbound_event::OutboundEvent;
 use crate::publisher::Publisher;
 use crate::unpublishable::UnpublishableError;
 
-/// `ErrorType` in metrics: EventBridge kept rejecting the event, and the record is retried.
+/// `ErrorType` in metrics: the event is not on the bus yet, and Lambda retries its record.
 const NOT_ACCEPTED: &str = "NotAccepted";
 
 /// Publishes outbox events to one event bus.
@@ -76,12 +76,10 @@ impl Relay {
                 None => failed.push(index),
             }
         }
-        let now = now();
-        let lags: Vec<_> = change_times.values().map(|time| now.millis_since(*time)).collect();
-        self.metrics.record(Metric::OutboxLag, &lags);
+        self.record_lag(change_times.into_values());
         self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
         let first_failed = failed.iter().min().copied();
-        failed.extend(self.dead_letter(poison, first_failed, &sequence_numbers, deadline).await);
+        failed.extend(self.report_unpublishable(poison, first_failed, &sequence_numbers, deadline).await);
         batch_response(failed.into_iter().min(), sequence_numbers)
     }
 
@@ -98,9 +96,17 @@ impl Relay {
         batch
     }
 
-    /// Publishes a notice for each poison record and returns the records without one.
-    /// Records after the first failed one are retried, and get their notice then.
-    async fn dead_letter(
+    /// Records the time from each change to the publication of its event.
+    fn record_lag(&self, change_times: impl Iterator<Item = Timestamp>) {
+        let now = now();
+        let lags: Vec<_> = change_times.map(|time| now.millis_since(time)).collect();
+        self.metrics.record(Metric::OutboxLag, &lags);
+    }
+
+    /// Publishes a report for each poison record, which the bus routes to the dead-letter
+    /// queue. Returns the indices of the records without a published report. Records after
+    /// the first failed one are retried, and are reported then.
+    async fn report_unpublishable(
         &self,
         poison: Vec<PoisonRecord>,
         first_failed: Option<usize>,
@@ -108,7 +114,7 @@ impl Relay {
         deadline: Deadline,
     ) -> Vec<usize> {
         let mut undelivered = Vec::new();
-        let mut notices = Vec::new();
+        let mut reports = Vec::new();
         for PoisonRecord { index, order_id, error } in poison {
             if first_failed.is_some_and(|first| index > first) {
                 continue;
@@ -117,14 +123,14 @@ impl Relay {
             let id = order_id.as_ref().map(OrderId::as_str);
             tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
             self.metrics.add_failed(error.error_type(), 1);
-            let notice =
+            let report =
                 UnpublishableEvent::new(order_id, sequence_number, error.error_type(), error.to_string());
-            match OutboundEvent::from_notice(&self.publisher.event_bus, index, notice) {
-                Ok(notice) => notices.push(notice),
+            match OutboundEvent::from_unpublishable(&self.publisher.event_bus, index, report) {
+                Ok(report) => reports.push(report),
                 Err(_) => undelivered.push(index),
             }
         }
-        let rejected = self.publisher.publish(notices, deadline).await;
+        let rejected = self.publisher.publish(reports, deadline).await;
         undelivered.extend(rejected.iter().map(|rejected| rejected.event.index));
         undelivered
     }
