@@ -4,8 +4,8 @@
 mod cancellation;
 mod order_writes;
 mod plan;
-mod reservation;
 mod stock;
+mod transactions;
 
 pub(crate) use cancellation::{ActionResult, BatchOutcome, TransactionOutcome};
 pub(crate) use order_writes::{AdvanceOutcome, Rejection};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws::ServiceError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::{Order, OrderAction, ProductId};
 use dynamodb::attribute::{
@@ -17,6 +17,13 @@ use lambda::clock::now;
 use super::cancellation::{self, BatchOutcome, TransactionOutcome};
 use super::plan::{Plan, WriteOutcome};
 use super::{Store, build_error};
+
+/// The result of a transaction.
+enum Execution {
+    Committed,
+    /// DynamoDB canceled the transaction, with one reason for each action.
+    Canceled(Vec<CancellationReason>),
+}
 
 impl Store {
     /// Reserves the stock of all lines and confirms the order, or does neither.
@@ -41,15 +48,11 @@ impl Store {
         for (product, units) in &units {
             actions.push(self.decrement(product, *units)?);
         }
-        let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
-        let Err(error) = result else {
-            return Ok(BatchOutcome::Committed);
-        };
-        match error.as_service_error() {
-            Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                cancellation::batch_outcome(canceled.cancellation_reasons(), plans.len(), units.into_keys())
+        match self.execute(actions).await? {
+            Execution::Committed => Ok(BatchOutcome::Committed),
+            Execution::Canceled(reasons) => {
+                cancellation::batch_outcome(&reasons, plans.len(), units.into_keys())
             }
-            _ => Err(error.into()),
         }
     }
 
@@ -75,13 +78,20 @@ impl Store {
         actions: Vec<TransactWriteItem>,
         order: &Order,
     ) -> Result<TransactionOutcome, ServiceError> {
+        match self.execute(actions).await? {
+            Execution::Committed => Ok(TransactionOutcome::Committed),
+            Execution::Canceled(reasons) => cancellation::transaction_outcome(&reasons, order.lines()),
+        }
+    }
+
+    async fn execute(&self, actions: Vec<TransactWriteItem>) -> Result<Execution, ServiceError> {
         let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
         let Err(error) = result else {
-            return Ok(TransactionOutcome::Committed);
+            return Ok(Execution::Committed);
         };
         match error.as_service_error() {
             Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
-                cancellation::transaction_outcome(canceled.cancellation_reasons(), order.lines())
+                Ok(Execution::Canceled(canceled.cancellation_reasons().to_vec()))
             }
             _ => Err(error.into()),
         }
@@ -94,7 +104,8 @@ impl Store {
         }
     }
 
-    /// Returns the action that confirms a placed order, if it has exactly these lines.
+    /// Returns an action that confirms the order on condition that it is placed and its
+    /// stored lines equal those of `order`.
     fn confirm(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
         let (mut condition, mut values) = status_condition(OrderAction::Confirm);
         condition.push_str(" AND size(#items) = :lines");
