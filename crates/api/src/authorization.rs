@@ -76,7 +76,7 @@ pub enum Caller {
     Anonymous,
     /// The bearer of an access token.
     Bearer {
-        /// The customer who signed in, if the token has a customer scope.
+        /// The customer, if the token has a customer scope and its username is a valid customer id.
         customer: Option<CustomerId>,
         /// True if the token has the fulfillment scope.
         can_fulfill: bool,
@@ -108,7 +108,7 @@ impl Caller {
         match self {
             Self::Anonymous => Ok(OrderScope::All),
             Self::Bearer { customer: Some(id), .. } => Ok(OrderScope::OwnedBy(id.clone())),
-            Self::Bearer { customer: None, .. } => Err(forbidden("token has no customer scope")),
+            Self::Bearer { customer: None, .. } => Err(forbidden("token does not identify a customer")),
         }
     }
 

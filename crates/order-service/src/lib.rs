@@ -71,7 +71,7 @@ impl OrderService {
         deadline: Deadline,
     ) -> Result<LambdaResponse, InvocationError> {
         let ids: Vec<_> = request.order_ids.iter().collect();
-        let items = self.api.store.order_items(&ids).await?;
+        let items = self.api.store.batch_get_orders(&ids).await?;
         Ok(LambdaResponse::Republish(self.relay.republish(request, &items, deadline).await))
     }
 }

@@ -129,7 +129,7 @@ impl Store {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let items = self.order_items(ids).await?;
+        let items = self.batch_get_orders(ids).await?;
         let mut found = HashMap::with_capacity(items.len());
         for item in &items {
             let order = decode_order(item)?.order;
@@ -139,7 +139,7 @@ impl Store {
     }
 
     /// Returns the items of the orders that exist. `ids` are at most 100, without duplicates.
-    pub(crate) async fn order_items(&self, ids: &[impl Display]) -> Result<Vec<Item>, ServiceError> {
+    pub(crate) async fn batch_get_orders(&self, ids: &[impl Display]) -> Result<Vec<Item>, ServiceError> {
         let table = &self.settings.orders_table;
         let mut found = self.batch_get([(table, keys_of(ORDER_ID, ids))]).await?;
         Ok(found.remove(table).unwrap_or_default())
