@@ -85,7 +85,7 @@ impl System {
             drop(slot);
             if let Some(response) = response.filter(|response| response.status != 503) {
                 check(&response);
-                if !self.should_fail() {
+                if !self.draw_fault() {
                     return response;
                 }
                 self.counters.lost_responses.increment();

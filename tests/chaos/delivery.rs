@@ -17,11 +17,11 @@ use crate::system::System;
 
 /// The time before the first retry of an event, and half the time before the second. Lambda waits
 /// one minute, then two.
-const BEFORE_RETRY: Duration = Duration::from_millis(200);
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// The time between two polls of the stream. Lambda waits 250 ms.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
-const BETWEEN_POLLS: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The maximum number of times that dead letters are redriven.
 const MAX_REDRIVES: usize = 10;
@@ -66,7 +66,7 @@ impl System {
 
     /// Delivers an event once, or twice at random.
     fn deliver(self: &Rc<Self>, delivery: Delivery) {
-        if self.should_fail() {
+        if self.draw_fault() {
             self.counters.duplicate_deliveries.increment();
             self.spawn(Rc::clone(self).consume(delivery.clone()));
         }
@@ -79,7 +79,7 @@ impl System {
         for attempt in 0..u32::try_from(consumer_max_attempts()).unwrap() {
             if attempt > 0 {
                 self.counters.retried_deliveries.increment();
-                sleep(BEFORE_RETRY * attempt).await;
+                sleep(RETRY_DELAY * attempt).await;
             }
             self.counters.deliveries.increment();
             let slot = self.inventory_slots.acquire().await.unwrap();
@@ -107,8 +107,9 @@ impl System {
         }
     }
 
-    /// Polls the stream and invokes the relay until no task runs and no record is pending.
-    pub(crate) async fn relay(self: &Rc<Self>, poller: &mut StreamPoller) {
+    /// Polls the stream, relays its records and delivers the published events, until no task runs
+    /// and no record is pending.
+    pub(crate) async fn run_until_idle(self: &Rc<Self>, poller: &mut StreamPoller) {
         let mut failed_attempts = 0;
         loop {
             let idle = self.tasks.borrow().is_empty();
@@ -129,14 +130,15 @@ impl System {
                     self.deliver(Delivery::published(&event));
                 }
             }
-            sleep(BETWEEN_POLLS).await;
+            sleep(POLL_INTERVAL).await;
             while let Some(ended) = self.tasks.borrow_mut().try_join_next() {
                 ended.unwrap();
             }
         }
     }
 
-    /// Redrives the dead letters, each twice, until only forbidden transitions remain. Returns those.
+    /// Redrives each failed event with two concurrent deliveries until only forbidden transitions
+    /// remain. Returns those.
     pub(crate) async fn redrive(self: &Rc<Self>, poller: &mut StreamPoller) -> Vec<FailedDelivery> {
         for _ in 0..MAX_REDRIVES {
             let dead_letters = self.dead_letters.take().into_iter();
@@ -146,7 +148,7 @@ impl System {
                 return forbidden;
             }
             self.dead_letters.replace(forbidden);
-            // Each event is redriven once, because its two deliveries may both have failed before.
+            // A duplicated event can leave two dead letters. Redrive it once.
             let mut redriven = HashSet::new();
             for FailedDelivery { delivery, .. } in retryable {
                 if redriven.insert((delivery.order.clone(), delivery.kind)) {
@@ -155,7 +157,7 @@ impl System {
                     self.spawn(Rc::clone(self).consume(delivery));
                 }
             }
-            self.relay(poller).await;
+            self.run_until_idle(poller).await;
         }
         panic!("dead letters remain after redriving: {:?}", self.dead_letters.borrow());
     }

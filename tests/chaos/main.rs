@@ -56,7 +56,7 @@ async fn run(settings: Settings) -> String {
     for n in 0..settings.orders {
         system.spawn(Rc::clone(&system).run_client(n));
     }
-    system.relay(&mut poller).await;
+    system.run_until_idle(&mut poller).await;
     let remaining = system.redrive(&mut poller).await;
     let dynamodb = system.shop.proxy.stop_faults().unwrap();
     let eventbridge = system.shop.bus.stop_faults().unwrap();

@@ -72,8 +72,8 @@ impl System {
         self.tasks.borrow_mut().spawn_local(task);
     }
 
-    /// Returns true for a random share of all calls: the share of faults.
-    pub(crate) fn should_fail(&self) -> bool {
+    /// Returns true at random, with the share of faults as the probability.
+    pub(crate) fn draw_fault(&self) -> bool {
         self.rng.borrow_mut().f64() < self.settings.fault_share()
     }
 
@@ -84,7 +84,7 @@ impl System {
 
     /// Runs an invocation, or aborts it at random. Returns `None` if aborted.
     pub(crate) async fn run_or_abort<T>(&self, invocation: impl Future<Output = T>) -> Option<T> {
-        if !self.should_fail() {
+        if !self.draw_fault() {
             return Some(invocation.await);
         }
         let result = timeout(self.random_up_to(ABORT_AFTER), invocation).await.ok();
