@@ -14,23 +14,24 @@ const SDK_CALLS: usize = 3;
 const ATTEMPTS: usize = 3;
 
 /// Stores orders with an OrderPlaced event in their outbox, and returns their stream records.
-async fn placed(shop: &TestShop, count: usize) -> Vec<Value> {
+async fn store_placed_orders(shop: &TestShop, count: usize) -> Vec<Value> {
     let mut stream = shop.order_stream().await;
     stream.read().await;
     for n in 0..count {
-        store_placed(shop, &format!("order-{n:03}")).await;
+        store_placed_order(shop, &format!("order-{n:03}")).await;
     }
     stream.read().await
 }
 
-async fn store_placed(shop: &TestShop, id: &str) {
+async fn store_placed_order(shop: &TestShop, id: &str) {
     let seed = shop.order("001").await.unwrap();
     let id = id.parse().unwrap();
     let event = OutboxEvent::new(&id, EventKind::Placed, seed.created_at, "c-1".parse().unwrap());
     shop.put_order_with_event(Order { id, ..seed }, event).await;
 }
 
-/// Invokes the function with records, and returns the sequence numbers of the failed ones.
+/// Invokes the function with records, and returns the sequence number of the first failed record,
+/// if any.
 async fn relay(shop: &TestShop, records: &[Value]) -> Vec<String> {
     batch_item_failures(&shop.order_service().handle(invocation::stream(records)).await.unwrap())
 }
@@ -64,7 +65,7 @@ fn order_ids(count: usize) -> BTreeSet<String> {
 #[tokio::test]
 async fn publishes_an_event_in_the_format_of_the_contract() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 1).await;
+    let records = store_placed_orders(&shop, 1).await;
     assert_eq!(relay(&shop, &records).await, Vec::<String>::new());
     let [event] = shop.bus.published().try_into().unwrap();
     assert_eq!(event.entry.event_bus_name.as_deref(), Some(test_support::BUS_NAME));
@@ -83,9 +84,9 @@ async fn publishes_an_event_in_the_format_of_the_contract() {
 }
 
 #[tokio::test]
-async fn publishes_ten_events_in_one_call() {
+async fn publishes_at_most_ten_events_per_call() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 25).await;
+    let records = store_placed_orders(&shop, 25).await;
     assert!(relay(&shop, &records).await.is_empty());
     let mut sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
     sizes.sort_unstable();
@@ -96,7 +97,7 @@ async fn publishes_ten_events_in_one_call() {
 #[tokio::test]
 async fn retries_only_rejected_entries() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 10).await;
+    let records = store_placed_orders(&shop, 10).await;
     shop.bus.script([
         BusBehavior::reject([(2, "InternalFailure"), (7, "ThrottlingException")]),
         BusBehavior::reject([(1, "InternalFailure")]),
@@ -111,7 +112,7 @@ async fn retries_only_rejected_entries() {
 #[tokio::test]
 async fn fails_the_batch_from_the_first_entry_that_stays_rejected() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 10).await;
+    let records = store_placed_orders(&shop, 10).await;
     shop.bus.script([BusBehavior::reject([(3, "InternalFailure"), (6, "InternalFailure")])]);
     shop.bus
         .script((1..ATTEMPTS).map(|_| BusBehavior::reject([(0, "InternalFailure"), (1, "InternalFailure")])));
@@ -122,12 +123,12 @@ async fn fails_the_batch_from_the_first_entry_that_stays_rejected() {
 }
 
 #[tokio::test]
-async fn fails_all_records_of_a_failed_call() {
+async fn reports_the_first_record_when_every_call_fails() {
     for error in
         [AwsError::throttled(), AwsError::internal(), AwsError::unavailable(), AwsError::access_denied()]
     {
         let shop = TestShop::seeded().await;
-        let records = placed(&shop, 12).await;
+        let records = store_placed_orders(&shop, 12).await;
         shop.bus.set_default(BusBehavior::Fail(error));
         assert_eq!(relay(&shop, &records).await, [sequence_number(&records[0])]);
         assert!(published_orders(&shop).is_empty());
@@ -138,9 +139,9 @@ async fn fails_all_records_of_a_failed_call() {
 }
 
 #[tokio::test]
-async fn fails_only_the_records_of_the_failed_call() {
+async fn reports_the_first_record_of_the_failed_call() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 15).await;
+    let records = store_placed_orders(&shop, 15).await;
     // The calls are concurrent, so either of them may be the first.
     shop.bus.script([BusBehavior::Accept]);
     shop.bus.set_default(BusBehavior::Fail(AwsError::access_denied()));
@@ -156,34 +157,34 @@ async fn fails_only_the_records_of_the_failed_call() {
 #[tokio::test]
 async fn repeats_a_call_with_the_same_event_ids_when_its_response_is_lost() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 3).await;
+    let records = store_placed_orders(&shop, 3).await;
     shop.bus.script([BusBehavior::DropResponse]);
     assert!(relay(&shop, &records).await.is_empty());
     let ids =
         |event: &test_support::PublishedEvent| event.detail()["metadata"]["eventId"].clone().to_string();
-    let published_orders = shop.bus.published();
-    assert_eq!(published_orders.len(), 6);
-    assert_eq!(published_orders.iter().map(ids).collect::<BTreeSet<_>>().len(), 3);
+    let published = shop.bus.published();
+    assert_eq!(published.len(), 6);
+    assert_eq!(published.iter().map(ids).collect::<BTreeSet<_>>().len(), 3);
 }
 
 #[tokio::test]
 async fn publishes_every_event_after_all_kinds_of_failures() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 23).await;
-    let for_one_relay = |behavior: BusBehavior| vec![behavior; SDK_CALLS * ATTEMPTS];
+    let records = store_placed_orders(&shop, 23).await;
+    let for_one_chunk = |behavior: BusBehavior| vec![behavior; SDK_CALLS * ATTEMPTS];
     shop.bus.script([BusBehavior::reject([(0, "InternalFailure"), (9, "InternalFailure")])]);
-    shop.bus.script(for_one_relay(BusBehavior::Fail(AwsError::throttled())));
-    shop.bus.script(for_one_relay(BusBehavior::DropResponse));
-    shop.bus.script(for_one_relay(BusBehavior::DropRequest));
+    shop.bus.script(for_one_chunk(BusBehavior::Fail(AwsError::throttled())));
+    shop.bus.script(for_one_chunk(BusBehavior::DropResponse));
+    shop.bus.script(for_one_chunk(BusBehavior::DropRequest));
     shop.bus.script([BusBehavior::reject([(4, "InternalFailure")]), BusBehavior::DropResponse]);
     assert!(relay_until_done(&shop, &records).await > 1);
     assert_eq!(published_orders(&shop).into_iter().collect::<BTreeSet<_>>(), order_ids(23));
 }
 
 #[tokio::test]
-async fn publishes_records_again_after_a_crash() {
+async fn publishes_again_when_records_are_redelivered() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 3).await;
+    let records = store_placed_orders(&shop, 3).await;
     assert!(relay(&shop, &records).await.is_empty());
     assert!(relay(&shop, &records).await.is_empty());
     assert_eq!(published_orders(&shop).len(), 6);
@@ -194,7 +195,7 @@ async fn publishes_an_event_only_for_a_change_of_the_outbox_event() {
     let shop = TestShop::seeded().await;
     let mut stream: StreamReader = shop.order_stream().await;
     stream.read().await;
-    store_placed(&shop, "order-000").await;
+    store_placed_order(&shop, "order-000").await;
     let mut stored = shop.stored_order("order-000").await.unwrap();
     // A change of another attribute keeps the event, which is published already.
     stored.order.updated_at = "2026-01-01T00:00:00Z".parse().unwrap();
@@ -268,7 +269,7 @@ async fn publishes_ten_orders_of_maximum_size_in_one_call() {
 #[tokio::test]
 async fn fails_unpublished_records_when_the_time_runs_out() {
     let shop = TestShop::seeded().await;
-    let records = placed(&shop, 15).await;
+    let records = store_placed_orders(&shop, 15).await;
     shop.bus.script([BusBehavior::HoldRequest(Gate::default())]);
     let invocation =
         invocation::with_remaining_time(invocation::stream(&records), Duration::from_millis(1_500));
