@@ -68,9 +68,8 @@ pub(crate) struct BaselineTimes {
     pub(crate) warm: Vec<Duration>,
 }
 
-/// Measures the baseline and every target once in each round. Each round starts
-/// with another target, so that other load on the machine affects all targets
-/// equally.
+/// Measures the baseline and every target once in each round. The order of
+/// targets rotates each round to spread background load.
 pub(crate) fn measure(
     targets: &[Target],
     baseline: &Baseline,
@@ -82,7 +81,7 @@ pub(crate) fn measure(
         let (first, warm) = baseline.measure(WARM_INVOCATIONS)?;
         times.first.push(first);
         times.warm.extend(warm);
-        run_round(targets, round, run_warm, &mut runs)?;
+        run_round(targets, round, run_cold_and_warm, &mut runs)?;
     }
     Ok((runs, times))
 }
@@ -118,7 +117,7 @@ fn run_round(
 }
 
 /// Runs a process for a cold start and the warm invocations.
-fn run_warm(target: &Target) -> Result<Run, ProcessError> {
+fn run_cold_and_warm(target: &Target) -> Result<Run, ProcessError> {
     let process = Process::start(&target.program)?;
     let invoke = || process.invoke(&target.payload).map(|(time, _)| time);
     let first_invocation = invoke()?;
