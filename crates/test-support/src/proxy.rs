@@ -9,12 +9,12 @@ use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use serde_json::{Map, Value, json};
 
-use crate::aws_error::{AwsError, json_response};
+use crate::aws_error::json_response;
 use crate::clients::dynamodb_client;
 use crate::engine;
 use crate::fault::Fault;
 use crate::fault_injector::FaultInjector;
-use crate::gate::Gate;
+use crate::fault_rule::{FaultRuleBuilder, FaultRules};
 use crate::http::{Client, CloseConnection, Request, Response, Server};
 use crate::request_units::{self, RequestUnits};
 
@@ -27,20 +27,11 @@ pub struct Proxy {
 
 #[derive(Debug, Default)]
 struct State {
-    rules: Vec<ActiveRule>,
+    rules: FaultRules,
     faults: Option<FaultInjector>,
     requests: Vec<(String, Bytes)>,
     /// Units that calls without a fault consumed, if metering is on.
     units: Option<RequestUnits>,
-}
-
-#[derive(Debug)]
-struct ActiveRule {
-    /// The operation whose calls the rule applies to, or none for all operations.
-    operation: Option<String>,
-    skip: usize,
-    times: usize,
-    fault: Fault,
 }
 
 impl Proxy {
@@ -62,14 +53,14 @@ impl Proxy {
     /// By default the rule applies to the next call only. If several rules apply to a call, the first
     /// rule wins.
     #[must_use]
-    pub fn on(&self, operation: &str) -> FaultRule<'_> {
-        FaultRule { proxy: self, operation: Some(operation.to_owned()), skip: 0, times: 1 }
+    pub fn on(&self, operation: &str) -> FaultRuleBuilder {
+        self.lock().rules.builder(Some(operation))
     }
 
     /// Starts a rule like [`Proxy::on`] for calls of all operations.
     #[must_use]
-    pub fn on_any_call(&self) -> FaultRule<'_> {
-        FaultRule { proxy: self, operation: None, skip: 0, times: 1 }
+    pub fn on_any_call(&self) -> FaultRuleBuilder {
+        self.lock().rules.builder(None)
     }
 
     /// Injects faults into calls to which no rule applies.
@@ -108,12 +99,12 @@ impl Proxy {
 
     /// Removes the recorded requests, the rules and the fault injector, and stops metering.
     pub fn reset(&self) {
-        *self.lock() = State::default();
+        self.lock().reset(None);
     }
 
     /// Resets the proxy, then starts to count the units that calls consume.
     pub fn start_metering(&self) {
-        *self.lock() = State { units: Some(RequestUnits::default()), ..State::default() };
+        self.lock().reset(Some(RequestUnits::default()));
     }
 
     /// Returns the units that calls have consumed since [`Proxy::start_metering`].
@@ -128,91 +119,18 @@ impl Proxy {
 }
 
 impl State {
+    fn reset(&mut self, units: Option<RequestUnits>) {
+        self.rules.clear();
+        *self = Self { rules: self.rules.clone(), units, ..Self::default() };
+    }
+
     /// Records a call, and chooses the fault for it.
     fn record(&mut self, operation: &str, body: &Bytes) -> Option<Fault> {
         self.requests.push((operation.to_owned(), body.clone()));
-        let applies = |rule: &&mut ActiveRule| {
-            rule.times > 0 && rule.operation.as_ref().is_none_or(|name| name == operation)
-        };
-        for rule in self.rules.iter_mut().filter(applies) {
-            if rule.skip == 0 {
-                rule.times -= 1;
-                return Some(rule.fault.clone());
-            }
-            rule.skip -= 1;
+        if let Some(fault) = self.rules.fault_for(operation) {
+            return Some(fault);
         }
         self.faults.as_mut()?.on_dynamodb(operation, body)
-    }
-}
-
-/// A builder of a rule that makes calls fail.
-#[derive(Debug)]
-pub struct FaultRule<'a> {
-    proxy: &'a Proxy,
-    operation: Option<String>,
-    skip: usize,
-    times: usize,
-}
-
-impl FaultRule<'_> {
-    /// Applies to the `n`th call from now and later ones, counted from 1.
-    #[must_use]
-    pub fn nth(self, n: usize) -> Self {
-        Self { skip: n.checked_sub(1).expect("calls are counted from 1"), ..self }
-    }
-
-    /// Applies to this many calls.
-    #[must_use]
-    pub fn times(self, times: usize) -> Self {
-        Self { times, ..self }
-    }
-
-    /// Applies to every call.
-    #[must_use]
-    pub fn always(self) -> Self {
-        self.times(usize::MAX)
-    }
-
-    /// Responds with an error. The call takes no effect.
-    pub fn fail(self, error: AwsError) {
-        self.add(Fault::Error(error));
-    }
-
-    /// Closes the connection. The call takes no effect.
-    pub fn drop_request(self) {
-        self.add(Fault::DropRequest);
-    }
-
-    /// Closes the connection without a response after the call has taken effect.
-    pub fn drop_response(self) {
-        self.add(Fault::DropResponse);
-    }
-
-    /// Makes `BatchGetItem` return the last `keys` keys as unprocessed, in any table.
-    pub fn leave_keys_unprocessed(self, keys: usize) {
-        self.add(Fault::LeaveKeysUnprocessed(keys));
-    }
-
-    /// Delays the call before it takes effect, until the gate is opened. The call takes no effect
-    /// if its client times out first.
-    #[must_use]
-    pub fn hold_request(self) -> Gate {
-        let gate = Gate::default();
-        self.add(Fault::HoldRequest(gate.clone()));
-        gate
-    }
-
-    /// Delays the response until the gate is opened. The call takes effect at once.
-    #[must_use]
-    pub fn hold_response(self) -> Gate {
-        let gate = Gate::default();
-        self.add(Fault::HoldResponse(gate.clone()));
-        gate
-    }
-
-    fn add(self, fault: Fault) {
-        let Self { proxy, operation, skip, times } = self;
-        proxy.lock().rules.push(ActiveRule { operation, skip, times, fault });
     }
 }
 
