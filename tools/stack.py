@@ -35,8 +35,8 @@ QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_TARGET_DIR": str(LOCAL / "target"),
 }
-# Outputs that exist only if the API is closed, with their names in stack.json.
-CLOSED_OUTPUTS = {
+# Outputs that exist only with ApiAccess=cognito, with their names in stack.json.
+COGNITO_OUTPUTS = {
     "UserPoolId": "userPoolId",
     "CustomerClientId": "customerClientId",
     "FulfilmentClientId": "fulfilmentClientId",
@@ -204,7 +204,7 @@ def _describe_stack(emulator: Emulator) -> dict[str, Any]:
             key.removesuffix("Name"): value for key, value in outputs.items() if key.endswith("FunctionName")
         },
         "pid": emulator.find_pid(),
-    } | {name: outputs[output] for output, name in CLOSED_OUTPUTS.items() if output in outputs}
+    } | {name: outputs[output] for output, name in COGNITO_OUTPUTS.items() if output in outputs}
 
 
 def _read_stack_outputs(emulator: Emulator) -> dict[str, str]:
