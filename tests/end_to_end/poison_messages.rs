@@ -195,7 +195,7 @@ async fn keeps_a_poison_event_once_with_its_reason_until_it_is_redriven() {
     assert_eq!(reasons[1].0, "MalformedEvent");
     assert!(reasons[1].1.contains("missing field `detailType`"), "{}", reasons[1].1);
     assert_eq!(reasons[2].0, "UnhandledDetailType");
-    assert_eq!(reasons[3], ("UnknownVersion", "event of schema version 2, known is 1"));
+    assert_eq!(reasons[3], ("UnknownVersion", "unsupported event schema version 2, supported is 1"));
     assert_eq!(dead_letters[2]["requestPayload"]["detail"]["note"], "a \"quoted\" <word>");
 
     place_and_confirm(&deployment).await;
