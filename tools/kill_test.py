@@ -120,7 +120,7 @@ def _recover_lost_events(emulator: Emulator, tables: Tables) -> int:
     arguments = ["--local-stack", str(locate_stack_file(emulator)), "--stuck", str(LOST_AFTER_SECONDS)]
     options = redrive.parse_options(arguments)
     create_stack_client, stack = select_stack([], options.local_stack)
-    operator = redrive.Redrive(create_stack_client, read_outputs(create_stack_client, stack), options)
+    operator = redrive.Redriver(create_stack_client, read_outputs(create_stack_client, stack), options)
     republished = 0
     for _ in range(MAX_REDRIVES):
         # Events in transit are applied during this time.
