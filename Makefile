@@ -1,5 +1,5 @@
-# `make` lists the targets. tools/requirements pins the tools that they use. Tools,
-# builds and data go into .local; nothing is installed outside of this folder.
+# `make` lists the targets. tools/requirements pins the tools that they use. Tools and
+# data go into .local, builds into target and .aws-sam. Nothing is installed elsewhere.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -82,7 +82,7 @@ class Emulator:
         return int(record["pid"]) if record and self._owns(int(record["pid"])) else None
 
     def start(self) -> bool:
-        """Starts the emulator if it does not run, and returns true if it did not."""
+        """Starts the emulator unless it is running. Returns true if this call started it."""
         if self.find_pid() is not None:
             self._check_port_is_unchanged()
             return False

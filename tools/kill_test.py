@@ -31,7 +31,7 @@ CONCURRENT_CLIENTS = 8
 # Without further kills, an event that was not applied within this time is lost.
 LOST_AFTER_SECONDS = 3
 MAX_REDRIVES = 10
-FINAL_STATUSES = {"Confirmed", "Rejected"}
+DECIDED_STATUSES = {"Confirmed", "Rejected"}
 HOLDING_STATUSES = {"Confirmed", "Delivered", "Shipped"}
 
 # The item of an order.
@@ -145,7 +145,7 @@ def _count_violations(
     without_final_status = [
         order_id
         for order_id, order in by_id.items()
-        if _get_status(orders[order_id]) not in ({"Canceled"} if order.canceled else FINAL_STATUSES)
+        if _get_status(orders[order_id]) not in ({"Canceled"} if order.canceled else DECIDED_STATUSES)
     ]
     wrong_reservations = [
         order_id

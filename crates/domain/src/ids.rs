@@ -12,7 +12,7 @@ const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8a5c_1e0e_6f0b_4c55_9b7b_2
 
 /// A text that is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("must be 1 to {max} characters out of {alphabet}")]
+#[error("must be 1 to {max} characters from {alphabet}")]
 pub struct IdError {
     max: usize,
     alphabet: &'static str,
@@ -93,7 +93,7 @@ id!(
 );
 id!(
     /// Value of the `Idempotency-Key` header, which makes retries of a request safe.
-    IdempotencyKey, 255, |c| c.is_ascii_graphic(), "the printable ASCII characters without the space"
+    IdempotencyKey, 255, |c| c.is_ascii_graphic(), "printable ASCII except space"
 );
 
 impl OrderId {
@@ -127,7 +127,7 @@ impl From<Uuid> for EventId {
     }
 }
 
-/// Correlates events of an order whose request is unknown by the order id.
+/// Uses the order id as the correlation id if the request is unknown.
 impl From<&OrderId> for CorrelationId {
     fn from(order: &OrderId) -> Self {
         Self(order.0.clone())
@@ -148,7 +148,7 @@ mod tests {
         }
         assert_eq!(
             "".parse::<OrderId>().unwrap_err().to_string(),
-            "must be 1 to 64 characters out of A-Z a-z 0-9 - _ ."
+            "must be 1 to 64 characters from A-Z a-z 0-9 - _ ."
         );
     }
 

@@ -25,7 +25,7 @@ struct QueuedEvent {
 
 /// The events of a batch, grouped by the way they are applied.
 #[derive(Default)]
-struct SortedBatch {
+struct GroupedBatch {
     placements: Vec<Placement>,
     /// Remaining events by order, in the order of the batch.
     others: BTreeMap<OrderId, Vec<QueuedEvent>>,
@@ -33,8 +33,7 @@ struct SortedBatch {
     invalid: Vec<usize>,
 }
 
-/// Applies the events of a batch independently of each other, and names the messages
-/// to retry.
+/// Applies the events of a batch and names the messages to retry.
 ///
 /// These include messages that can never be applied. The queue's redrive policy moves
 /// them to the dead-letter queue; the reason is in the log.
@@ -44,7 +43,7 @@ pub(crate) async fn consume(
     batch: SqsEvent,
     deadline: Deadline,
 ) -> SqsBatchResponse {
-    let SortedBatch { placements, others, invalid: mut failed } = sort(metrics, &batch.records);
+    let GroupedBatch { placements, others, invalid: mut failed } = group(metrics, &batch.records);
     failed.extend(reserve(store, metrics, placements, deadline).await);
     let others = others.into_values().map(|events| apply_in_order(store, metrics, events, deadline));
     let others = stream::iter(others).buffer_unordered(MAX_CONCURRENCY);
@@ -55,8 +54,8 @@ pub(crate) async fn consume(
 /// Groups the events of a batch. An OrderPlaced that is the first event of its order in
 /// the batch can be applied together with other orders; later events of the order wait
 /// for it.
-fn sort(metrics: &Metrics, messages: &[SqsMessage]) -> SortedBatch {
-    let mut sorted = SortedBatch::default();
+fn group(metrics: &Metrics, messages: &[SqsMessage]) -> GroupedBatch {
+    let mut grouped = GroupedBatch::default();
     let mut seen = BTreeSet::new();
     for (index, message) in messages.iter().enumerate() {
         let (span, event) = decode_message(message);
@@ -64,7 +63,7 @@ fn sort(metrics: &Metrics, messages: &[SqsMessage]) -> SortedBatch {
             Ok(event) => event,
             Err(error) => {
                 let failed = span.in_scope(|| record_outcome(Err(error), metrics)).is_err();
-                sorted.invalid.extend(failed.then_some(index));
+                grouped.invalid.extend(failed.then_some(index));
                 continue;
             }
         };
@@ -73,15 +72,15 @@ fn sort(metrics: &Metrics, messages: &[SqsMessage]) -> SortedBatch {
             OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } if is_first => {
                 let claimed =
                     claimed_order(order_id, customer_id, items, Some(total_amount), metadata.as_ref());
-                sorted.placements.push(Placement { message: index, claimed, metadata, span });
+                grouped.placements.push(Placement { message: index, claimed, metadata, span });
             }
             event => {
-                let events = sorted.others.entry(event.order_id().clone()).or_default();
+                let events = grouped.others.entry(event.order_id().clone()).or_default();
                 events.push(QueuedEvent { message: index, event, span });
             }
         }
     }
-    sorted
+    grouped
 }
 
 /// Decodes the event that EventBridge sent to the queue and creates the span of its log
@@ -176,8 +175,8 @@ mod tests {
             message("f", "OrderShipped", "o1"),
             message("g", "OrderLost", "o4"),
         ];
-        let SortedBatch { placements, others, invalid } =
-            sort(&Metrics::new("shop", "inventory-service", StandardOutput), &messages);
+        let GroupedBatch { placements, others, invalid } =
+            group(&Metrics::new("shop", "inventory-service", StandardOutput), &messages);
         assert_eq!(placements.iter().map(|placement| placement.message).collect::<Vec<_>>(), [0, 3]);
         let others: Vec<Vec<_>> =
             others.values().map(|events| events.iter().map(|event| event.message).collect()).collect();

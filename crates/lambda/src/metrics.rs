@@ -95,7 +95,7 @@ impl MetricSink for StandardOutput {
     }
 }
 
-/// The metrics of a function. Each value is written after the fact that it counts. A
+/// The metrics of a function. Each value is written after the operation that it counts. A
 /// process that ends between the two loses a value, and CloudWatch can count a line
 /// twice: metrics are for monitoring, the tables are authoritative.
 #[derive(Debug, Clone)]

@@ -85,7 +85,7 @@ impl Trigger {
                 RepublishRequest::parse(text).map(Self::Republish).map_err(|error| invalid_request(&error))
             }
             _ => Err(unsupported(
-                "payload is not a REST request, stream batch, EventBridge event or queue batch",
+                "payload is not a REST request, stream batch, EventBridge event, queue batch or operator request",
             )),
         }
     }
@@ -161,7 +161,7 @@ mod tests {
         assert!(matches!(parse(good), Ok(Trigger::Republish(request)) if request.order_ids.len() == 1));
         let error = parse(r#"{"republish":{"orderIds":["a b",7]}}"#).unwrap_err();
         assert_eq!(error.error_type, INVALID_REQUEST);
-        let message = "#/republish/orderIds/0 must be 1 to 64 characters out of A-Z a-z 0-9 - _ .; \
+        let message = "#/republish/orderIds/0 must be 1 to 64 characters from A-Z a-z 0-9 - _ .; \
             #/republish/orderIds/1 must be a string";
         assert_eq!(error.message, message);
     }

@@ -254,7 +254,7 @@ impl SystemUnderTest {
         }
         let published = self.receive();
         self.possible_models.retain(|model| sorted(&model.unpublished) == published);
-        assert!(!self.possible_models.is_empty(), "published {published:?}, which no outbox had");
+        assert!(!self.possible_models.is_empty(), "published {published:?}, which differs from the outboxes");
         self.possible_models.iter_mut().for_each(|model| model.unpublished.clear());
     }
 
@@ -272,7 +272,7 @@ impl SystemUnderTest {
         let published = self.receive();
         assert_eq!(!published.is_empty(), publishes, "{published:?}");
         self.possible_models.retain(|model| published.iter().all(|event| model.unpublished.contains(event)));
-        assert!(!self.possible_models.is_empty(), "published {published:?}, which no outbox had");
+        assert!(!self.possible_models.is_empty(), "published {published:?}, which differs from the outboxes");
     }
 
     /// Receives the published events, and returns them sorted.
