@@ -39,7 +39,7 @@ fn outbox_event(kind: EventKind) -> Invocation {
 
 fn detail(kind: EventKind, metadata: &str) -> String {
     let content = match kind {
-        // The items differ from the order on purpose. The function must use the items of the order.
+        // The items differ from those of the order. The function must use the items of the order.
         EventKind::Canceled => r#","customerId":"001","items":[{"productId":"001","quantity":1000}]"#,
         _ => "",
     };
