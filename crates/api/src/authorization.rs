@@ -19,6 +19,8 @@ const CUSTOMER_SCOPE: &str = "orders/customer";
 const SIGNED_IN_SCOPE: &str = "aws.cognito.signin.user.admin";
 /// Scope of the fulfillment service, which may view, ship and deliver every order.
 const FULFILLMENT_SCOPE: &str = "orders/fulfilment";
+/// Scope of an administrator, who may manage customers, products and stock.
+const ADMIN_SCOPE: &str = "orders/admin";
 
 /// The authorization mode of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub enum Caller {
         customer: Option<CustomerId>,
         /// True if the token has the fulfillment scope.
         can_fulfill: bool,
+        /// True if the token has the administrator scope.
+        is_admin: bool,
     },
 }
 
@@ -97,6 +101,7 @@ impl Caller {
         Ok(Self::Bearer {
             customer: username.and_then(|name| name.parse().ok()),
             can_fulfill: has_scope(FULFILLMENT_SCOPE),
+            is_admin: has_scope(ADMIN_SCOPE),
         })
     }
 
@@ -133,6 +138,29 @@ impl Caller {
             Self::Anonymous | Self::Bearer { can_fulfill: true, .. } => Ok(OrderScope::All),
             Self::Bearer { can_fulfill: false, .. } => Err(forbidden("token lacks scope orders/fulfilment")),
         }
+    }
+
+    /// Checks that the caller may manage the catalog and the stock.
+    ///
+    /// # Errors
+    /// A [`Problem`] of kind `Forbidden` if the caller is not an administrator.
+    pub fn require_admin(&self) -> Result<(), Problem> {
+        match self {
+            Self::Anonymous | Self::Bearer { is_admin: true, .. } => Ok(()),
+            Self::Bearer { is_admin: false, .. } => Err(forbidden("token lacks scope orders/admin")),
+        }
+    }
+
+    /// Checks that the caller may view and change the record of `customer`.
+    ///
+    /// # Errors
+    /// A [`Problem`] of kind `Forbidden` if the caller is neither that customer nor an
+    /// administrator.
+    pub fn require_customer_record(&self, customer: &CustomerId) -> Result<(), Problem> {
+        if self.require_admin().is_ok() {
+            return Ok(());
+        }
+        require_owner(&self.require_customer()?, customer)
     }
 }
 
@@ -208,6 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn an_administrator_may_manage_every_customer_but_no_orders() {
+        let admin = caller(&[("token_use", "access"), ("scope", "orders/admin")]).unwrap();
+        assert_eq!(admin.require_admin(), Ok(()));
+        assert_eq!(admin.require_customer_record(&customer("001")), Ok(()));
+        for orders in [admin.require_customer(), admin.require_viewer(), admin.require_fulfillment()] {
+            assert_eq!(kind(orders), Err(ProblemKind::Forbidden));
+        }
+    }
+
+    #[test]
+    fn a_customer_may_change_only_their_own_record() {
+        let caller = bearer("orders/customer", "001");
+        assert_eq!(caller.require_customer_record(&customer("001")), Ok(()));
+        let rejected = caller.require_customer_record(&customer("002")).unwrap_err();
+        assert_eq!(rejected.kind, ProblemKind::Forbidden);
+        assert_eq!(caller.require_admin().unwrap_err().kind, ProblemKind::Forbidden);
+        let fulfillment = bearer("orders/fulfilment", "001");
+        assert!(fulfillment.require_customer_record(&customer("001")).is_err());
+    }
+
+    #[test]
     fn a_token_without_a_known_scope_gives_no_access() {
         let scopes = [
             "",
@@ -215,12 +264,15 @@ mod tests {
             "customer",
             "orders/customers",
             "orders/fulfillment",
+            "orders/admins",
             "orders/customer,orders/fulfilment",
         ];
         for caller in scopes.map(|scope| bearer(scope, "001")) {
             for orders in [caller.require_customer(), caller.require_viewer(), caller.require_fulfillment()] {
                 assert_eq!(kind(orders), Err(ProblemKind::Forbidden), "{caller:?}");
             }
+            assert!(caller.require_admin().is_err(), "{caller:?}");
+            assert!(caller.require_customer_record(&customer("001")).is_err(), "{caller:?}");
         }
     }
 

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use domain::ids::IdError;
+use domain::money::MoneyError;
+use domain::{Money, ShortText};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -155,6 +157,27 @@ impl<'a> JsonReader<'a> {
                 None
             }
         }
+    }
+
+    /// Parses a name, a note or another short text.
+    pub fn short_text(&self, violations: &mut Vec<Violation>) -> Option<ShortText> {
+        let text = ShortText::try_from(self.string(violations)?);
+        text.map_err(|error| self.reject(Rule::Format, error.to_string(), violations)).ok()
+    }
+
+    /// Parses an amount of money.
+    pub fn money(&self, violations: &mut Vec<Violation>) -> Option<Money> {
+        let amount = self.number(violations)?.parse::<Money>();
+        if let Err(error) = &amount {
+            let rule = match error {
+                MoneyError::NotANumber => Rule::Type,
+                MoneyError::Negative => Rule::BelowMinimum,
+                MoneyError::TooPrecise => Rule::TooPrecise,
+                MoneyError::TooLarge => Rule::AboveMaximum,
+            };
+            self.reject(rule, error.to_string(), violations);
+        }
+        amount.ok()
     }
 
     /// Returns the value of the field `name`. Pushes a violation if it is absent.

@@ -3,6 +3,7 @@
 
 pub mod authorization;
 pub mod documents;
+pub mod idempotency_key;
 pub mod json_reader;
 pub mod order_body;
 pub mod page_token;

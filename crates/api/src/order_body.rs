@@ -1,8 +1,7 @@
 //! The body of `POST /order`.
 
-use domain::money::MoneyError;
 use domain::order_line::OrderLinesError;
-use domain::{Money, OrderLine, OrderLines, OrderRequest, Quantity};
+use domain::{OrderLine, OrderLines, OrderRequest, Quantity};
 
 use crate::json_reader::{self, BodyError, JsonReader, unknown_field};
 use crate::violation::{Rule, Violation};
@@ -23,22 +22,8 @@ fn read_request(document: &JsonReader<'_>, violations: &mut Vec<Violation>) -> O
     // Every field is read before the first `?`, so that all violations are reported.
     let customer_id = document.require("customerId", customer, violations).and_then(|v| v.id(violations));
     let lines = document.require("items", items, violations).and_then(|v| read_lines(&v, violations));
-    let expected_total = total.and_then(|value| read_money(&value, violations));
+    let expected_total = total.and_then(|value| value.money(violations));
     Some(OrderRequest { customer_id: customer_id?, lines: lines?, expected_total })
-}
-
-fn read_money(value: &JsonReader<'_>, violations: &mut Vec<Violation>) -> Option<Money> {
-    let amount = value.number(violations)?.parse::<Money>();
-    if let Err(error) = &amount {
-        let rule = match error {
-            MoneyError::NotANumber => Rule::Type,
-            MoneyError::Negative => Rule::BelowMinimum,
-            MoneyError::TooPrecise => Rule::TooPrecise,
-            MoneyError::TooLarge => Rule::AboveMaximum,
-        };
-        value.reject(rule, error.to_string(), violations);
-    }
-    amount.ok()
 }
 
 fn read_lines(value: &JsonReader<'_>, violations: &mut Vec<Violation>) -> Option<OrderLines> {

@@ -23,6 +23,10 @@ pub enum ProblemKind {
     IllegalChange,
     /// The expected total does not match the computed total.
     TotalDiffers,
+    /// The adjustment takes more than the stock on hand.
+    InsufficientStock,
+    /// The resource does not match the precondition of the request.
+    PreconditionFailed,
     /// The body exceeds the size limit.
     TooLarge,
     /// The media type of the body is not JSON.
@@ -39,13 +43,15 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NotJson,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::IllegalChange,
         Self::TotalDiffers,
+        Self::InsufficientStock,
+        Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::Invalid,
@@ -68,6 +74,8 @@ impl ProblemKind {
             Self::NotFound => "not-found",
             Self::IllegalChange => "illegal-change",
             Self::TotalDiffers => "total-differs",
+            Self::InsufficientStock => "insufficient-stock",
+            Self::PreconditionFailed => "precondition-failed",
             Self::TooLarge => "too-large",
             Self::UnsupportedMediaType => "unsupported-media-type",
             Self::Invalid => "invalid",
@@ -85,7 +93,8 @@ impl ProblemKind {
             Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
-            Self::IllegalChange | Self::TotalDiffers => 409,
+            Self::IllegalChange | Self::TotalDiffers | Self::InsufficientStock => 409,
+            Self::PreconditionFailed => 412,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::Invalid | Self::IdempotencyKeyReused => 422,
@@ -102,6 +111,8 @@ impl ProblemKind {
             Self::NotFound => "Not found",
             Self::IllegalChange => "Order status does not allow this change",
             Self::TotalDiffers => "Total does not match the catalog",
+            Self::InsufficientStock => "Not enough stock",
+            Self::PreconditionFailed => "Resource does not match the precondition",
             Self::TooLarge => "Request body too large",
             Self::UnsupportedMediaType => "Content-Type must be application/json",
             Self::Invalid => "Request validation failed",

@@ -17,7 +17,7 @@ pub enum Rule {
     DuplicateField,
     /// The field is a price. Prices come from the catalog.
     PriceNotAccepted,
-    /// The identifier has invalid characters or an invalid length.
+    /// The text has invalid characters, an invalid length or an unknown value.
     Format,
     /// The number has a fraction.
     NotWhole,
@@ -41,11 +41,13 @@ pub enum Rule {
     UnknownProduct,
     /// The page token does not belong to this list.
     InvalidToken,
+    /// The id does not match the id in the path.
+    IdDiffers,
 }
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Required,
         Self::Type,
         Self::UnknownField,
@@ -63,6 +65,7 @@ impl Rule {
         Self::UnknownCustomer,
         Self::UnknownProduct,
         Self::InvalidToken,
+        Self::IdDiffers,
     ];
 }
 

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod product;
 pub mod quote;
 pub mod redact;
+pub mod short_text;
 pub mod status;
 pub mod timestamp;
 
@@ -29,5 +30,6 @@ pub use order_scope::OrderScope;
 pub use outbox::OutboxEvent;
 pub use product::{Product, StockLevel};
 pub use quote::{Quote, QuoteError, UnknownReferences};
+pub use short_text::ShortText;
 pub use status::{OrderAction, OrderStatus, Transition, transition};
 pub use timestamp::Timestamp;

@@ -9,15 +9,20 @@ pub struct Settings {
     pub orders_table: String,
     /// Inventory table.
     pub inventory_table: String,
+    /// Products table.
+    pub products_table: String,
 }
 
 impl Settings {
-    /// Reads `ORDERS_TABLE` and `INVENTORY_TABLE`.
+    /// Reads `ORDERS_TABLE`, `INVENTORY_TABLE` and `PRODUCTS_TABLE`.
     ///
     /// # Errors
     /// [`MissingVariableError`] names the first missing variable.
     pub fn from_env() -> Result<Self, MissingVariableError> {
-        let orders_table = require_env("ORDERS_TABLE")?;
-        Ok(Self { orders_table, inventory_table: require_env("INVENTORY_TABLE")? })
+        Ok(Self {
+            orders_table: require_env("ORDERS_TABLE")?,
+            inventory_table: require_env("INVENTORY_TABLE")?,
+            products_table: require_env("PRODUCTS_TABLE")?,
+        })
     }
 }

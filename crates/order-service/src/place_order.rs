@@ -2,7 +2,10 @@
 
 use api::documents::OrderDocument;
 use api::request::{record_event_id, record_order_id};
-use api::{BodyError, Problem, ProblemKind, Request, Response, Rule, Violation, authorization, order_body};
+use api::{
+    BodyError, Problem, ProblemKind, Request, Response, Rule, Violation, authorization, idempotency_key,
+    order_body,
+};
 use domain::{
     EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, Quote,
     QuoteError, RequestHash, UnknownReferences,
@@ -12,9 +15,6 @@ use lambda::Metric;
 use lambda::clock::{now, unix_millis};
 
 use crate::routes::{Api, correlation_id};
-
-/// <https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>
-const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 impl Api {
     /// Places the order in the body, or returns the first response to a retry.
@@ -82,9 +82,7 @@ impl Api {
 /// Parses body and idempotency key, and reports the violations of both together.
 fn parse_request(request: &Request) -> Result<(OrderRequest, Option<IdempotencyKey>), Problem> {
     let order_request = order_body::parse(&request.json_body()?);
-    let key = request.header(IDEMPOTENCY_KEY).map(|text| text.parse::<IdempotencyKey>()).transpose();
-    let key = key.map_err(|error| Violation::new(IDEMPOTENCY_KEY, Rule::Format, error.to_string()));
-    match (order_request, key) {
+    match (order_request, idempotency_key::optional(request)) {
         (Ok(order_request), Ok(key)) => Ok((order_request, key)),
         (Ok(_), Err(violation)) => Err(Problem::invalid(vec![violation])),
         (Err(error @ BodyError::NotJson(_)), _) => Err(Problem::new(ProblemKind::NotJson, error.to_string())),
@@ -112,8 +110,7 @@ fn replay(request: &Request, stored: StoredOrder, hash: &RequestHash) -> Result<
     if stored.request_hash.as_ref() == Some(hash) {
         return Ok(created(request, &stored.order.as_placed()));
     }
-    let detail = "this idempotency key was used for a different request; use a new key";
-    Err(Problem::new(ProblemKind::IdempotencyKeyReused, detail))
+    Err(idempotency_key::reused())
 }
 
 fn quote_problem(error: &QuoteError) -> Problem {

@@ -215,8 +215,11 @@ impl TestShop {
     #[must_use]
     pub fn inventory_service_for(&self, auth_mode: AuthMode) -> InventoryService {
         let tables = self.tables.clone();
-        let settings =
-            inventory_service::Settings { orders_table: tables.orders, inventory_table: tables.inventory };
+        let settings = inventory_service::Settings {
+            orders_table: tables.orders,
+            inventory_table: tables.inventory,
+            products_table: tables.products,
+        };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
         InventoryService::new(self.proxy.client(), settings, metrics, auth_mode)
     }
