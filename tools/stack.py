@@ -40,8 +40,10 @@ COGNITO_OUTPUTS = {
     "UserPoolId": "userPoolId",
     "CustomerClientId": "customerClientId",
     "FulfilmentClientId": "fulfilmentClientId",
+    "AdminClientId": "adminClientId",
     "CustomerApiKeyId": "customerApiKeyId",
     "FulfilmentApiKeyId": "fulfilmentApiKeyId",
+    "AdminApiKeyId": "adminApiKeyId",
 }
 USAGE = "usage: stack.py build|run|stop"
 

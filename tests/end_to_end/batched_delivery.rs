@@ -10,27 +10,6 @@ use test_support::Deployment;
 const ORDERS: usize = 25;
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
 
-async fn stock(deployment: &Deployment) -> u64 {
-    deployment.get("/inventory/001").await.json()["quantity"].as_u64().unwrap()
-}
-
-async fn place(deployment: &Deployment) -> String {
-    let response = deployment.post("/order", ORDER).await;
-    assert_eq!(response.status(), 201, "{}", response.body());
-    response.json()["orderId"].as_str().unwrap().to_owned()
-}
-
-async fn wait_for(deployment: &Deployment, order: &str, status: &str) {
-    deployment.get_until(&format!("/order/{order}"), |order| order["orderStatus"] == status).await;
-}
-
-fn resource(deployment: &Deployment, logical_id: &str) -> String {
-    let stack = deployment.field("/stackName");
-    let arguments = ["--stack-name", stack, "--logical-resource-id", logical_id];
-    let response = deployment.aws(&[&["cloudformation", "describe-stack-resource"], &arguments[..]].concat());
-    response["StackResourceDetail"]["PhysicalResourceId"].as_str().unwrap().to_owned()
-}
-
 /// Waits until the queue has no messages, including those in flight.
 async fn wait_until_empty(deployment: &Deployment, queue: &str) {
     let arguments = ["sqs", "get-queue-attributes", "--attribute-names", "All", "--queue-url", queue];
@@ -50,7 +29,7 @@ async fn wait_until_empty(deployment: &Deployment, queue: &str) {
 #[ignore = "needs a deployed stack with EventDelivery=batched: make e2e"]
 async fn confirms_and_cancels_orders_through_the_queue() {
     let deployment = Deployment::from_env();
-    let queue = resource(&deployment, "OrderEventQueue");
+    let queue = deployment.physical_id("OrderEventQueue");
     let bus = deployment.field("/eventBusName");
     let rules: Value = deployment.aws(&["events", "list-rules", "--event-bus-name", bus]);
     let rules = rules["Rules"].as_array().unwrap();
@@ -65,23 +44,23 @@ async fn confirms_and_cancels_orders_through_the_queue() {
         .collect();
     assert!(targets.len() == 2 && targets.iter().all(|arn| arn.contains(":sqs:")), "{targets:?}");
 
-    let before = stock(&deployment).await;
-    let orders = join_all((0..ORDERS).map(|_| place(&deployment))).await;
+    let before = deployment.stock_of("001").await;
+    let orders = join_all((0..ORDERS).map(|_| deployment.place_order(ORDER))).await;
     for order in &orders {
-        wait_for(&deployment, order, "Confirmed").await;
+        deployment.wait_for_status(order, "Confirmed").await;
     }
-    assert_eq!(stock(&deployment).await, before - ORDERS as u64);
+    assert_eq!(deployment.stock_of("001").await, before - ORDERS as u64);
 
     for order in &orders {
         let response = deployment.post(&format!("/order/{order}/cancel"), "").await;
         assert_eq!(response.status(), 200, "{}", response.body());
     }
     for _ in 0..300 {
-        if stock(&deployment).await == before {
+        if deployment.stock_of("001").await == before {
             break;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(stock(&deployment).await, before);
+    assert_eq!(deployment.stock_of("001").await, before);
     wait_until_empty(&deployment, &queue).await;
 }

@@ -8,24 +8,8 @@ use test_support::Deployment;
 const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 
-async fn stock(deployment: &Deployment, product: &str) -> u64 {
-    let response = deployment.get(&format!("/inventory/{product}")).await;
-    assert_eq!(response.status(), 200, "{}", response.body());
-    response.json()["quantity"].as_u64().unwrap()
-}
-
 async fn stocks(deployment: &Deployment) -> [u64; 2] {
-    [stock(deployment, "001").await, stock(deployment, "002").await]
-}
-
-async fn place(deployment: &Deployment, body: &str) -> String {
-    let response = deployment.post("/order", body).await;
-    assert_eq!(response.status(), 201, "{}", response.body());
-    response.json()["orderId"].as_str().unwrap().to_owned()
-}
-
-async fn wait_for(deployment: &Deployment, order: &str, status: &str) -> Value {
-    deployment.get_until(&format!("/order/{order}"), |order| order["orderStatus"] == status).await
+    [deployment.stock_of("001").await, deployment.stock_of("002").await]
 }
 
 async fn change(deployment: &Deployment, order: &str, action: &str, status: &str) {
@@ -88,7 +72,7 @@ async fn every_route_responds() {
     let location = placed.header("location").unwrap();
     assert!(location.ends_with(&format!("/order/{id}")), "{location}");
     assert!(placed.body().contains(r#""totalAmount":359.97"#), "{}", placed.body());
-    wait_for(&deployment, &id, "Confirmed").await;
+    deployment.wait_for_status(&id, "Confirmed").await;
     change(&deployment, &id, "ship", "Shipped").await;
     change(&deployment, &id, "deliver", "Delivered").await;
     let rejected = deployment.post(&format!("/order/{id}/cancel"), "").await;
@@ -105,7 +89,7 @@ async fn every_route_responds() {
     assert_eq!(products.json()["products"].as_array().unwrap().len(), 2, "{}", products.body());
     let headphones = r#"{"productId":"001","name":"Wireless Headphones","price":79.99}"#;
     assert_eq!(deployment.get("/products/001").await.body(), headphones);
-    assert!(stock(&deployment, "001").await <= 150);
+    assert!(deployment.stock_of("001").await <= 150);
 
     for unknown in ["/order/404", "/customers/404/orders", "/products/404", "/inventory/404"] {
         let response = deployment.get(unknown).await;
@@ -144,7 +128,7 @@ async fn creates_one_order_for_a_retry_with_the_same_key() {
     let first = deployment.post_with("/order", &headers, ORDER).await;
     assert_eq!(first.status(), 201, "{}", first.body());
     let id = first.json()["orderId"].as_str().unwrap().to_owned();
-    wait_for(&deployment, &id, "Confirmed").await;
+    deployment.wait_for_status(&id, "Confirmed").await;
     let second = deployment.post_with("/order", &headers, ORDER).await;
     assert_eq!((second.status(), second.body()), (201, first.body()));
     let other = deployment.post_with("/order", &headers, ORDER.replace("2}", "3}")).await;
@@ -156,13 +140,13 @@ async fn creates_one_order_for_a_retry_with_the_same_key() {
 async fn delivers_an_order_and_keeps_its_stock_reserved() {
     let deployment = Deployment::from_env();
     let [one, two] = stocks(&deployment).await;
-    let id = place(&deployment, ORDER).await;
-    wait_for(&deployment, &id, "Confirmed").await;
+    let id = deployment.place_order(ORDER).await;
+    deployment.wait_for_status(&id, "Confirmed").await;
     assert_eq!(stocks(&deployment).await, [one - 2, two - 1]);
     for (action, status) in [("ship", "Shipped"), ("deliver", "Delivered")] {
         change(&deployment, &id, action, status).await;
         wait_until_processed(&deployment, &id).await;
-        wait_for(&deployment, &id, status).await;
+        deployment.wait_for_status(&id, status).await;
     }
     assert_eq!(stocks(&deployment).await, [one - 2, two - 1]);
     assert_eq!(item(&deployment, &id)["StockReserved"], json!({"BOOL": true}));
@@ -173,8 +157,8 @@ async fn delivers_an_order_and_keeps_its_stock_reserved() {
 async fn releases_the_stock_of_a_canceled_order() {
     let deployment = Deployment::from_env();
     let before = stocks(&deployment).await;
-    let id = place(&deployment, ORDER).await;
-    wait_for(&deployment, &id, "Confirmed").await;
+    let id = deployment.place_order(ORDER).await;
+    deployment.wait_for_status(&id, "Confirmed").await;
     assert_ne!(stocks(&deployment).await, before);
     change(&deployment, &id, "cancel", "Canceled").await;
     wait_until_processed(&deployment, &id).await;
@@ -186,8 +170,8 @@ async fn releases_the_stock_of_a_canceled_order() {
 async fn rejects_an_order_that_exceeds_the_stock_and_reserves_nothing() {
     let deployment = Deployment::from_env();
     let before = stocks(&deployment).await;
-    let id = place(&deployment, &ORDER.replace("2}", "1000}")).await;
-    let order = wait_for(&deployment, &id, "Rejected").await;
+    let id = deployment.place_order(&ORDER.replace("2}", "1000}")).await;
+    let order = deployment.wait_for_status(&id, "Rejected").await;
     let shortages = json!([{"productId": "001", "requested": 1000, "available": before[0]}]);
     assert_eq!(order["shortages"], shortages);
     assert_eq!(stocks(&deployment).await, before);
@@ -202,20 +186,20 @@ async fn applies_the_sample_events_of_another_producer() {
         [("order-placed", "Confirmed"), ("order-shipped", "Shipped"), ("order-delivered", "Delivered")]
     {
         put_event(&deployment, name, None);
-        wait_for(&deployment, "001", status).await;
+        deployment.wait_for_status("001", status).await;
     }
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
 
     // An order of another producer is reserved too, and then canceled.
     put_event(&deployment, "order-placed", Some("e2e-external"));
-    wait_for(&deployment, "e2e-external", "Confirmed").await;
+    deployment.wait_for_status("e2e-external", "Confirmed").await;
     assert_eq!(stocks(&deployment).await, [one - 2, two - 2]);
     put_event(&deployment, "order-canceled", Some("e2e-external"));
-    wait_for(&deployment, "e2e-external", "Canceled").await;
+    deployment.wait_for_status("e2e-external", "Canceled").await;
     assert_eq!(stocks(&deployment).await, [one - 1, two - 1]);
     // A delivered order cannot be canceled.
     put_event(&deployment, "order-canceled", None);
     put_event(&deployment, "order-placed", Some("e2e-after"));
-    wait_for(&deployment, "e2e-after", "Confirmed").await;
-    wait_for(&deployment, "001", "Delivered").await;
+    deployment.wait_for_status("e2e-after", "Confirmed").await;
+    deployment.wait_for_status("001", "Delivered").await;
 }

@@ -97,24 +97,10 @@ fn item(deployment: &Deployment, order: &str) -> Value {
     deployment.aws(&["dynamodb", "get-item", "--consistent-read", "--table-name", table, "--key", &key])["Item"].clone()
 }
 
-async fn stock(deployment: &Deployment) -> u64 {
-    deployment.get("/inventory/001").await.json()["quantity"].as_u64().unwrap()
-}
-
-async fn place(deployment: &Deployment) -> String {
-    let response = deployment.post("/order", ORDER).await;
-    assert_eq!(response.status(), 201, "{}", response.body());
-    response.json()["orderId"].as_str().unwrap().to_owned()
-}
-
-async fn wait_for(deployment: &Deployment, order: &str, status: &str) {
-    deployment.get_until(&format!("/order/{order}"), |order| order["orderStatus"] == status).await;
-}
-
 /// Places an order, and waits until it is confirmed. Earlier messages must not block it.
 async fn place_and_confirm(deployment: &Deployment) -> String {
-    let order = place(deployment).await;
-    wait_for(deployment, &order, "Confirmed").await;
+    let order = deployment.place_order(ORDER).await;
+    deployment.wait_for_status(&order, "Confirmed").await;
     order
 }
 
@@ -216,7 +202,7 @@ async fn keeps_a_poison_event_once_with_its_reason_until_it_is_redriven() {
 async fn redrives_an_event_after_a_transient_failure_and_tolerates_duplicates() {
     let deployment = Deployment::from_env();
     empty_queues(&deployment);
-    let before = stock(&deployment).await;
+    let before = deployment.stock_of("001").await;
     let placed = json!({"detailType": "OrderPlaced", "orderId": "e2e-redriven", "orderStatus": "OrderPlaced",
         "customerId": "001", "items": [{"productId": "001", "quantity": 2}], "totalAmount": 159.98});
     let dead_letter = json!({"requestContext": {"condition": "RetriesExhausted"},
@@ -230,11 +216,11 @@ async fn redrives_an_event_after_a_transient_failure_and_tolerates_duplicates() 
         let output = redrive(&deployment, &[]);
         assert!(output.contains("Busy: contention  put back"), "{output}");
         assert!(messages(&deployment, EVENTS).is_empty());
-        wait_for(&deployment, "e2e-redriven", "Confirmed").await;
+        deployment.wait_for_status("e2e-redriven", "Confirmed").await;
     }
     place_and_confirm(&deployment).await;
     assert_eq!(
-        stock(&deployment).await,
+        deployment.stock_of("001").await,
         before - 3,
         "two units for the redriven order, and one for the other order"
     );
@@ -246,7 +232,7 @@ async fn redrives_an_event_after_a_transient_failure_and_tolerates_duplicates() 
 async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair() {
     let deployment = Deployment::from_env();
     empty_queues(&deployment);
-    let before = stock(&deployment).await;
+    let before = deployment.stock_of("001").await;
     let template = item(&deployment, &place_and_confirm(&deployment).await);
     let mut corrupted = template;
     corrupted["OrderId"] = json!({"S": "e2e-corrupted"});
@@ -274,9 +260,9 @@ async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair()
     put(&corrupted);
     let output = redrive(&deployment, &[]);
     assert!(output.contains("published again"), "{output}");
-    wait_for(&deployment, "e2e-corrupted", "Confirmed").await;
+    deployment.wait_for_status("e2e-corrupted", "Confirmed").await;
     assert!(messages(&deployment, EVENTS).is_empty());
-    assert_eq!(stock(&deployment).await, before - 3);
+    assert_eq!(deployment.stock_of("001").await, before - 3);
 }
 
 #[tokio::test]
@@ -284,37 +270,37 @@ async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair()
 async fn republishes_the_orders_of_a_discarded_range_and_tolerates_duplicates() {
     let deployment = Deployment::from_env();
     empty_queues(&deployment);
-    let before = stock(&deployment).await;
+    let before = deployment.stock_of("001").await;
 
     // The record is still in the stream.
     set_relay(&deployment, false).await;
-    let in_stream = place(&deployment).await;
+    let in_stream = deployment.place_order(ORDER).await;
     send(&deployment, STREAM_RANGES, &discarded_range(&newest_record(&deployment)));
     let output = redrive(&deployment, &[]);
     assert!(output.contains(&in_stream) && output.contains("in the stream"), "{output}");
-    wait_for(&deployment, &in_stream, "Confirmed").await;
+    deployment.wait_for_status(&in_stream, "Confirmed").await;
     assert!(messages(&deployment, STREAM_RANGES).is_empty());
 
     // The record is no longer in the stream.
-    let in_table = place(&deployment).await;
+    let in_table = deployment.place_order(ORDER).await;
     let [arn, shard, _] = newest_record(&deployment);
     send(&deployment, STREAM_RANGES, &discarded_range(&[arn, shard, format!("{:021}", 1)]));
     let output = redrive(&deployment, &[]);
     assert!(output.contains(&in_table) && output.contains("in the table"), "{output}");
-    wait_for(&deployment, &in_table, "Confirmed").await;
+    deployment.wait_for_status(&in_table, "Confirmed").await;
 
     // No queue has a message for the order.
-    let stuck = place(&deployment).await;
+    let stuck = deployment.place_order(ORDER).await;
     let output = redrive(&deployment, &["--stuck", "3600"]);
     assert!(!output.contains(&stuck), "{output}");
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let output = redrive(&deployment, &["--stuck", "0"]);
     assert!(output.contains(&stuck), "{output}");
-    wait_for(&deployment, &stuck, "Confirmed").await;
+    deployment.wait_for_status(&stuck, "Confirmed").await;
 
     // The relay publishes all three events again when it is enabled.
     set_relay(&deployment, true).await;
     place_and_confirm(&deployment).await;
-    assert_eq!(stock(&deployment).await, before - 4);
+    assert_eq!(deployment.stock_of("001").await, before - 4);
     assert_eq!(redrive(&deployment, &[]).trim(), "Nothing to redrive");
 }

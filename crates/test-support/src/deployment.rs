@@ -78,6 +78,35 @@ impl Deployment {
         value.unwrap_or_else(|| panic!("the description of the stack has no {pointer}"))
     }
 
+    /// Returns the units of a product on hand.
+    pub async fn stock_of(&self, product: &str) -> u64 {
+        let response = self.get(&format!("/inventory/{product}")).await;
+        assert_eq!(response.status(), 200, "{}", response.body());
+        response.json()["quantity"].as_u64().expect("a quantity")
+    }
+
+    /// Places an order and returns its id.
+    pub async fn place_order(&self, body: &str) -> String {
+        let response = self.post("/order", body).await;
+        assert_eq!(response.status(), 201, "{}", response.body());
+        response.json()["orderId"].as_str().expect("an order id").to_owned()
+    }
+
+    /// Waits until an order has a status, and returns the order.
+    pub async fn wait_for_status(&self, order: &str, status: &str) -> Value {
+        self.get_until(&format!("/order/{order}"), |order| order["orderStatus"] == status).await
+    }
+
+    /// Returns the physical id of a resource of the stack.
+    #[must_use]
+    pub fn physical_id(&self, logical_id: &str) -> String {
+        let stack = self.field("/stackName");
+        let resource = ["--stack-name", stack, "--logical-resource-id", logical_id];
+        let response = self.aws(&[&["cloudformation", "describe-stack-resource"], &resource[..]].concat());
+        let id = response["StackResourceDetail"]["PhysicalResourceId"].as_str();
+        id.unwrap_or_else(|| panic!("the stack has no {logical_id}")).to_owned()
+    }
+
     /// Sends a GET request to a path of the API.
     pub async fn get(&self, path: &str) -> HttpResponse {
         self.call("GET", path, &[], "").await
