@@ -27,4 +27,5 @@ mod show_products;
 mod state_machine;
 mod status_events;
 mod stock_conservation;
+mod stock_revision;
 mod strict_schema;

@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(json(&ProductDocument::from(&product)), document);
         let page = json(&ProductList::new(&[product], Some("t".into())));
         assert_eq!(page, format!(r#"{{"products":[{document}],"nextToken":"t"}}"#));
-        let stock = StockLevel { product_id: id, quantity: 150 };
+        let stock = StockLevel { product_id: id, quantity: 150, revision: 1, reorder_point: None };
         assert_eq!(json(&StockDocument::from(&stock)), r#"{"productId":"001","quantity":150}"#);
     }
 }

@@ -21,4 +21,8 @@ pub struct StockLevel {
     pub product_id: ProductId,
     /// Units that no order holds.
     pub quantity: u64,
+    /// Number of changes; 0 if the item is older than the count.
+    pub revision: u64,
+    /// Quantity at which stock is low, if one is set.
+    pub reorder_point: Option<u64>,
 }

@@ -32,5 +32,9 @@ pub const OUTBOX_CORRELATION_ID: &str = "CorrelationId";
 pub const NAME: &str = "Name";
 pub const PRICE: &str = "Price";
 
+// Inventory
+pub const REVISION: &str = "Revision";
+pub const REORDER_POINT: &str = "ReorderPoint";
+
 /// Keys-only index of Orders by customer and creation time.
 pub const CUSTOMER_ORDERS_INDEX: &str = "CustomerOrders";

@@ -7,8 +7,8 @@ use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
-use domain::{Order, OutboxEvent};
-use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY};
+use domain::{Order, OutboxEvent, StockLevel};
+use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY, REVISION};
 use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
 use lambda::Metrics;
@@ -229,18 +229,29 @@ impl TestShop {
         StreamReader::open(&self.tables.orders).await
     }
 
-    /// Returns the units of a product on hand.
-    pub async fn stock_of(&self, product: &str) -> u64 {
+    /// Returns the stock of a product.
+    pub async fn stock_level(&self, product: &str) -> StockLevel {
         let item = self.item(&self.tables.inventory, PRODUCT_ID, product).await;
         let item = item.unwrap_or_else(|| panic!("product {product} has no stock item"));
-        dynamodb::decode_stock(&item).unwrap().quantity
+        dynamodb::decode_stock(&item).unwrap()
     }
 
-    /// Sets the units of a product on hand.
+    /// Returns the units of a product on hand.
+    pub async fn stock_of(&self, product: &str) -> u64 {
+        self.stock_level(product).await.quantity
+    }
+
+    /// Sets the units of a product on hand, which is a change of its stock item.
     pub async fn set_stock(&self, product: &str, quantity: u64) {
-        let item =
-            Item::from([(PRODUCT_ID.to_owned(), text(product)), (QUANTITY.to_owned(), number(quantity))]);
-        self.put(&self.tables.inventory, item).await;
+        let update = self
+            .direct_client
+            .update_item()
+            .table_name(&self.tables.inventory)
+            .key(PRODUCT_ID, text(product))
+            .update_expression(format!("SET {QUANTITY} = :quantity ADD {REVISION} :one"))
+            .expression_attribute_values(":quantity", number(quantity))
+            .expression_attribute_values(":one", number(1));
+        update.send().await.unwrap();
     }
 
     /// Sets the price of a product in the catalog.

@@ -4,7 +4,7 @@ use aws::ServiceError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{OrderLine, ProductId, StockLevel};
-use dynamodb::attribute::{PRODUCT_ID, QUANTITY};
+use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REVISION};
 use dynamodb::{decode_stock, number, text};
 
 use super::{Store, build_error};
@@ -30,7 +30,7 @@ impl Store {
     ) -> Result<TransactWriteItem, ServiceError> {
         let update = self
             .update_stock(product, units)
-            .update_expression(format!("SET {QUANTITY} = {QUANTITY} - :quantity"))
+            .update_expression(format!("SET {QUANTITY} = {QUANTITY} - :quantity ADD {REVISION} :one"))
             .condition_expression(format!("{QUANTITY} >= :quantity"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
@@ -42,16 +42,18 @@ impl Store {
     pub(super) fn increment(&self, line: &OrderLine) -> Result<TransactWriteItem, ServiceError> {
         let update = self
             .update_stock(&line.product_id, line.quantity.get().into())
-            .update_expression(format!("ADD {QUANTITY} :quantity"))
+            .update_expression(format!("ADD {QUANTITY} :quantity, {REVISION} :one"))
             .build()
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
+    /// Starts an update of a stock item. Every change of an item increments its revision.
     fn update_stock(&self, product: &ProductId, units: u64) -> UpdateBuilder {
         Update::builder()
             .table_name(&self.settings.inventory_table)
             .key(PRODUCT_ID, text(product))
             .expression_attribute_values(":quantity", number(units))
+            .expression_attribute_values(":one", number(1))
     }
 }
