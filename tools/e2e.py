@@ -24,7 +24,7 @@ CLOSED_TESTS = ["e2e_access"]
 CLOSED_PARAMETERS = {
     "ApiAccess": "cognito",
     "ClientRate": "2",
-    "ClientBurst": "300",
+    "ClientBurst": "500",
     "LogLevel": "TRACE",
     "EventDelivery": "draining",
 }
