@@ -39,6 +39,10 @@ stop: ## Stop the local AWS and delete its data
 seed: $(SAM)/.installed ## Load the seed data (on AWS: STACK=name)
 	@$(SAM)/python tools/seed.py $(STACK)
 
+.PHONY: backfill
+backfill: $(SAM)/.installed ## Complete the data of a stack from before stock ledger and fulfillment list (on AWS: STACK=name)
+	@$(SAM)/python tools/backfill.py $(STACK)
+
 .PHONY: redrive
 redrive: $(SAM)/.installed ## Redrive the dead-letter queues (DRY=1, ALL=1, STUCK=seconds; on AWS: STACK=name)
 	@$(SAM)/python tools/redrive.py $(if $(DRY),--dry) $(if $(ALL),--all) $(if $(STUCK),--stuck $(STUCK)) $(STACK)

@@ -1,7 +1,7 @@
 """Deploys the project to a temporary local AWS and runs the end-to-end tests.
 
-The tests run in turn on an open API, on the same stack with batched event delivery, and
-on a closed API that drains the queue. Finally, schemathesis tests the open API.
+The tests run in turn on an empty stack with an open API, with the seed data, with batched
+event delivery, and on a closed API that drains the queue. Finally, schemathesis tests the open API.
 
 Unlike the local AWS of `make run`, this one enforces the policies of the functions'
 roles, so a missing permission fails a test.
@@ -16,6 +16,7 @@ from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
 from stack import LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
+EMPTY_TESTS = ["e2e_shop"]
 OPEN_TESTS = ["e2e", "e2e_poison", "e2e_operations"]
 BATCHED_TESTS = ["e2e_batched"]
 CLOSED_TESTS = ["e2e_access"]
@@ -36,6 +37,8 @@ def main() -> int:
         build()
         with run_temporary_emulator("e2e", enforces_policies=True) as emulator:
             deploy(emulator)
+            if code := _run_tests(EMPTY_TESTS, emulator):
+                return code
             load_seed_data(emulator)
             if code := _run_tests(OPEN_TESTS, emulator):
                 return code

@@ -4,8 +4,6 @@
 //! The local AWS retries failed events and sends them to the dead-letter queue only for direct
 //! invocations, not for invocations by a bus rule. So the tests invoke the consumer directly.
 
-use std::env;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -75,20 +73,6 @@ async fn wait_for_messages(deployment: &Deployment, queue: &str, count: usize) -
 
 fn error_type(message: &Value) -> String {
     message["responsePayload"]["errorType"].as_str().unwrap_or_default().to_owned()
-}
-
-/// Runs tools/redrive.py, and returns its output.
-fn redrive(deployment: &Deployment, arguments: &[&str]) -> String {
-    let python = env::var("E2E_PYTHON").expect("E2E_PYTHON names the Python of the tools; see `make e2e`");
-    let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/redrive.py");
-    let output = Command::new(python)
-        .args([tool, "--local-stack", deployment.description_path()])
-        .args(arguments)
-        .output()
-        .expect("the tool");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    text
 }
 
 fn item(deployment: &Deployment, order: &str) -> Value {
@@ -185,11 +169,11 @@ async fn keeps_a_poison_event_once_with_its_reason_until_it_is_redriven() {
     assert_eq!(dead_letters[2]["requestPayload"]["detail"]["note"], "a \"quoted\" <word>");
 
     place_and_confirm(&deployment).await;
-    let output = redrive(&deployment, &[]);
+    let output = deployment.run_tool("redrive", &[]);
     assert_eq!(output.matches("left: would come back").count(), 4, "{output}");
     assert_eq!(messages(&deployment, EVENTS), dead_letters, "each message is kept once");
 
-    let output = redrive(&deployment, &["--all"]);
+    let output = deployment.run_tool("redrive", &["--all"]);
     assert_eq!(output.matches("put back").count(), 4, "{output}");
     // The local AWS keeps no events that fail after a bus rule, but OrderLost comes back.
     let dead_letters = wait_for_messages(&deployment, EVENTS, 1).await;
@@ -210,10 +194,10 @@ async fn redrives_an_event_after_a_transient_failure_and_tolerates_duplicates() 
         "responsePayload": {"errorType": "Busy", "errorMessage": "contention"}});
     for _ in 0..2 {
         send(&deployment, EVENTS, &dead_letter);
-        let output = redrive(&deployment, &["--dry"]);
+        let output = deployment.run_tool("redrive", &["--dry"]);
         assert!(output.contains("would be put back"), "{output}");
         assert_eq!(messages(&deployment, EVENTS), std::slice::from_ref(&dead_letter));
-        let output = redrive(&deployment, &[]);
+        let output = deployment.run_tool("redrive", &[]);
         assert!(output.contains("Busy: contention  put back"), "{output}");
         assert!(messages(&deployment, EVENTS).is_empty());
         deployment.wait_for_status("e2e-redriven", "Confirmed").await;
@@ -224,7 +208,7 @@ async fn redrives_an_event_after_a_transient_failure_and_tolerates_duplicates() 
         before - 3,
         "two units for the redriven order, and one for the other order"
     );
-    assert_eq!(redrive(&deployment, &[]).trim(), "Nothing to redrive");
+    assert_eq!(deployment.run_tool("redrive", &[]).trim(), "Nothing to redrive");
 }
 
 #[tokio::test]
@@ -252,13 +236,13 @@ async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair()
     assert_eq!(event["detail"]["reason"], "attribute OrderStatus: \"Lost\" is not an order status");
     place_and_confirm(&deployment).await;
 
-    let output = redrive(&deployment, &["--all"]);
+    let output = deployment.run_tool("redrive", &["--all"]);
     assert!(output.contains("left: mend the order"), "{output}");
     assert_eq!(messages(&deployment, EVENTS), [message], "the message is kept once");
 
     corrupted["OrderStatus"] = json!({"S": "Placed"});
     put(&corrupted);
-    let output = redrive(&deployment, &[]);
+    let output = deployment.run_tool("redrive", &[]);
     assert!(output.contains("published again"), "{output}");
     deployment.wait_for_status("e2e-corrupted", "Confirmed").await;
     assert!(messages(&deployment, EVENTS).is_empty());
@@ -276,7 +260,7 @@ async fn republishes_the_orders_of_a_discarded_range_and_tolerates_duplicates() 
     set_relay(&deployment, false).await;
     let in_stream = deployment.place_order(ORDER).await;
     send(&deployment, STREAM_RANGES, &discarded_range(&newest_record(&deployment)));
-    let output = redrive(&deployment, &[]);
+    let output = deployment.run_tool("redrive", &[]);
     assert!(output.contains(&in_stream) && output.contains("in the stream"), "{output}");
     deployment.wait_for_status(&in_stream, "Confirmed").await;
     assert!(messages(&deployment, STREAM_RANGES).is_empty());
@@ -285,16 +269,16 @@ async fn republishes_the_orders_of_a_discarded_range_and_tolerates_duplicates() 
     let in_table = deployment.place_order(ORDER).await;
     let [arn, shard, _] = newest_record(&deployment);
     send(&deployment, STREAM_RANGES, &discarded_range(&[arn, shard, format!("{:021}", 1)]));
-    let output = redrive(&deployment, &[]);
+    let output = deployment.run_tool("redrive", &[]);
     assert!(output.contains(&in_table) && output.contains("in the table"), "{output}");
     deployment.wait_for_status(&in_table, "Confirmed").await;
 
     // No queue has a message for the order.
     let stuck = deployment.place_order(ORDER).await;
-    let output = redrive(&deployment, &["--stuck", "3600"]);
+    let output = deployment.run_tool("redrive", &["--stuck", "3600"]);
     assert!(!output.contains(&stuck), "{output}");
     tokio::time::sleep(Duration::from_millis(1100)).await;
-    let output = redrive(&deployment, &["--stuck", "0"]);
+    let output = deployment.run_tool("redrive", &["--stuck", "0"]);
     assert!(output.contains(&stuck), "{output}");
     deployment.wait_for_status(&stuck, "Confirmed").await;
 
@@ -302,5 +286,5 @@ async fn republishes_the_orders_of_a_discarded_range_and_tolerates_duplicates() 
     set_relay(&deployment, true).await;
     place_and_confirm(&deployment).await;
     assert_eq!(deployment.stock_of("001").await, before - 4);
-    assert_eq!(redrive(&deployment, &[]).trim(), "Nothing to redrive");
+    assert_eq!(deployment.run_tool("redrive", &[]).trim(), "Nothing to redrive");
 }

@@ -185,6 +185,20 @@ impl Deployment {
         Some(serde_json::from_str(&out).unwrap_or_else(|error| panic!("{command:?}: {error} in {out:?}")))
     }
 
+    /// Runs a Python tool of the project against the stack, and returns its output.
+    #[must_use]
+    pub fn run_tool(&self, name: &str, arguments: &[&str]) -> String {
+        let python =
+            env::var("E2E_PYTHON").expect("E2E_PYTHON names the Python of the tools; see `make e2e`");
+        let tool = format!("{}/../../tools/{name}.py", env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(python);
+        command.args([&tool, "--local-stack", self.description_path()]).args(arguments);
+        let output = command.output().expect("the tool");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    }
+
     async fn send(
         &self,
         method: &str,
