@@ -2,9 +2,11 @@
 //! both services make.
 
 pub mod attribute;
+pub mod batch_get;
 mod decode;
 mod order_item;
 mod orders_table;
+mod page;
 mod product_item;
 mod stock_item;
 mod value;
@@ -15,6 +17,7 @@ pub use order_item::{
     encode_shortages, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
+pub use page::Page;
 pub use product_item::{decode_price, decode_product};
 pub use stock_item::decode_stock;
 pub use value::{Item, key, number, text};

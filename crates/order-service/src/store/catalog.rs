@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws::ServiceError;
 use domain::{CustomerId, Money, OrderLines, Product, ProductId};
 use dynamodb::attribute::{CUSTOMER_ID, PRICE, PRODUCT_ID};
-use dynamodb::{decode_price, decode_product, key, text};
+use dynamodb::batch_get::{batch_get, keys_of};
+use dynamodb::{Page, decode_price, decode_product, key, text};
 
-use super::batch_get::keys_of;
-use super::{Page, Store, id_attribute};
+use super::{Store, id_attribute};
 use crate::settings::Settings;
 
 /// The catalog data that an order request needs.
@@ -30,8 +30,8 @@ impl Store {
         let product_keys = keys_of(PRODUCT_ID, lines.iter().map(|line| &line.product_id))
             .projection_expression(format!("{PRODUCT_ID}, {PRICE}"));
         let Settings { customers_table, products_table, .. } = &self.settings;
-        let mut found =
-            self.batch_get([(customers_table, customer_key), (products_table, product_keys)]).await?;
+        let keys = [(customers_table, customer_key), (products_table, product_keys)];
+        let mut found = batch_get(&self.client, keys).await?;
         let products = found.remove(products_table).unwrap_or_default();
         let prices = products.iter().map(decode_price).collect::<Result<_, _>>()?;
         let customer_exists = found.remove(customers_table).is_some_and(|customers| !customers.is_empty());

@@ -1,7 +1,6 @@
 //! Reads and writes of this function. Reads of tables are consistent: a stale price or
 //! order would be a wrong response.
 
-mod batch_get;
 mod catalog;
 mod orders;
 
@@ -15,7 +14,7 @@ use dynamodb::{Item, OrdersTable};
 
 use crate::settings::Settings;
 
-/// Retries of keys that a batch left unprocessed, and of items that a transaction holds.
+/// Retries of writes to items that a transaction holds.
 const RETRY_POLICY: RetryPolicy = RetryPolicy {
     max_attempts: 5,
     base_delay: Duration::from_millis(25),
@@ -28,14 +27,6 @@ pub(crate) struct Store {
     client: Client,
     orders: OrdersTable,
     settings: Settings,
-}
-
-/// A page of a list.
-#[derive(Debug)]
-pub(crate) struct Page<T> {
-    pub(crate) entries: Vec<T>,
-    /// Id of the last entry, if the list may have more.
-    pub(crate) last: Option<String>,
 }
 
 impl Store {

@@ -10,10 +10,12 @@ use domain::{CustomerId, Order, OrderAction, OrderId, OrderScope, OutboxEvent};
 use dynamodb::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, ORDER_ID, ORDER_STATUS, OUTBOX, UPDATED_AT,
 };
-use dynamodb::{InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, status_condition, text};
+use dynamodb::batch_get::{batch_get, keys_of};
+use dynamodb::{
+    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, status_condition, text,
+};
 
-use super::batch_get::keys_of;
-use super::{Page, RETRY_POLICY, Store, id_attribute};
+use super::{RETRY_POLICY, Store, id_attribute};
 
 /// The outcome of changing the status of an order.
 #[derive(Debug)]
@@ -141,7 +143,7 @@ impl Store {
     /// Returns the items of the orders that exist. `ids` are at most 100, without duplicates.
     pub(crate) async fn batch_get_orders(&self, ids: &[impl Display]) -> Result<Vec<Item>, ServiceError> {
         let table = &self.settings.orders_table;
-        let mut found = self.batch_get([(table, keys_of(ORDER_ID, ids))]).await?;
+        let mut found = batch_get(&self.client, [(table, keys_of(ORDER_ID, ids))]).await?;
         Ok(found.remove(table).unwrap_or_default())
     }
 }
