@@ -92,6 +92,14 @@ id!(
     CorrelationId, 128, is_id_character, ID_ALPHABET
 );
 id!(
+    /// Identifier of a stock adjustment, unique for its product.
+    AdjustmentId, 64, is_id_character, ID_ALPHABET
+);
+id!(
+    /// Identifier that a warehouse gives to a delivery of goods.
+    ReceiptId, 64, is_id_character, ID_ALPHABET
+);
+id!(
     /// Value of the `Idempotency-Key` header, which makes retries of a request safe.
     IdempotencyKey, 255, |c| c.is_ascii_graphic(), "printable ASCII except space"
 );
@@ -122,6 +130,12 @@ impl From<Uuid> for OrderId {
 }
 
 impl From<Uuid> for EventId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid.to_string())
+    }
+}
+
+impl From<Uuid> for AdjustmentId {
     fn from(uuid: Uuid) -> Self {
         Self(uuid.to_string())
     }

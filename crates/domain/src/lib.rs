@@ -18,18 +18,22 @@ pub mod quote;
 pub mod redact;
 pub mod short_text;
 pub mod status;
+pub mod stock;
 pub mod timestamp;
 
-pub use event::{EventError, EventKind, EventMetadata, OrderEvent, UnpublishableEvent};
-pub use ids::{CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId};
+pub use event::{EventError, EventKind, EventMetadata, OrderEvent, StockReceived, UnpublishableEvent};
+pub use ids::{
+    AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
+};
 pub use money::Money;
 pub use order::Order;
 pub use order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};
 pub use order_request::{OrderRequest, RequestHash};
 pub use order_scope::OrderScope;
 pub use outbox::OutboxEvent;
-pub use product::{Product, StockLevel};
+pub use product::Product;
 pub use quote::{Quote, QuoteError, UnknownReferences};
 pub use short_text::ShortText;
 pub use status::{OrderAction, OrderStatus, Transition, transition};
+pub use stock::{AdjustmentReason, StockAdjustment, StockDelta, StockLevel};
 pub use timestamp::Timestamp;

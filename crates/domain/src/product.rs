@@ -1,4 +1,4 @@
-//! Products of the catalog and their stock.
+//! Products of the catalog.
 
 use crate::ids::ProductId;
 use crate::money::Money;
@@ -12,17 +12,4 @@ pub struct Product {
     pub name: String,
     /// Price of one unit.
     pub price: Money,
-}
-
-/// The stock on hand of a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockLevel {
-    /// The product.
-    pub product_id: ProductId,
-    /// Units that no order holds.
-    pub quantity: u64,
-    /// Number of changes; 0 if the item is older than the count.
-    pub revision: u64,
-    /// Quantity at which stock is low, if one is set.
-    pub reorder_point: Option<u64>,
 }

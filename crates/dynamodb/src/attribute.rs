@@ -36,5 +36,18 @@ pub const PRICE: &str = "Price";
 pub const REVISION: &str = "Revision";
 pub const REORDER_POINT: &str = "ReorderPoint";
 
+// Inventory: the index of stock items and of ledger entries
+pub const LISTED_UNDER: &str = "ListedUnder";
+pub const LISTED_AS: &str = "ListedAs";
+
+// Inventory: ledger entries
+pub const DELTA: &str = "Delta";
+pub const REASON: &str = "Reason";
+pub const NOTE: &str = "Note";
+pub const RECEIPT_ID: &str = "ReceiptId";
+
 /// Keys-only index of Orders by customer and creation time.
 pub const CUSTOMER_ORDERS_INDEX: &str = "CustomerOrders";
+
+/// Keys-only index of Inventory: the list of stock items, and the ledger of each product.
+pub const INVENTORY_LISTS_INDEX: &str = "InventoryLists";

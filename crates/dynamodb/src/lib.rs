@@ -4,6 +4,7 @@
 pub mod attribute;
 pub mod batch_get;
 mod decode;
+mod ledger_item;
 mod order_item;
 mod orders_table;
 mod page;
@@ -12,6 +13,7 @@ mod stock_item;
 mod value;
 
 pub use decode::ItemDecodeError;
+pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
     StoredOrder, decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox,
     encode_shortages, status_condition,
@@ -19,5 +21,5 @@ pub use order_item::{
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;
 pub use product_item::{decode_price, decode_product};
-pub use stock_item::decode_stock;
+pub use stock_item::{STOCK_LIST, decode_stock, stock_list_entry};
 pub use value::{Item, key, number, text};

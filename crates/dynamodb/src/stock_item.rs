@@ -1,10 +1,22 @@
-//! Items of the Inventory table.
+//! Stock items of the Inventory table.
 
-use domain::StockLevel;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{ProductId, StockLevel};
 
-use crate::attribute::{PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
+use crate::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
 use crate::decode::{ItemDecodeError, optional, required};
-use crate::value::Item;
+use crate::value::{Item, text};
+
+/// [`LISTED_UNDER`] of every stock item. No product id contains `#`, so it is the ledger of
+/// no product.
+pub const STOCK_LIST: &str = "#stock";
+
+/// Returns the attributes that put a stock item on the list of stock. They never change, so
+/// that a reservation does not write to the index.
+#[must_use]
+pub fn stock_list_entry(product: &ProductId) -> [(&'static str, AttributeValue); 2] {
+    [(LISTED_UNDER, text(STOCK_LIST)), (LISTED_AS, text(product))]
+}
 
 /// Decodes a stock level.
 ///
@@ -22,7 +34,7 @@ pub fn decode_stock(item: &Item) -> Result<StockLevel, ItemDecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{number, text};
+    use crate::value::number;
 
     fn decode<const N: usize>(numbers: [(&str, i64); N]) -> Result<StockLevel, ItemDecodeError> {
         let mut item: Item = numbers.map(|(name, value)| (name.to_owned(), number(value))).into();

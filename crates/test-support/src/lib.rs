@@ -26,6 +26,7 @@ mod raw_dynamodb;
 mod request_units;
 mod response;
 mod seed_data;
+mod shop_stock;
 mod stream_poller;
 mod stream_reader;
 mod template;

@@ -7,8 +7,8 @@ use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
-use domain::{Order, OutboxEvent, StockLevel};
-use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID, QUANTITY, REVISION};
+use domain::{Order, OutboxEvent};
+use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID};
 use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
 use lambda::Metrics;
@@ -30,7 +30,7 @@ use crate::template;
 const ORDERS: &str = "OrdersTable";
 const CUSTOMERS: &str = "CustomersTable";
 const PRODUCTS: &str = "ProductsTable";
-const INVENTORY: &str = "InventoryTable";
+pub(crate) const INVENTORY: &str = "InventoryTable";
 
 /// The namespace of the functions' metrics.
 const NAMESPACE: &str = "shop";
@@ -229,45 +229,12 @@ impl TestShop {
         StreamReader::open(&self.tables.orders).await
     }
 
-    /// Returns the stock of a product.
-    pub async fn stock_level(&self, product: &str) -> StockLevel {
-        let item = self.item(&self.tables.inventory, PRODUCT_ID, product).await;
-        let item = item.unwrap_or_else(|| panic!("product {product} has no stock item"));
-        dynamodb::decode_stock(&item).unwrap()
-    }
-
-    /// Returns the units of a product on hand.
-    pub async fn stock_of(&self, product: &str) -> u64 {
-        self.stock_level(product).await.quantity
-    }
-
-    /// Sets the units of a product on hand, which is a change of its stock item.
-    pub async fn set_stock(&self, product: &str, quantity: u64) {
-        let update = self
-            .direct_client
-            .update_item()
-            .table_name(&self.tables.inventory)
-            .key(PRODUCT_ID, text(product))
-            .update_expression(format!("SET {QUANTITY} = :quantity ADD {REVISION} :one"))
-            .expression_attribute_values(":quantity", number(quantity))
-            .expression_attribute_values(":one", number(1));
-        update.send().await.unwrap();
-    }
-
     /// Sets the price of a product in the catalog.
     pub async fn set_price(&self, product: &str, price: &str) {
         let item = self.item(&self.tables.products, PRODUCT_ID, product).await;
         let mut item = item.unwrap_or_else(|| panic!("product {product} is not in the catalog"));
         item.insert("Price".to_owned(), number(price));
         self.put(&self.tables.products, item).await;
-    }
-
-    /// Returns the units of a product that orders have reserved.
-    pub async fn reserved_of(&self, product: &str) -> u64 {
-        let orders = self.orders().await;
-        let lines = orders.iter().filter(|order| order.stock_reserved).flat_map(Order::lines);
-        let of_product = lines.filter(|line| line.product_id.as_str() == product);
-        of_product.map(|line| u64::from(line.quantity.get())).sum()
     }
 
     /// Returns an order's stored item.
@@ -344,12 +311,12 @@ impl TestShop {
         }
     }
 
-    async fn item(&self, table: &str, key: &str, value: &str) -> Option<Item> {
+    pub(crate) async fn item(&self, table: &str, key: &str, value: &str) -> Option<Item> {
         let request = self.direct_client.get_item().table_name(table).key(key, text(value));
         request.consistent_read(true).send().await.unwrap().item
     }
 
-    async fn items(&self, logical_id: &str, table: &str) -> BTreeMap<String, Item> {
+    pub(crate) async fn items(&self, logical_id: &str, table: &str) -> BTreeMap<String, Item> {
         let key = template::key_of(logical_id);
         let request = self.direct_client.scan().table_name(table).consistent_read(true);
         let items = request.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await.unwrap();

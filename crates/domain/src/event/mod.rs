@@ -1,10 +1,12 @@
-//! Events of the order life cycle.
+//! Events of the order life cycle, and the events that a warehouse sends.
 
 mod kind;
 mod order_event;
+mod stock_received;
 mod unpublishable;
 mod wire;
 
 pub use kind::{EventKind, SOURCE, UnknownEventKindError};
 pub use order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
+pub use stock_received::{StockReceived, WAREHOUSE_SOURCE};
 pub use unpublishable::UnpublishableEvent;

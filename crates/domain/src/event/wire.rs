@@ -17,13 +17,8 @@ impl OrderEvent {
     /// [`EventError::UnknownVersion`] for another schema version;
     /// [`EventError::Malformed`] if a field is missing or breaks its rule.
     pub fn from_json(detail: &str) -> Result<Self, EventError> {
-        let version: WireVersion = serde_json::from_str(detail)?;
-        match version.metadata {
-            Some(metadata) if metadata.schema_version != SCHEMA_VERSION => {
-                Err(EventError::UnknownVersion(metadata.schema_version))
-            }
-            _ => serde_json::from_str::<WireEvent>(detail)?.try_into(),
-        }
+        check_version(detail)?;
+        serde_json::from_str::<WireEvent>(detail)?.try_into()
     }
 
     /// Serializes the `detail` of an event.
@@ -38,6 +33,22 @@ impl OrderEvent {
 impl From<serde_json::Error> for EventError {
     fn from(error: serde_json::Error) -> Self {
         Self::Malformed(redact::json_error(&error))
+    }
+}
+
+/// Checks the schema version of an event, whatever its other fields are. An event without
+/// metadata has the supported version.
+///
+/// # Errors
+/// [`EventError::UnknownVersion`] for another version; [`EventError::Malformed`] if the
+/// version cannot be read.
+pub(super) fn check_version(detail: &str) -> Result<(), EventError> {
+    let version: WireVersion = serde_json::from_str(detail)?;
+    match version.metadata {
+        Some(metadata) if metadata.schema_version != SCHEMA_VERSION => {
+            Err(EventError::UnknownVersion(metadata.schema_version))
+        }
+        _ => Ok(()),
     }
 }
 
