@@ -148,6 +148,14 @@ impl From<&OrderId> for CorrelationId {
     }
 }
 
+/// Uses the product id as the correlation id of an event about its stock, which can cover
+/// the changes of many requests.
+impl From<&ProductId> for CorrelationId {
+    fn from(product: &ProductId) -> Self {
+        Self(product.0.clone())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

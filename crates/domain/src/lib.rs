@@ -7,6 +7,7 @@
 
 pub mod event;
 pub mod ids;
+pub mod inventory_event;
 pub mod money;
 pub mod order;
 pub mod order_line;
@@ -25,6 +26,7 @@ pub use event::{EventError, EventKind, EventMetadata, OrderEvent, StockReceived,
 pub use ids::{
     AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
 };
+pub use inventory_event::{InventoryEvent, InventoryEventKind, InventoryEvents, StockChange};
 pub use money::Money;
 pub use order::Order;
 pub use order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};

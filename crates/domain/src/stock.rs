@@ -32,6 +32,12 @@ pub struct StockLevel {
 impl StockLevel {
     /// Maximum reorder point, in units.
     pub const MAX_REORDER_POINT: u64 = 1_000_000;
+
+    /// Returns true if a reorder point is set and the quantity has reached it.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.reorder_point.is_some_and(|point| self.quantity <= point)
+    }
 }
 
 /// A change of the stock on hand in units. It is never zero.
