@@ -82,7 +82,7 @@ async fn reports_an_unpublishable_record_once_and_continues() {
         .map(|unpublishable| {
             let unpublishable: UnpublishableEvent = serde_json::from_value(unpublishable.clone()).unwrap();
             assert!(unpublishable.sequence_number.is_some_and(|number| !number.is_empty()));
-            (unpublishable.order_id.unwrap().to_string(), unpublishable.error_type, unpublishable.reason)
+            (unpublishable.subject.unwrap().to_string(), unpublishable.error_type, unpublishable.reason)
         })
         .collect();
     let reported: Vec<_> = reported.iter().map(|(id, kind, reason)| (&**id, &**kind, &**reason)).collect();
@@ -98,7 +98,7 @@ async fn reports_an_unpublishable_record_once_and_continues() {
         driver
             .unhandled_messages()
             .iter()
-            .all(|message| message["requestPayload"]["detail-type"] == UnpublishableEvent::DETAIL_TYPE
+            .all(|message| message["requestPayload"]["detail-type"] == UnpublishableEvent::ORDER_EVENT
                 && message["responsePayload"]["errorType"] == "UnhandledDetailType")
     );
     assert!(driver.dead_letters().is_empty());
@@ -215,8 +215,9 @@ async fn sends_an_event_of_an_unknown_type_to_the_dead_letter_queue() {
 }
 
 #[test]
-fn only_the_two_bus_rules_may_send_to_the_dead_letter_queue() {
-    assert_eq!(test_support::dead_letter_queue_senders(), ["OrderEventRule", "UnhandledEventRule"]);
+fn only_rules_of_the_bus_may_send_to_the_dead_letter_queue() {
+    let rules = ["OrderEventRule", "UnhandledEventRule", "UnhandledStockEventRule"];
+    assert_eq!(test_support::dead_letter_queue_senders(), rules);
 }
 
 #[tokio::test]
@@ -265,7 +266,7 @@ fn the_redrive_tool_has_the_permanent_error_types() {
     };
     let quoted = |text: &str| format!("\"{text}\"");
     assert_eq!(constant("SOURCE"), quoted(domain::event::SOURCE));
-    assert_eq!(constant("UNPUBLISHABLE"), quoted(UnpublishableEvent::DETAIL_TYPE));
+    assert_eq!(constant("UNPUBLISHABLE"), quoted(UnpublishableEvent::ORDER_EVENT));
     let permanent = [
         inventory_service::ILLEGAL_TRANSITION,
         inventory_service::MALFORMED_EVENT,

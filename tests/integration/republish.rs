@@ -96,7 +96,7 @@ async fn publishes_the_event_of_the_current_status() {
 #[tokio::test]
 async fn reads_all_orders_consistently_in_one_call() {
     let shop = TestShop::seeded().await;
-    let ids: Vec<String> = (0..lambda::RepublishRequest::MAX_ORDERS).map(|n| format!("order-{n}")).collect();
+    let ids: Vec<String> = (0..lambda::RepublishRequest::MAX_IDS).map(|n| format!("order-{n}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     assert_eq!(republish(&shop, &ids).await.as_array().unwrap().len(), ids.len());
     assert_eq!(shop.proxy.calls("BatchGetItem"), 1);

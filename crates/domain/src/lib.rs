@@ -22,7 +22,9 @@ pub mod status;
 pub mod stock;
 pub mod timestamp;
 
-pub use event::{EventError, EventKind, EventMetadata, OrderEvent, StockReceived, UnpublishableEvent};
+pub use event::{
+    EventError, EventKind, EventMetadata, EventSubject, OrderEvent, StockReceived, UnpublishableEvent,
+};
 pub use ids::{
     AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
 };

@@ -13,6 +13,8 @@ pub mod trigger;
 pub use deadline::Deadline;
 pub use error::InvocationError;
 pub use metrics::{Metric, Metrics};
-pub use operator_request::{RepublishOutcome, RepublishReport, RepublishRequest, RepublishResult};
+pub use operator_request::{
+    RepublishOutcome, RepublishReport, RepublishRequest, RepublishedOrder, RepublishedProduct,
+};
 pub use response::LambdaResponse;
 pub use trigger::Trigger;

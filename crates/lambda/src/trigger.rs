@@ -98,7 +98,12 @@ impl Trigger {
             Self::Stream(_) => "function does not support DynamoDB streams",
             Self::Bus(_) => "function does not support EventBridge events",
             Self::Queue(_) => "function does not support queues",
-            Self::Republish(_) => "function does not republish events",
+            Self::Republish(RepublishRequest::Orders(_)) => {
+                "function does not republish the events of orders"
+            }
+            Self::Republish(RepublishRequest::Products(_)) => {
+                "function does not republish the stock of products"
+            }
         })
     }
 }
@@ -158,7 +163,9 @@ mod tests {
     #[test]
     fn an_invalid_operator_request_names_the_broken_rules() {
         let good = r#"{"republish":{"orderIds":["001"]}}"#;
-        assert!(matches!(parse(good), Ok(Trigger::Republish(request)) if request.order_ids.len() == 1));
+        assert!(
+            matches!(parse(good), Ok(Trigger::Republish(RepublishRequest::Orders(ids))) if ids.len() == 1)
+        );
         let error = parse(r#"{"republish":{"orderIds":["a b",7]}}"#).unwrap_err();
         assert_eq!(error.error_type, INVALID_REQUEST);
         let message = "#/republish/orderIds/0 must be 1 to 64 characters from A-Z a-z 0-9 - _ .; \

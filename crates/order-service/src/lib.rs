@@ -11,12 +11,15 @@ mod store;
 
 pub use settings::Settings;
 
+use std::collections::BTreeSet;
+
 use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
+use domain::OrderId;
 use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, RepublishRequest, Trigger};
 use lambda_runtime::LambdaEvent;
-use outbox::Relay;
+use outbox::OrderRelay;
 use serde_json::value::RawValue;
 
 use crate::routes::Api;
@@ -29,7 +32,7 @@ pub const SERVICE: &str = "order-service";
 #[derive(Debug)]
 pub struct OrderService {
     api: Api,
-    relay: Relay,
+    relay: OrderRelay,
 }
 
 impl OrderService {
@@ -41,7 +44,7 @@ impl OrderService {
         metrics: Metrics,
         auth_mode: AuthMode,
     ) -> Self {
-        let relay = Relay::new(eventbridge, settings.event_bus.clone(), metrics.clone());
+        let relay = OrderRelay::new(eventbridge, settings.event_bus.clone(), metrics.clone());
         Self { api: Api::new(Store::new(dynamodb, settings), metrics, auth_mode), relay }
     }
 
@@ -60,18 +63,20 @@ impl OrderService {
             Trigger::Stream(batch) => {
                 Ok(LambdaResponse::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
             }
-            Trigger::Republish(request) => Box::pin(self.republish(&request, deadline)).await,
-            other @ (Trigger::Bus(_) | Trigger::Queue(_)) => Err(other.unsupported()),
+            Trigger::Republish(RepublishRequest::Orders(ids)) => {
+                Box::pin(self.republish(&ids, deadline)).await
+            }
+            other @ (Trigger::Bus(_) | Trigger::Queue(_) | Trigger::Republish(_)) => Err(other.unsupported()),
         }
     }
 
     async fn republish(
         &self,
-        request: &RepublishRequest,
+        orders: &BTreeSet<OrderId>,
         deadline: Deadline,
     ) -> Result<LambdaResponse, InvocationError> {
-        let ids: Vec<_> = request.order_ids.iter().collect();
+        let ids: Vec<_> = orders.iter().collect();
         let items = self.api.store.batch_get_orders(&ids).await?;
-        Ok(LambdaResponse::Republish(self.relay.republish(request, &items, deadline).await))
+        Ok(LambdaResponse::Republish(self.relay.republish(orders, &items, deadline).await))
     }
 }

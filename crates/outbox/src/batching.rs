@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::OrderId;
+use domain::EventSubject;
 
 use crate::outbound_event::{MAX_BYTES, OutboundEvent, size};
 
@@ -10,13 +10,13 @@ use crate::outbound_event::{MAX_BYTES, OutboundEvent, size};
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 const MAX_ENTRIES: usize = 10;
 
-/// Groups events into waves: the first event of each order, then the second, and so on.
+/// Groups events into waves: the first event of each subject, then the second, and so on.
 pub(crate) fn waves(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
     let mut waves: Vec<Vec<OutboundEvent>> = Vec::new();
-    let mut next_wave: HashMap<OrderId, usize> = HashMap::new();
+    let mut next_wave: HashMap<EventSubject, usize> = HashMap::new();
     for event in events {
-        let wave = match &event.order_id {
-            Some(order_id) => next_wave.entry(order_id.clone()).or_default(),
+        let wave = match &event.subject {
+            Some(subject) => next_wave.entry(subject.clone()).or_default(),
             None => &mut 0,
         };
         if waves.len() <= *wave {
@@ -61,8 +61,8 @@ mod tests {
             .detail_type("OrderPlaced")
             .detail("x".repeat(detail_bytes))
             .build();
-        let order_id = Some(format!("order-{index}").parse().unwrap());
-        OutboundEvent { index, order_id, outbox: None, entry }
+        let subject = Some(EventSubject::Order(format!("order-{index}").parse().unwrap()));
+        OutboundEvent { index, subject, metadata: None, entry }
     }
 
     fn indices(groups: Vec<Vec<OutboundEvent>>) -> Vec<Vec<usize>> {
@@ -96,8 +96,8 @@ mod tests {
     }
 
     #[test]
-    fn events_without_an_order_are_in_the_first_wave() {
-        let reports = (0..3).map(|index| OutboundEvent { order_id: None, ..event(index, 1) });
+    fn events_without_a_subject_are_in_the_first_wave() {
+        let reports = (0..3).map(|index| OutboundEvent { subject: None, ..event(index, 1) });
         assert_eq!(waves(reports.collect()).len(), 1);
     }
 }

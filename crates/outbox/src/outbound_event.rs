@@ -2,10 +2,9 @@
 
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use aws_sdk_eventbridge::types::builders::PutEventsRequestEntryBuilder;
-use domain::event::SOURCE;
-use domain::{Order, OrderId, OutboxEvent, Timestamp, UnpublishableEvent};
+use domain::{EventMetadata, EventSubject, UnpublishableEvent};
 
+use crate::destination::Destination;
 use crate::unpublishable::UnpublishableError;
 
 /// Maximum size of the entries of a PutEvents call in bytes, as EventBridge counts it:
@@ -17,53 +16,51 @@ const TIME_BYTES: usize = 14;
 /// An event to publish.
 #[derive(Debug, Clone)]
 pub(crate) struct OutboundEvent {
-    /// Index of its stream record or item in the invocation.
+    /// Index of its stream record or item in the invocation. An event that covers many
+    /// records has the index of the first.
     pub(crate) index: usize,
-    /// Order of the event, if its id is readable.
-    pub(crate) order_id: Option<OrderId>,
-    /// Outbox that holds the event. A report about an unpublishable event has none.
-    pub(crate) outbox: Option<OutboxEvent>,
+    /// Order or product of the event, if its id is readable. Events of one subject are
+    /// published in order.
+    pub(crate) subject: Option<EventSubject>,
+    /// Metadata. A report about an unpublishable event has none.
+    pub(crate) metadata: Option<EventMetadata>,
     pub(crate) entry: PutEventsRequestEntry,
 }
 
+/// The content of an event.
+#[derive(Debug)]
+pub(crate) struct EventContent {
+    pub(crate) subject: EventSubject,
+    pub(crate) detail_type: &'static str,
+    pub(crate) detail: String,
+    pub(crate) metadata: EventMetadata,
+}
+
 impl OutboundEvent {
-    /// Builds the event in the outbox of an order.
-    pub(crate) fn from_outbox(
-        event_bus: &str,
+    /// Creates an event, unless it is too large to publish.
+    pub(crate) fn new(
+        destination: &Destination,
         index: usize,
-        order: Order,
-        outbox: OutboxEvent,
+        content: EventContent,
     ) -> Result<Self, UnpublishableError> {
-        let event = outbox.to_event(&order).ok_or(UnpublishableError::Incomplete(outbox.kind))?;
-        let entry = entry(event_bus, outbox.kind.as_str())
-            .time(DateTime::from_secs(outbox.time.unix_seconds()))
-            .detail(event.to_json()?)
-            .build();
+        let EventContent { subject, detail_type, detail, metadata } = content;
+        let time = DateTime::from_secs(metadata.occurred_at.unix_seconds());
+        let entry = destination.entry(detail_type).time(time).detail(detail).build();
         match size(&entry) {
             bytes if bytes > MAX_BYTES => Err(UnpublishableError::TooLarge(bytes)),
-            _ => Ok(Self { index, order_id: Some(order.id), outbox: Some(outbox), entry }),
+            _ => Ok(Self { index, subject: Some(subject), metadata: Some(metadata), entry }),
         }
     }
 
-    /// Builds the report that an event can never be published.
-    pub(crate) fn from_unpublishable(
-        event_bus: &str,
+    /// Creates the report that an event can never be published.
+    pub(crate) fn report(
+        destination: &Destination,
         index: usize,
         report: UnpublishableEvent,
     ) -> Result<Self, serde_json::Error> {
-        let detail = report.to_json()?;
-        let entry = entry(event_bus, UnpublishableEvent::DETAIL_TYPE).detail(detail).build();
-        Ok(Self { index, order_id: report.order_id, outbox: None, entry })
+        let entry = destination.entry(destination.report_type).detail(report.to_json()?).build();
+        Ok(Self { index, subject: report.subject, metadata: None, entry })
     }
-
-    /// Returns the time of the change that caused the event.
-    pub(crate) fn change_time(&self) -> Option<Timestamp> {
-        self.outbox.as_ref().map(|outbox| outbox.time)
-    }
-}
-
-fn entry(event_bus: &str, detail_type: &str) -> PutEventsRequestEntryBuilder {
-    PutEventsRequestEntry::builder().event_bus_name(event_bus).source(SOURCE).detail_type(detail_type)
 }
 
 /// Returns the size of an entry in bytes, as EventBridge counts it.

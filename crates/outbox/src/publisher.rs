@@ -6,14 +6,14 @@ use std::time::Duration;
 use aws::{RetryPolicy, ServiceError};
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsResultEntry;
-use domain::OrderId;
+use domain::EventSubject;
 use futures_util::stream::{self, StreamExt as _};
 use lambda::Deadline;
 
 use crate::batching::{chunks, waves};
 use crate::outbound_event::OutboundEvent;
 
-/// Concurrent PutEvents calls. A full stream batch needs ten calls.
+/// Concurrent PutEvents calls. A full batch of the Orders stream needs ten calls.
 const MAX_CONCURRENT_CALLS: usize = 5;
 
 /// Retries of entries that EventBridge rejected. Lambda retries the batch afterwards,
@@ -31,16 +31,15 @@ const PERMANENT_CODES: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
 type CreateClient = Box<dyn FnOnce() -> Client + Send>;
 
-/// A publisher for one event bus.
+/// A client of EventBridge.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     /// Created on first use, so that a process that only serves the API starts faster.
     client: LazyLock<Client, CreateClient>,
-    pub(crate) event_bus: String,
 }
 
 /// An event that was not published: EventBridge rejected its entry, the call failed, or
-/// an earlier event of its order was not published.
+/// an earlier event of its subject was not published.
 #[derive(Debug)]
 pub(crate) struct RejectedEntry {
     pub(crate) event: OutboundEvent,
@@ -59,22 +58,22 @@ impl RejectedEntry {
         self.code.as_deref().filter(|_| self.is_permanent())
     }
 
-    /// Returns true if `event` must wait until this entry of the same order is retried.
+    /// Returns true if `event` must wait until this entry of the same subject is retried.
     fn blocks(&self, event: &OutboundEvent) -> bool {
-        !self.is_permanent() && self.event.order_id.is_some() && self.event.order_id == event.order_id
+        !self.is_permanent() && self.event.subject.is_some() && self.event.subject == event.subject
     }
 }
 
 impl Publisher {
-    pub(crate) fn new(create_client: impl FnOnce() -> Client + Send + 'static, event_bus: String) -> Self {
+    pub(crate) fn new(create_client: impl FnOnce() -> Client + Send + 'static) -> Self {
         let create_client: CreateClient = Box::new(create_client);
-        Self { client: LazyLock::new(create_client), event_bus }
+        Self { client: LazyLock::new(create_client) }
     }
 
     /// Publishes events with as many calls as necessary and returns the rejected ones.
     ///
     /// Calls run concurrently, but an event is sent only after all earlier events of
-    /// its order are on the bus.
+    /// its subject are on the bus.
     pub(crate) async fn publish(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
         let mut rejected: Vec<RejectedEntry> = Vec::new();
         for wave in waves(events) {
@@ -146,22 +145,24 @@ fn rejected_entries(events: Vec<OutboundEvent>, results: &[PutEventsResultEntry]
 }
 
 fn log_published(event: &OutboundEvent) {
-    let outbox = event.outbox.as_ref();
+    let (subject, metadata) = (event.subject.as_ref(), event.metadata.as_ref());
     tracing::info!(
-        orderId = event.order_id.as_ref().map(OrderId::as_str),
-        eventId = outbox.map(|outbox| outbox.id.as_str()),
-        correlationId = outbox.map(|outbox| outbox.correlation_id.as_str()),
+        orderId = subject.and_then(EventSubject::order_id),
+        productId = subject.and_then(EventSubject::product_id),
+        eventId = metadata.map(|metadata| metadata.event_id.as_str()),
+        correlationId = metadata.map(|metadata| metadata.correlation_id.as_str()),
         detailType = event.entry.detail_type(),
         "published"
     );
 }
 
 fn log_rejected(event: &OutboundEvent, code: Option<&str>) {
-    let outbox = event.outbox.as_ref();
+    let (subject, metadata) = (event.subject.as_ref(), event.metadata.as_ref());
     tracing::warn!(
-        orderId = event.order_id.as_ref().map(OrderId::as_str),
-        eventId = outbox.map(|outbox| outbox.id.as_str()),
-        correlationId = outbox.map(|outbox| outbox.correlation_id.as_str()),
+        orderId = subject.and_then(EventSubject::order_id),
+        productId = subject.and_then(EventSubject::product_id),
+        eventId = metadata.map(|metadata| metadata.event_id.as_str()),
+        correlationId = metadata.map(|metadata| metadata.correlation_id.as_str()),
         error = code.unwrap_or("no result"),
         "rejected by EventBridge"
     );
@@ -175,7 +176,7 @@ mod tests {
 
     fn event(index: usize) -> OutboundEvent {
         let entry = PutEventsRequestEntry::builder().build();
-        OutboundEvent { index, order_id: None, outbox: None, entry }
+        OutboundEvent { index, subject: None, metadata: None, entry }
     }
 
     #[test]

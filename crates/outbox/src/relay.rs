@@ -8,16 +8,16 @@
 //! is done once a report about it is on the bus, which routes it to the dead-letter
 //! queue.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
-use domain::{OrderId, Timestamp, UnpublishableEvent};
+use domain::{EventId, EventSubject, Timestamp, UnpublishableEvent};
 use lambda::clock::now;
 use lambda::{Deadline, Metric, Metrics};
 
-use crate::decode;
+use crate::destination::Destination;
 use crate::outbound_event::OutboundEvent;
 use crate::publisher::Publisher;
 use crate::unpublishable::UnpublishableError;
@@ -25,10 +25,11 @@ use crate::unpublishable::UnpublishableError;
 /// `ErrorType` in metrics: the event is not on the bus yet, and Lambda retries its record.
 const NOT_ACCEPTED: &str = "NotAccepted";
 
-/// Publishes outbox events to one event bus.
+/// Publishes the events of one table to one event bus.
 #[derive(Debug)]
-pub struct Relay {
+pub(crate) struct Relay {
     pub(crate) publisher: Publisher,
+    pub(crate) destination: Destination,
     metrics: Metrics,
 }
 
@@ -36,42 +37,61 @@ pub struct Relay {
 #[derive(Debug)]
 struct PoisonRecord {
     index: usize,
-    order_id: Option<OrderId>,
+    subject: Option<EventSubject>,
     error: UnpublishableError,
 }
 
-/// A batch of stream records.
+/// The events of a batch of stream records.
 #[derive(Debug, Default)]
-struct Batch {
+pub(crate) struct DecodedBatch {
     /// Sequence number of each record, by index.
     sequence_numbers: Vec<Option<String>>,
-    events: Vec<OutboundEvent>,
+    pub(crate) events: Vec<OutboundEvent>,
     poison: Vec<PoisonRecord>,
+}
+
+impl DecodedBatch {
+    /// Adds a record and returns its index.
+    pub(crate) fn add_record(&mut self, record: &EventRecord) -> usize {
+        self.sequence_numbers.push(record.change.sequence_number.clone());
+        self.sequence_numbers.len() - 1
+    }
+
+    /// Marks a record as one whose event can never be published.
+    pub(crate) fn add_poison(
+        &mut self,
+        index: usize,
+        subject: Option<EventSubject>,
+        error: UnpublishableError,
+    ) {
+        self.poison.push(PoisonRecord { index, subject, error });
+    }
 }
 
 impl Relay {
     /// Creates a relay. `create_client` runs when there is a first event to publish.
-    pub fn new(
+    pub(crate) fn new(
         create_client: impl FnOnce() -> Client + Send + 'static,
-        event_bus: String,
+        destination: Destination,
         metrics: Metrics,
     ) -> Self {
-        Self { publisher: Publisher::new(create_client, event_bus), metrics }
+        Self { publisher: Publisher::new(create_client), destination, metrics }
     }
 
     /// Publishes the events of a batch. The response names the first record to retry.
-    pub async fn publish(&self, records: Vec<EventRecord>, deadline: Deadline) -> DynamoDbEventResponse {
-        let Batch { sequence_numbers, events, mut poison } = self.decode(records);
-        let mut change_times: BTreeMap<_, _> =
-            events.iter().filter_map(|event| Some((event.index, event.change_time()?))).collect();
+    pub(crate) async fn publish(&self, batch: DecodedBatch, deadline: Deadline) -> DynamoDbEventResponse {
+        let DecodedBatch { sequence_numbers, events, mut poison } = batch;
+        let mut change_times = change_times(&events);
         let mut failed = Vec::new();
         for rejected in self.publisher.publish(events, deadline).await {
             let index = rejected.event.index;
-            change_times.remove(&index);
+            if let Some(metadata) = &rejected.event.metadata {
+                change_times.remove(&metadata.event_id);
+            }
             match rejected.permanent_code() {
                 Some(code) => {
                     let error = UnpublishableError::Rejected(code.to_owned());
-                    poison.push(PoisonRecord { index, order_id: rejected.event.order_id, error });
+                    poison.push(PoisonRecord { index, subject: rejected.event.subject, error });
                 }
                 None => failed.push(index),
             }
@@ -81,19 +101,6 @@ impl Relay {
         let first_failed = failed.iter().min().copied();
         failed.extend(self.report_unpublishable(poison, first_failed, &sequence_numbers, deadline).await);
         batch_response(failed.into_iter().min(), sequence_numbers)
-    }
-
-    fn decode(&self, records: Vec<EventRecord>) -> Batch {
-        let mut batch = Batch::default();
-        for (index, record) in records.into_iter().enumerate() {
-            batch.sequence_numbers.push(record.change.sequence_number.clone());
-            let order_id = decode::order_id(&record.change);
-            match decode::decode_record(&self.publisher.event_bus, index, record.change) {
-                Ok(event) => batch.events.extend(event),
-                Err(error) => batch.poison.push(PoisonRecord { index, order_id, error }),
-            }
-        }
-        batch
     }
 
     /// Records the time from each change to the publication of its event.
@@ -115,17 +122,22 @@ impl Relay {
     ) -> Vec<usize> {
         let mut undelivered = Vec::new();
         let mut reports = Vec::new();
-        for PoisonRecord { index, order_id, error } in poison {
+        for PoisonRecord { index, subject, error } in poison {
             if first_failed.is_some_and(|first| index > first) {
                 continue;
             }
             let sequence_number = sequence_numbers[index].clone();
-            let id = order_id.as_ref().map(OrderId::as_str);
-            tracing::error!(orderId = id, sequenceNumber = sequence_number, %error, "unpublishable");
+            tracing::error!(
+                orderId = subject.as_ref().and_then(EventSubject::order_id),
+                productId = subject.as_ref().and_then(EventSubject::product_id),
+                sequenceNumber = sequence_number,
+                %error,
+                "unpublishable"
+            );
             self.metrics.add_failed(error.error_type(), 1);
             let report =
-                UnpublishableEvent::new(order_id, sequence_number, error.error_type(), error.to_string());
-            match OutboundEvent::from_unpublishable(&self.publisher.event_bus, index, report) {
+                UnpublishableEvent::new(subject, sequence_number, error.error_type(), error.to_string());
+            match OutboundEvent::report(&self.destination, index, report) {
                 Ok(report) => reports.push(report),
                 Err(_) => undelivered.push(index),
             }
@@ -134,6 +146,12 @@ impl Relay {
         undelivered.extend(rejected.iter().map(|rejected| rejected.event.index));
         undelivered
     }
+}
+
+/// Returns the time of the change of each event.
+fn change_times(events: &[OutboundEvent]) -> HashMap<EventId, Timestamp> {
+    let metadata = events.iter().filter_map(|event| event.metadata.as_ref());
+    metadata.map(|metadata| (metadata.event_id.clone(), metadata.occurred_at)).collect()
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>

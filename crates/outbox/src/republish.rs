@@ -1,49 +1,41 @@
-//! Republication of the events in the outboxes of orders, for an operator.
-//!
-//! A record that the relay could not publish is known only by its position in the
-//! stream, which keeps it for 24 hours. The order keeps its event until it is applied.
+//! Publication of events from stored items, for an operator.
 
 use std::collections::HashMap;
 
 use dynamodb::Item;
-use dynamodb::attribute::ORDER_ID;
-use lambda::{Deadline, RepublishOutcome, RepublishReport, RepublishRequest, RepublishResult};
+use lambda::{Deadline, RepublishOutcome};
 
-use crate::decode::decode_item;
+use crate::outbound_event::OutboundEvent;
 use crate::relay::Relay;
 use crate::unpublishable::UnpublishableError;
 
-impl Relay {
-    /// Publishes the event in the outbox of each requested order. `items` are the
-    /// stored orders. A republished event keeps its id.
-    pub async fn republish(
-        &self,
-        request: &RepublishRequest,
-        items: &[Item],
-        deadline: Deadline,
-    ) -> RepublishReport {
-        let outcomes = self.republish_items(items, deadline).await;
-        let mut outcomes: HashMap<_, _> = items.iter().map(order_id).zip(outcomes).collect();
-        let orders = request.order_ids.iter().map(|id| RepublishResult {
-            order_id: id.clone(),
-            outcome: outcomes.remove(&Some(id.as_str())).unwrap_or(RepublishOutcome::UnknownOrder),
-        });
-        RepublishReport { orders: orders.collect() }
-    }
+/// The events of a stored item, and the outcome if the bus accepts all of them.
+#[derive(Debug)]
+pub(crate) struct Republication {
+    pub(crate) outcome: RepublishOutcome,
+    pub(crate) events: Vec<OutboundEvent>,
+}
 
-    /// Returns the outcome for each item.
-    async fn republish_items(&self, items: &[Item], deadline: Deadline) -> Vec<RepublishOutcome> {
-        let mut events = Vec::with_capacity(items.len());
-        let mut outcomes = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            outcomes.push(match decode_item(&self.publisher.event_bus, index, item) {
-                Ok(Some((event_type, event))) => {
-                    events.push(event);
-                    RepublishOutcome::Published { event_type }
-                }
-                Ok(None) => RepublishOutcome::NothingToPublish,
-                Err(error) => error.into(),
-            });
+impl Republication {
+    /// Creates the republication of an item whose events cannot be built.
+    pub(crate) const fn failed(outcome: RepublishOutcome) -> Self {
+        Self { outcome, events: Vec::new() }
+    }
+}
+
+impl Relay {
+    /// Publishes the events of items and returns the outcome for each. The index of an
+    /// event is that of its item.
+    pub(crate) async fn republish(
+        &self,
+        publications: impl Iterator<Item = Republication>,
+        deadline: Deadline,
+    ) -> Vec<RepublishOutcome> {
+        let mut events = Vec::new();
+        let mut outcomes = Vec::new();
+        for publication in publications {
+            events.extend(publication.events);
+            outcomes.push(publication.outcome);
         }
         for rejected in self.publisher.publish(events, deadline).await {
             outcomes[rejected.event.index] = match rejected.permanent_code() {
@@ -55,6 +47,13 @@ impl Relay {
     }
 }
 
-fn order_id(item: &Item) -> Option<&str> {
-    item.get(ORDER_ID)?.as_s().ok().map(String::as_str)
+/// Returns the outcome for each item by its key attribute `name`.
+pub(crate) fn outcomes_by_id<'a>(
+    items: &'a [Item],
+    name: &str,
+    outcomes: Vec<RepublishOutcome>,
+) -> HashMap<&'a str, RepublishOutcome> {
+    let id = |item: &'a Item| item.get(name).and_then(|id| id.as_s().ok()).map(String::as_str);
+    let with_id = items.iter().zip(outcomes).filter_map(|(item, outcome)| Some((id(item)?, outcome)));
+    with_id.collect()
 }

@@ -13,8 +13,8 @@ use domain::{
     ProductId, Quantity, Quote, QuoteError, Timestamp,
 };
 use dynamodb::{Item, StoredOrder};
-use lambda::Trigger;
 use lambda::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
+use lambda::{RepublishRequest, Trigger};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -159,8 +159,11 @@ pub fn trigger(data: &[u8]) -> bool {
             true
         }
         Ok(Trigger::Republish(request)) => {
-            let maximum = lambda::RepublishRequest::MAX_ORDERS;
-            assert!((1..=maximum).contains(&request.order_ids.len()));
+            let count = match request {
+                RepublishRequest::Orders(ids) => ids.len(),
+                RepublishRequest::Products(ids) => ids.len(),
+            };
+            assert!((1..=RepublishRequest::MAX_IDS).contains(&count));
             true
         }
         Err(error) => {

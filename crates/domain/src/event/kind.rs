@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use crate::redact;
 
-/// The `source` of every event that this system publishes or consumes.
+/// The `source` of order events.
 pub const SOURCE: &str = "ecommerce.order";
 
 /// A kind of order event.

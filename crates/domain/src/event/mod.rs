@@ -9,4 +9,4 @@ mod wire;
 pub use kind::{EventKind, SOURCE, UnknownEventKindError};
 pub use order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
 pub use stock_received::{StockReceived, WAREHOUSE_SOURCE};
-pub use unpublishable::UnpublishableEvent;
+pub use unpublishable::{EventSubject, UnpublishableEvent};

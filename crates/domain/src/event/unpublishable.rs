@@ -1,20 +1,63 @@
 //! The report that an event can never be published.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::OrderId;
+use crate::ids::{OrderId, ProductId};
+
+/// The order or the product that an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum EventSubject {
+    /// An order.
+    #[serde(rename = "orderId")]
+    Order(OrderId),
+    /// The stock of a product.
+    #[serde(rename = "productId")]
+    Product(ProductId),
+}
+
+impl EventSubject {
+    /// Returns the id if the subject is an order.
+    #[must_use]
+    pub fn order_id(&self) -> Option<&str> {
+        match self {
+            Self::Order(id) => Some(id.as_str()),
+            Self::Product(_) => None,
+        }
+    }
+
+    /// Returns the id if the subject is a product.
+    #[must_use]
+    pub fn product_id(&self) -> Option<&str> {
+        match self {
+            Self::Order(_) => None,
+            Self::Product(id) => Some(id.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for EventSubject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Order(id) => id.fmt(f),
+            Self::Product(id) => id.fmt(f),
+        }
+    }
+}
 
 /// A report that the event of a stream record can never be published: the `detail`
-/// of an event of type [`UnpublishableEvent::DETAIL_TYPE`].
+/// of an event of type [`UnpublishableEvent::ORDER_EVENT`] or
+/// [`UnpublishableEvent::INVENTORY_EVENT`].
 ///
-/// It is not part of the order life cycle, and no function consumes it. The bus
-/// routes it to the dead-letter queue, like every unknown detail-type.
+/// No function consumes it. The bus routes it to the dead-letter queue, like every
+/// unknown detail-type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnpublishableEvent {
-    /// Order of the event, if its id is readable.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order_id: Option<OrderId>,
+    /// Subject of the event, if its id is readable.
+    #[serde(flatten)]
+    pub subject: Option<EventSubject>,
     /// Position of the record in its stream shard.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence_number: Option<String>,
@@ -25,8 +68,10 @@ pub struct UnpublishableEvent {
 }
 
 impl UnpublishableEvent {
-    /// Detail-type on the bus.
-    pub const DETAIL_TYPE: &str = "OrderEventUnpublishable";
+    /// Detail-type of a report about an order event.
+    pub const ORDER_EVENT: &str = "OrderEventUnpublishable";
+    /// Detail-type of a report about an inventory event.
+    pub const INVENTORY_EVENT: &str = "InventoryEventUnpublishable";
 
     /// Maximum size of a reason in bytes. A reason can quote stored data, and the
     /// report must stay small enough to be published.
@@ -35,13 +80,13 @@ impl UnpublishableEvent {
     /// Creates a report, truncating `reason` to the maximum size.
     #[must_use]
     pub fn new(
-        order_id: Option<OrderId>,
+        subject: Option<EventSubject>,
         sequence_number: Option<String>,
         error_type: &str,
         mut reason: String,
     ) -> Self {
         reason.truncate(reason.floor_char_boundary(Self::MAX_REASON));
-        Self { order_id, sequence_number, error_type: error_type.to_owned(), reason }
+        Self { subject, sequence_number, error_type: error_type.to_owned(), reason }
     }
 
     /// Serializes the `detail`.
@@ -56,18 +101,25 @@ impl UnpublishableEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inventory_event::InventoryEventKind;
 
     #[test]
     fn omits_unknown_fields() {
-        let id = "001".parse().unwrap();
-        let full = UnpublishableEvent::new(Some(id), Some("42".into()), "BadItem", "no".into());
+        let order = EventSubject::Order("001".parse().unwrap());
+        let full = UnpublishableEvent::new(Some(order), Some("42".into()), "BadItem", "no".into());
         assert_eq!(
             full.to_json().unwrap(),
             r#"{"orderId":"001","sequenceNumber":"42","errorType":"BadItem","reason":"no"}"#
         );
-        assert_eq!(serde_json::from_str::<UnpublishableEvent>(&full.to_json().unwrap()).unwrap(), full);
+        let product = Some(EventSubject::Product("001".parse().unwrap()));
+        let product = UnpublishableEvent { subject: product, ..full.clone() };
+        assert!(product.to_json().unwrap().starts_with(r#"{"productId":"001","#));
         let bare = UnpublishableEvent::new(None, None, "BadItem", "no".into());
         assert_eq!(bare.to_json().unwrap(), r#"{"errorType":"BadItem","reason":"no"}"#);
+        for report in [full, product, bare] {
+            let json = report.to_json().unwrap();
+            assert_eq!(serde_json::from_str::<UnpublishableEvent>(&json).unwrap(), report);
+        }
     }
 
     #[test]
@@ -79,7 +131,9 @@ mod tests {
     }
 
     #[test]
-    fn is_not_an_order_event() {
-        assert!(UnpublishableEvent::DETAIL_TYPE.parse::<crate::event::EventKind>().is_err());
+    fn is_not_an_event_of_a_consumer() {
+        assert!(UnpublishableEvent::ORDER_EVENT.parse::<crate::event::EventKind>().is_err());
+        let kinds = InventoryEventKind::ALL.map(InventoryEventKind::as_str);
+        assert!(!kinds.contains(&UnpublishableEvent::INVENTORY_EVENT));
     }
 }

@@ -11,9 +11,7 @@ use dynamodb::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, ORDER_ID, ORDER_STATUS, OUTBOX, UPDATED_AT,
 };
 use dynamodb::batch_get::{batch_get, keys_of};
-use dynamodb::{
-    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, status_condition, text,
-};
+use dynamodb::{InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, status_condition, text};
 
 use super::{RETRY_POLICY, Store, id_attribute};
 

@@ -1,0 +1,92 @@
+//! The relay of order events: publishes the outbox of each changed order.
+
+use std::collections::BTreeSet;
+
+use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
+use aws_lambda_events::streams::DynamoDbEventResponse;
+use aws_sdk_eventbridge::Client;
+use domain::event::SOURCE;
+use domain::{OrderId, UnpublishableEvent};
+use dynamodb::Item;
+use dynamodb::attribute::ORDER_ID;
+use lambda::{Deadline, Metrics, RepublishOutcome, RepublishReport, RepublishedOrder};
+
+use crate::destination::Destination;
+use crate::order_decode::{decode_item, decode_record, subject};
+use crate::outbound_event::OutboundEvent;
+use crate::relay::{DecodedBatch, Relay};
+use crate::republish::{Republication, outcomes_by_id};
+use crate::unpublishable::UnpublishableError;
+
+/// Publishes the events of orders to one event bus.
+#[derive(Debug)]
+pub struct OrderRelay(Relay);
+
+impl OrderRelay {
+    /// Creates a relay. `create_client` runs when there is a first event to publish.
+    pub fn new(
+        create_client: impl FnOnce() -> Client + Send + 'static,
+        event_bus: String,
+        metrics: Metrics,
+    ) -> Self {
+        let report_type = UnpublishableEvent::ORDER_EVENT;
+        Self(Relay::new(create_client, Destination { event_bus, source: SOURCE, report_type }, metrics))
+    }
+
+    /// Publishes the events of a batch of the Orders table's stream. The response names
+    /// the first record to retry.
+    pub async fn publish(&self, records: Vec<EventRecord>, deadline: Deadline) -> DynamoDbEventResponse {
+        let mut batch = DecodedBatch::default();
+        for record in records {
+            let index = batch.add_record(&record);
+            let subject = subject(&record.change);
+            match self.event_of_record(index, record.change) {
+                Ok(event) => batch.events.extend(event),
+                Err(error) => batch.add_poison(index, subject, error),
+            }
+        }
+        self.0.publish(batch, deadline).await
+    }
+
+    fn event_of_record(
+        &self,
+        index: usize,
+        change: StreamRecord,
+    ) -> Result<Option<OutboundEvent>, UnpublishableError> {
+        let Some(content) = decode_record(change)? else {
+            return Ok(None);
+        };
+        OutboundEvent::new(&self.0.destination, index, content).map(Some)
+    }
+
+    /// Publishes the event in the outbox of each requested order. `items` are the
+    /// stored orders. A republished event keeps its id.
+    ///
+    /// A record that the relay could not publish is known only by its position in the
+    /// stream, which keeps it for 24 hours. The order keeps its event until it is applied.
+    pub async fn republish(
+        &self,
+        orders: &BTreeSet<OrderId>,
+        items: &[Item],
+        deadline: Deadline,
+    ) -> RepublishReport {
+        let publications = items.iter().enumerate().map(|(index, item)| {
+            self.publication(index, item).unwrap_or_else(|error| Republication::failed(error.into()))
+        });
+        let outcomes = self.0.republish(publications, deadline).await;
+        let mut outcomes = outcomes_by_id(items, ORDER_ID, outcomes);
+        let orders = orders.iter().map(|id| RepublishedOrder {
+            order_id: id.clone(),
+            outcome: outcomes.remove(id.as_str()).unwrap_or(RepublishOutcome::UnknownOrder),
+        });
+        RepublishReport::Orders(orders.collect())
+    }
+
+    fn publication(&self, index: usize, item: &Item) -> Result<Republication, UnpublishableError> {
+        let Some((event_type, content)) = decode_item(item)? else {
+            return Ok(Republication { outcome: RepublishOutcome::NothingToPublish, events: Vec::new() });
+        };
+        let event = OutboundEvent::new(&self.0.destination, index, content)?;
+        Ok(Republication { outcome: RepublishOutcome::Published { event_type }, events: vec![event] })
+    }
+}
