@@ -1,6 +1,7 @@
 //! Unknown routes and unsupported triggers.
 
-use test_support::{ApiRequest, TestShop, invocation};
+use api::AuthMode;
+use test_support::{ApiRequest, Function as _, HelloWorld, TestShop, invocation};
 
 #[tokio::test]
 async fn returns_not_found_for_an_unknown_route() {
@@ -15,6 +16,6 @@ async fn fails_an_unsupported_trigger_by_its_error_type() {
     let shop = TestShop::seeded().await;
     let error = shop.order_service().handle(invocation::event("OrderPlaced", "{}")).await.unwrap_err();
     assert_eq!(error.error_type, "UnsupportedTrigger");
-    let error = shop.inventory_service().handle(invocation::stream(&[])).await.unwrap_err();
+    let error = HelloWorld(AuthMode::Open).invoke(invocation::stream(&[])).await.unwrap_err();
     assert_eq!(error.error_type, "UnsupportedTrigger");
 }

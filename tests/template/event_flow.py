@@ -6,32 +6,54 @@ from collections.abc import Iterator
 from template import (
     CONSUMER,
     EVENT_SOURCE_MAPPING,
+    INVENTORY_STREAM,
     INVOKE_CONFIG,
     ORDER_EVENT_RULE,
+    ORDER_STREAM,
     PERMISSION,
     QUEUE_POLICY,
     RULE,
     UNHANDLED_EVENT_RULE,
+    UNHANDLED_STOCK_EVENT_RULE,
     Resources,
     find_by_type,
     get_at,
     get_logical_id,
 )
 
+# Records that a stream must deliver: orders with an event, and stock items. Items of the stock
+# ledger have no revision.
+STREAM_FILTERS = {
+    ORDER_STREAM: {"Event": {"M": {"Id": {"S": [{"exists": True}]}}}},
+    INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
+}
+# Rules that send to DeadLetterQueue.
+SENDERS = (ORDER_EVENT_RULE, UNHANDLED_EVENT_RULE, UNHANDLED_STOCK_EVENT_RULE)
+STOCK_SOURCES = ["ecommerce.inventory", "ecommerce.warehouse"]
+STOCK_EVENTS = ["InventoryUpdated", "StockLow", "StockDepleted", "BackInStock", "StockReceived"]
+
 
 def check_rule_targets(resources: Resources) -> Iterator[str]:
-    """Checks that one rule sends order events to the consumer and one sends all other events to the queue."""
+    """Checks that one rule sends order events to the consumer and two send unknown events to the queue."""
     targets = {
         name: [get_logical_id(target["Arn"]) for target in properties.get("Targets", [])]
         for name, properties in find_by_type(resources, RULE)
     }
-    if targets != {ORDER_EVENT_RULE: [CONSUMER], UNHANDLED_EVENT_RULE: ["DeadLetterQueue"]}:
+    expected = {
+        ORDER_EVENT_RULE: [CONSUMER],
+        UNHANDLED_EVENT_RULE: ["DeadLetterQueue"],
+        UNHANDLED_STOCK_EVENT_RULE: ["DeadLetterQueue"],
+    }
+    if targets != expected:
         yield f"the targets of the rules are {targets}"
     # Exactly one rule matches each detail-type, except OrderRejected, which is for other consumers.
     handled = get_at(resources, (ORDER_EVENT_RULE, "Properties", "EventPattern", "detail-type")) or []
     unhandled = get_at(resources, (UNHANDLED_EVENT_RULE, "Properties", "EventPattern", "detail-type"))
     if unhandled != [{"anything-but": [*handled, "OrderRejected"]}]:
         yield f"{UNHANDLED_EVENT_RULE} does not match exactly the events that {ORDER_EVENT_RULE} does not match"
+    pattern = get_at(resources, (UNHANDLED_STOCK_EVENT_RULE, "Properties", "EventPattern"))
+    if pattern != {"source": STOCK_SOURCES, "detail-type": [{"anything-but": STOCK_EVENTS}]}:
+        yield f"{UNHANDLED_STOCK_EVENT_RULE} does not match exactly the unknown stock events"
     target = get_at(resources, (ORDER_EVENT_RULE, "Properties", "Targets", 0)) or {}
     if target.get("RetryPolicy") != {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600}:
         yield f"{ORDER_EVENT_RULE} does not retry for an hour"
@@ -60,8 +82,8 @@ def check_invokers(resources: Resources) -> Iterator[str]:
 
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:
-    """Checks that only the two rules may send to DeadLetterQueue, and no service to RelayDeadLetterQueue."""
-    rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in (ORDER_EVENT_RULE, UNHANDLED_EVENT_RULE)]
+    """Checks that only these rules may send to DeadLetterQueue, and no service to RelayDeadLetterQueue."""
+    rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in SENDERS]
     expected = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
@@ -88,12 +110,19 @@ def check_failure_destinations(resources: Resources) -> Iterator[str]:
             yield f"{name} does not keep unpublished records"
 
 
-def check_stream_filter(resources: Resources) -> Iterator[str]:
-    """Checks that the relay receives only orders with an event."""
-    event = {"M": {"Id": {"S": [{"exists": True}]}}}
-    expected = {"eventName": ["INSERT", "MODIFY"], "dynamodb": {"NewImage": {"Event": event}}}
-    for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
-        filters = get_at(mapping, ("FilterCriteria", "Filters")) or []
+def check_streams(resources: Resources) -> Iterator[str]:
+    """Checks that the relays receive only orders with an event and stock items."""
+    mappings = dict(find_by_type(resources, EVENT_SOURCE_MAPPING))
+    if mappings.keys() != STREAM_FILTERS.keys():
+        yield f"the event source mappings are {sorted(mappings)}"
+    for name in mappings.keys() & STREAM_FILTERS.keys():
+        filters = get_at(mappings[name], ("FilterCriteria", "Filters")) or []
         patterns = [json.loads(criterion["Pattern"]) for criterion in filters]
-        if patterns != [expected]:
+        image = {"NewImage": STREAM_FILTERS[name]}
+        if patterns != [{"eventName": ["INSERT", "MODIFY"], "dynamodb": image}]:
             yield f"{name} has the filters {patterns}"
+    stock = mappings.get(INVENTORY_STREAM, {})
+    if stock.get("EventSourceArn") != {"Fn::GetAtt": ["InventoryTable", "StreamArn"]}:
+        yield f"{INVENTORY_STREAM} reads another stream"
+    if stock.get("FunctionName") != {"Ref": CONSUMER}:
+        yield f"{INVENTORY_STREAM} invokes another function"

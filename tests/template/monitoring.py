@@ -101,6 +101,10 @@ def check_dashboard(resources: Resources) -> Iterator[str]:
         for name, _ in find_by_type(resources, resource_type):
             if f"${{{name}" not in body:
                 yield f"the dashboard does not show {name}"
+    for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
+        function = format_reference(mapping["FunctionName"])
+        if ["AWS/Lambda", "IteratorAge", "FunctionName", f"${{{function}}}"] not in lines:
+            yield f"the dashboard does not show the age of {name}"
     for name in set(re.findall(r"\$\{(\w+)[.}]", body)) - resources.keys() - {"StageName"}:
         yield f"the dashboard shows {name}, which does not exist"
 

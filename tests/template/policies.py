@@ -26,6 +26,12 @@ TRACING = {
 TRACING_POLICY = "Tracing"
 
 _LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
+_READING_STREAM = {
+    "dynamodb:DescribeStream",
+    "dynamodb:GetRecords",
+    "dynamodb:GetShardIterator",
+    "dynamodb:ListStreams",
+}
 _TRACED = {"*": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}}
 
 # The actions that each function performs, by resource.
@@ -42,12 +48,7 @@ USED_ACTIONS: dict[str, dict[str, set[str]]] = {
         "${OrdersTable.Arn}/index/CustomerOrders": {"dynamodb:Query"},
         "CustomersTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
         "ProductsTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan"},
-        "OrdersTable.StreamArn": {
-            "dynamodb:DescribeStream",
-            "dynamodb:GetRecords",
-            "dynamodb:GetShardIterator",
-            "dynamodb:ListStreams",
-        },
+        "OrdersTable.StreamArn": _READING_STREAM,
         "CustomEventBus.Arn": {"events:PutEvents"},
         "RelayDeadLetterQueue.Arn": {"sqs:SendMessage"},
     }
@@ -55,8 +56,11 @@ USED_ACTIONS: dict[str, dict[str, set[str]]] = {
     "InventoryServiceFunction": {
         "InventoryServiceLogs.Arn": _LOGGING,
         "OrdersTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-        "InventoryTable.Arn": {"dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "InventoryTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "InventoryTable.StreamArn": _READING_STREAM,
+        "CustomEventBus.Arn": {"events:PutEvents"},
         "DeadLetterQueue.Arn": {"sqs:SendMessage"},
+        "RelayDeadLetterQueue.Arn": {"sqs:SendMessage"},
     }
     | _TRACED,
 }

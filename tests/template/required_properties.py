@@ -71,7 +71,7 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
     },
     RULE: {
         ("EventBusName",): {"Ref": BUS},
-        ("EventPattern", "source"): ["ecommerce.order"],
+        ("EventPattern", "source"): ANY,
     },
     INVOKE_CONFIG: {
         ("MaximumRetryAttempts",): 2,

@@ -36,15 +36,23 @@ USER_POOL = "AWS::Cognito::UserPool"
 CONSUMER = "InventoryServiceFunction"
 ORDER_EVENT_RULE = "OrderEventRule"
 UNHANDLED_EVENT_RULE = "UnhandledEventRule"
+UNHANDLED_STOCK_EVENT_RULE = "UnhandledStockEventRule"
+ORDER_STREAM = "OrderServiceFunctionOrderStream"
+INVENTORY_STREAM = "InventoryStream"
+INVENTORY_STREAM_AGE_ALARM = "InventoryStreamAgeAlarm"
 BUS = "CustomEventBus"
 # These alarms exist only with a queue in front of the consumer.
 QUEUE_AGE_ALARM = "OrderEventQueueAgeAlarm"
 EVENTS_FAILED_ALARM = "EventsFailedAlarm"
 
+# The value of the condition with InventoryEvents=all or thresholds.
+RELAYED = {"StockIsRelayed": True}
 # The values of the conditions for each value of the parameter EventDelivery.
-DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False}
-BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True}
-DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True}
+DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False} | RELAYED
+BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True} | RELAYED
+DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True} | RELAYED
+# InventoryEvents=none.
+UNRELAYED = DIRECT | {"StockIsRelayed": False}
 
 Properties = dict[str, Any]
 Resources = dict[str, dict[str, Any]]

@@ -9,7 +9,7 @@ from event_flow import (
     check_invokers,
     check_queue_senders,
     check_rule_targets,
-    check_stream_filter,
+    check_streams,
 )
 from monitoring import (
     check_dashboard,
@@ -34,11 +34,14 @@ from template import (
     ALARM,
     CONSUMER,
     FUNCTION,
+    INVENTORY_STREAM,
     ORDER_EVENT_RULE,
+    ORDER_STREAM,
     PERMISSION,
     QUEUE,
     ROLE,
     UNHANDLED_EVENT_RULE,
+    UNHANDLED_STOCK_EVENT_RULE,
     Check,
     Resources,
     find_by_type,
@@ -46,7 +49,6 @@ from template import (
 )
 
 STATEMENTS = ("PolicyDocument", "Statement")
-ORDER_STREAM = "OrderServiceFunctionOrderStream"
 OTHER_TARGET = {"Id": "other", "Arn": {"Fn::GetAtt": ["OrderServiceFunction", "Arn"]}}
 INVOKE_CONSUMER = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": CONSUMER}}
 
@@ -133,6 +135,12 @@ def _change_statement(role: str, policy_name: str, **members: Any) -> Change:
         policy["PolicyDocument"]["Statement"][0].update(members)
 
     return change
+
+
+def _hide_stock_age(resources: Resources) -> None:
+    body = resources["Dashboard"]["Properties"]["DashboardBody"]
+    shown = '"IteratorAge", "FunctionName", "${InventoryServiceFunction}"'
+    body["Fn::Sub"] = body["Fn::Sub"].replace(shown, '"IteratorAge", "FunctionName", "${OrderServiceFunction}"')
 
 
 def _rename_dashboard_metric(resources: Resources) -> None:
@@ -233,6 +241,7 @@ MONITORING_MUTATIONS = [
         check_dashboard,
         set_property("Dashboard", "DashboardBody", "Fn::Sub", value='{"widgets": []}'),
     ),
+    Mutation("a stream whose age the dashboard does not show", check_dashboard, _hide_stock_age),
     Mutation("a function that the dashboard does not show", check_dashboard, add_resource(FUNCTION)),
     Mutation(
         "an alarm on a metric that does not exist",
@@ -248,6 +257,17 @@ EVENT_FLOW_MUTATIONS = [
     ),
     Mutation("the order event rule removed", check_rule_targets, remove_resource(ORDER_EVENT_RULE)),
     Mutation("the unhandled event rule removed", check_rule_targets, remove_resource(UNHANDLED_EVENT_RULE)),
+    Mutation("the unhandled stock event rule removed", check_rule_targets, remove_resource(UNHANDLED_STOCK_EVENT_RULE)),
+    Mutation(
+        "a known stock event that goes to the dead-letter queue",
+        check_rule_targets,
+        set_property(UNHANDLED_STOCK_EVENT_RULE, "EventPattern", "detail-type", value=[{"anything-but": ["StockLow"]}]),
+    ),
+    Mutation(
+        "a source of stock events without a rule",
+        check_rule_targets,
+        set_property(UNHANDLED_STOCK_EVENT_RULE, "EventPattern", "source", value=["ecommerce.warehouse"]),
+    ),
     Mutation(
         "a detail-type that both rules match",
         check_rule_targets,
@@ -334,8 +354,31 @@ EVENT_FLOW_MUTATIONS = [
     ),
     Mutation(
         "a stream filter that matches every record",
-        check_stream_filter,
+        check_streams,
         set_property(ORDER_STREAM, "FilterCriteria", "Filters", 0, "Pattern", value="{}"),
     ),
-    Mutation("the stream filter removed", check_stream_filter, remove_property(ORDER_STREAM, "FilterCriteria")),
+    Mutation("the stream filter removed", check_streams, remove_property(ORDER_STREAM, "FilterCriteria")),
+    Mutation(
+        "a stream filter that matches the stock ledger",
+        check_streams,
+        set_property(
+            INVENTORY_STREAM, "FilterCriteria", "Filters", 0, "Pattern", value='{"eventName": ["INSERT", "MODIFY"]}'
+        ),
+    ),
+    Mutation("the mapping of the stock stream removed", check_streams, remove_resource(INVENTORY_STREAM)),
+    Mutation(
+        "stock events of another stream",
+        check_streams,
+        set_property(INVENTORY_STREAM, "EventSourceArn", value={"Fn::GetAtt": ["OrdersTable", "StreamArn"]}),
+    ),
+    Mutation(
+        "stock events relayed by another function",
+        check_streams,
+        set_property(INVENTORY_STREAM, "FunctionName", value={"Ref": "OrderServiceFunction"}),
+    ),
+    Mutation(
+        "another destination of unpublished stock records",
+        check_failure_destinations,
+        set_property(INVENTORY_STREAM, "DestinationConfig", "OnFailure", "Destination", value="arn:x"),
+    ),
 ]

@@ -11,7 +11,7 @@ from event_flow import (
     check_invokers,
     check_queue_senders,
     check_rule_targets,
-    check_stream_filter,
+    check_streams,
 )
 from monitoring import (
     check_dashboard,
@@ -44,7 +44,7 @@ CHECKS = [
     check_invokers,
     check_queue_senders,
     check_failure_destinations,
-    check_stream_filter,
+    check_streams,
     check_dashboard,
     check_operations_guide,
 ]

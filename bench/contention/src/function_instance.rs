@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use api::AuthMode;
 use aws_sdk_dynamodb::Client;
+use domain::InventoryEvents;
 use inventory_service::{InventoryService, Settings};
 use lambda::Metrics;
 use lambda::clock::unix_millis;
@@ -34,10 +35,16 @@ impl FunctionInstance {
     #[must_use]
     pub fn start(model: &Arc<DynamoDbModel>, design: Design) -> Self {
         let client = client(model);
-        let settings =
-            Settings { orders_table: ORDERS_TABLE.to_owned(), inventory_table: INVENTORY_TABLE.to_owned() };
+        let settings = Settings {
+            orders_table: ORDERS_TABLE.to_owned(),
+            inventory_table: INVENTORY_TABLE.to_owned(),
+            products_table: "products".to_owned(),
+            event_bus: "bus".to_owned(),
+            inventory_events: InventoryEvents::None,
+        };
         let metrics = Metrics::new("contention", inventory_service::SERVICE, NullSink);
-        let service = InventoryService::new(client.clone(), settings, metrics, AuthMode::Open);
+        let eventbridge = || unreachable!("the function publishes nothing without a stream");
+        let service = InventoryService::new(client.clone(), eventbridge, settings, metrics, AuthMode::Open);
         Self { design, client, service }
     }
 

@@ -82,7 +82,7 @@ fn main() -> ExitCode {
 fn measure(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
     let rounds = env::var("ROUNDS").map_or(Ok(PUBLISHED_ROUNDS), |rounds| rounds.parse())?;
     let runtime = runtime()?;
-    let shop = runtime.block_on(async { TestShop::seeded().await.without_stream().await });
+    let shop = runtime.block_on(async { TestShop::seeded().await.without_streams().await });
     let mut targets = function_targets(functions, &shop)?;
     targets.extend(target::peers(PLACE_ORDER, &shop)?);
     let baseline = runtime.block_on(Baseline::record(PLACE_ORDER, &shop))?;

@@ -1,5 +1,6 @@
 //! InventoryServiceFunction: keeps the stock. It applies order events to orders and
-//! stock, and serves the stock on hand.
+//! stock, serves the stock on hand, and relays the events of stock items from the table's
+//! stream to the bus.
 //!
 //! `event_consumer` handles one event, `queue_consumer` a batch of events. Each kind of
 //! event has its module: `reservation`, `release` and `fulfillment`.
@@ -18,12 +19,17 @@ mod store;
 
 pub use apply_error::{ILLEGAL_TRANSITION, MALFORMED_EVENT, TOO_EARLY, UNKNOWN_VERSION};
 pub use lambda::error::{BUSY, INTERNAL};
-pub use settings::Settings;
+pub use settings::{Settings, SettingsError};
+
+use std::collections::BTreeSet;
 
 use api::AuthMode;
-use aws_sdk_dynamodb::Client;
-use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, Trigger};
+use aws_sdk_dynamodb::Client as DynamoDb;
+use aws_sdk_eventbridge::Client as EventBridge;
+use domain::ProductId;
+use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, RepublishRequest, Trigger};
 use lambda_runtime::LambdaEvent;
+use outbox::StockRelay;
 use serde_json::value::RawValue;
 
 use crate::store::Store;
@@ -35,19 +41,29 @@ pub const SERVICE: &str = "inventory-service";
 #[derive(Debug)]
 pub struct InventoryService {
     store: Store,
+    relay: StockRelay,
     metrics: Metrics,
     auth_mode: AuthMode,
 }
 
 impl InventoryService {
-    /// Creates the function.
-    #[must_use]
-    pub fn new(dynamodb: Client, settings: Settings, metrics: Metrics, auth_mode: AuthMode) -> Self {
-        Self { store: Store::new(dynamodb, settings, metrics.clone()), metrics, auth_mode }
+    /// Creates the function. `eventbridge` runs when there is a first event to publish.
+    pub fn new(
+        dynamodb: DynamoDb,
+        eventbridge: impl FnOnce() -> EventBridge + Send + 'static,
+        settings: Settings,
+        metrics: Metrics,
+        auth_mode: AuthMode,
+    ) -> Self {
+        let (event_bus, selection) = (settings.event_bus.clone(), settings.inventory_events);
+        let relay = StockRelay::new(eventbridge, event_bus, selection, metrics.clone());
+        Self { store: Store::new(dynamodb, settings, metrics.clone()), relay, metrics, auth_mode }
     }
 
-    /// Handles a REST request, an order event from the bus, or a queue batch of order
-    /// events. The response to a batch names the events that were not applied.
+    /// Handles a REST request, an order event from the bus, a queue batch of order events,
+    /// a batch of the Inventory table's stream, or an operator's request to republish the
+    /// stock of products. The response to a batch names the events that were not applied,
+    /// or the first record that was not published.
     ///
     /// # Errors
     /// An [`InvocationError`] for an event that was not applied: [`MALFORMED_EVENT`],
@@ -68,7 +84,22 @@ impl InventoryService {
                 let response = queue_consumer::consume(&self.store, &self.metrics, messages, deadline);
                 Ok(LambdaResponse::Queue(Box::pin(response).await))
             }
-            other @ (Trigger::Stream(_) | Trigger::Republish(_)) => Err(other.unsupported()),
+            Trigger::Stream(batch) => {
+                Ok(LambdaResponse::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
+            }
+            Trigger::Republish(RepublishRequest::Products(ids)) => {
+                Box::pin(self.republish(&ids, deadline)).await
+            }
+            other @ Trigger::Republish(_) => Err(other.unsupported()),
         }
+    }
+
+    async fn republish(
+        &self,
+        products: &BTreeSet<ProductId>,
+        deadline: Deadline,
+    ) -> Result<LambdaResponse, InvocationError> {
+        let items = self.store.stock_items(products).await?;
+        Ok(LambdaResponse::Republish(self.relay.republish(products, &items, deadline).await))
     }
 }

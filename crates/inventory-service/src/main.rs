@@ -17,6 +17,8 @@ async fn main() -> Result<(), Error> {
     let (settings, auth_mode) = (Settings::from_env()?, AuthMode::from_env()?);
     let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, StandardOutput);
     let config = aws::client::config()?;
-    let service = InventoryService::new(aws_sdk_dynamodb::Client::new(&config), settings, metrics, auth_mode);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    let eventbridge = move || aws_sdk_eventbridge::Client::new(&config);
+    let service = InventoryService::new(dynamodb, eventbridge, settings, metrics, auth_mode);
     run(service_fn(|event| service.handle(event))).await
 }

@@ -1,5 +1,6 @@
-//! Event delivery, step by step: from the stream to OrderServiceFunction, and from the bus through
-//! OrderEventRule to InventoryServiceFunction, or through UnhandledEventRule to the dead-letter queue.
+//! Event delivery, step by step: from the streams to the functions, and from the bus through
+//! OrderEventRule to InventoryServiceFunction, or through a rule for unhandled events to the
+//! dead-letter queue.
 
 use fastrand::Rng;
 use inventory_service::InventoryService;
@@ -9,12 +10,10 @@ use serde_json::Value;
 
 use crate::bus::{BUS_NAME, Bus, PublishedEvent};
 use crate::event_pattern::matches_pattern;
-use crate::function::{Function as _, concurrently};
+use crate::function::{Function, concurrently};
 use crate::invocation;
 use crate::stream_poller::StreamPoller;
-use crate::template::{
-    consumer_max_attempts, order_event_pattern, unhandled_event_message, unhandled_event_pattern,
-};
+use crate::template::{consumer_max_attempts, order_event_pattern, unhandled_event_rules};
 use crate::test_shop::TestShop;
 
 /// Rounds after which [`EventDriver::run`] assumes an endless loop.
@@ -63,6 +62,7 @@ pub struct EventDriver<'a> {
     order_service: OrderService,
     inventory_service: InventoryService,
     poller: StreamPoller,
+    stock_poller: StreamPoller,
     pending: Vec<PendingEvent>,
     dead_letters: Vec<DeadLetter>,
     unhandled: Vec<Value>,
@@ -71,13 +71,14 @@ pub struct EventDriver<'a> {
 }
 
 impl<'a> EventDriver<'a> {
-    /// Returns a driver that starts at the stream's oldest record and delivers each event once, in order.
+    /// Returns a driver that starts at the oldest record of each stream and delivers each event once, in order.
     pub async fn new(shop: &'a TestShop) -> Self {
         Self {
             shop,
             order_service: shop.order_service(),
             inventory_service: shop.inventory_service(),
             poller: StreamPoller::new(shop).await,
+            stock_poller: StreamPoller::of_stock(shop).await,
             pending: Vec::new(),
             dead_letters: Vec::new(),
             unhandled: Vec::new(),
@@ -114,24 +115,27 @@ impl<'a> EventDriver<'a> {
         );
     }
 
-    /// Invokes OrderServiceFunction with the new records of the stream, batch by batch, and receives
+    /// Invokes OrderServiceFunction with the new records of its stream, batch by batch, and receives
     /// the events that it publishes. Records from the first failed one on stay pending.
     pub async fn relay(&mut self) {
-        self.poller.poll().await;
-        while self.poller.pending_records() > 0 {
-            if !self.poller.invoke(&self.order_service).await {
-                break;
-            }
-        }
+        relay_all(&mut self.poller, &self.order_service).await;
+        self.receive();
+    }
+
+    /// Invokes InventoryServiceFunction with the new records of its stream, like
+    /// [`EventDriver::relay`].
+    pub async fn relay_stock(&mut self) {
+        relay_all(&mut self.stock_poller, &self.inventory_service).await;
         self.receive();
     }
 
     /// Receives the published events that match a rule.
     fn receive(&mut self) {
         for event in self.shop.bus.take_new() {
-            if matches_rule(&event, unhandled_event_pattern()) {
-                self.unhandled.push(unhandled_event_message(event.envelope().get()));
-            }
+            let envelope = event.envelope();
+            let rules = unhandled_event_rules(envelope.get());
+            let matching = rules.filter(|(pattern, _)| matches_rule(&event, pattern));
+            self.unhandled.extend(matching.map(|(_, message)| message));
             if matches_rule(&event, order_event_pattern()) {
                 let pending = PendingEvent { event, failed_attempts: 0 };
                 self.pending.extend(std::iter::repeat_n(pending, self.copies));
@@ -181,13 +185,19 @@ impl<'a> EventDriver<'a> {
         self.poller.pending_records()
     }
 
+    /// Returns the number of records of the Inventory table's stream that are not relayed yet.
+    #[must_use]
+    pub const fn pending_stock_records(&self) -> usize {
+        self.stock_poller.pending_records()
+    }
+
     /// Returns the events that wait for InventoryServiceFunction.
     #[must_use]
     pub fn pending_events(&self) -> Vec<&PublishedEvent> {
         self.pending.iter().map(|pending| &pending.event).collect()
     }
 
-    /// Returns the messages that UnhandledEventRule sent to the dead-letter queue.
+    /// Returns the messages that the rules for unhandled events sent to the dead-letter queue.
     #[must_use]
     pub fn unhandled_messages(&self) -> &[Value] {
         &self.unhandled
@@ -197,6 +207,16 @@ impl<'a> EventDriver<'a> {
     #[must_use]
     pub fn dead_letters(&self) -> &[DeadLetter] {
         &self.dead_letters
+    }
+}
+
+/// Invokes a function with the new records of a stream until one fails or none is left.
+async fn relay_all(poller: &mut StreamPoller, function: &impl Function) {
+    poller.poll().await;
+    while poller.pending_records() > 0 {
+        if !poller.invoke(function).await {
+            break;
+        }
     }
 }
 

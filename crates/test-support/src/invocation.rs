@@ -43,7 +43,7 @@ pub fn fixture(name: &str) -> Invocation {
     from_payload(RawValue::from_string(text).unwrap_or_else(|error| panic!("{path}: {error}")))
 }
 
-/// Returns an invocation by the stream of the Orders table with these records.
+/// Returns an invocation by the stream of a table with these records.
 #[must_use]
 pub fn stream(records: &[Value]) -> Invocation {
     from_payload(raw(&json!({"Records": records})))
@@ -88,6 +88,12 @@ pub fn event_from(source: &str, detail_type: &str, detail: &str) -> Invocation {
 #[must_use]
 pub fn republish(order_ids: &[&str]) -> Invocation {
     from_payload(raw(&json!({"republish": {"orderIds": order_ids}})))
+}
+
+/// Returns an operator's invocation that republishes the stock of these products.
+#[must_use]
+pub fn republish_stock(product_ids: &[&str]) -> Invocation {
+    from_payload(raw(&json!({"republish": {"productIds": product_ids}})))
 }
 
 pub(crate) fn raw(value: &Value) -> Box<RawValue> {

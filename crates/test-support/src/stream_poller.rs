@@ -1,32 +1,37 @@
-//! Lambda's poller of the Orders table's stream.
+//! Lambda's poller of a table's stream.
 
-use order_service::OrderService;
 use serde_json::Value;
 
 use crate::event_pattern::matches_pattern;
-use crate::function::Function as _;
+use crate::function::Function;
 use crate::invocation;
 use crate::response::batch_item_failures;
 use crate::stream_reader::{StreamReader, sequence_number};
-use crate::template::{stream_batch_size, stream_filters};
+use crate::template::StreamMapping;
 use crate::test_shop::TestShop;
 
-/// A poller that invokes OrderServiceFunction with the records of the stream.
+/// A poller that invokes a function with the records of a stream.
 #[derive(Debug)]
 pub struct StreamPoller {
+    mapping: StreamMapping,
     stream: StreamReader,
     records: Vec<Value>,
 }
 
 impl StreamPoller {
-    /// Returns a poller that starts at the stream's oldest record.
+    /// Returns a poller of the Orders table's stream that starts at the oldest record.
     pub async fn new(shop: &TestShop) -> Self {
-        Self { stream: shop.order_stream().await, records: Vec::new() }
+        Self { mapping: StreamMapping::Orders, stream: shop.order_stream().await, records: Vec::new() }
     }
 
-    /// Reads the new records that pass the stream's filters.
+    /// Returns a poller of the Inventory table's stream that starts at the oldest record.
+    pub async fn of_stock(shop: &TestShop) -> Self {
+        Self { mapping: StreamMapping::Inventory, stream: shop.stock_stream().await, records: Vec::new() }
+    }
+
+    /// Reads the new records that pass the filters of the event source mapping.
     pub async fn poll(&mut self) {
-        let filters = stream_filters();
+        let filters = self.mapping.filters();
         let new = self.stream.read().await;
         let passes = |record: &Value| filters.iter().any(|filter| matches_pattern(filter, record));
         self.records.extend(new.into_iter().filter(passes));
@@ -36,9 +41,9 @@ impl StreamPoller {
     ///
     /// The records from the first failed one on stay pending. All records of the batch stay
     /// pending if this future is dropped.
-    pub async fn invoke(&mut self, orders: &OrderService) -> bool {
-        let size = stream_batch_size().min(self.records.len());
-        let response = orders.invoke(invocation::stream(&self.records[..size])).await.unwrap();
+    pub async fn invoke(&mut self, function: &impl Function) -> bool {
+        let size = self.mapping.batch_size().min(self.records.len());
+        let response = function.invoke(invocation::stream(&self.records[..size])).await.unwrap();
         let failed = batch_item_failures(&response);
         let first_failed = self.records[..size]
             .iter()

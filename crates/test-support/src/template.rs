@@ -13,6 +13,9 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
 const TABLE_PROPERTIES: [&str; 5] =
     ["AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes"];
 
+/// The rules that send unhandled events to the dead-letter queue.
+const UNHANDLED_EVENT_RULES: [&str; 2] = ["UnhandledEventRule", "UnhandledStockEventRule"];
+
 /// The resources by logical id. Short forms such as `!Ref` are read as their plain arguments.
 static RESOURCES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     let text = fs::read_to_string(PATH).unwrap_or_else(|error| panic!("{PATH}: {error}"));
@@ -50,19 +53,29 @@ pub fn order_event_pattern() -> &'static Value {
     &properties("OrderEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
-/// Returns the pattern of the rule that sends unhandled events to the dead-letter queue.
+/// Returns the pattern of the rule that sends unhandled order events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_event_pattern() -> &'static Value {
-    &properties("UnhandledEventRule", "AWS::Events::Rule")["EventPattern"]
+    &properties(UNHANDLED_EVENT_RULES[0], "AWS::Events::Rule")["EventPattern"]
 }
 
-/// Returns the dead-letter message of an event that no other rule handles.
+/// Returns the pattern of the rule that sends unhandled stock events to the dead-letter queue.
+#[must_use]
+pub fn unhandled_stock_event_pattern() -> &'static Value {
+    &properties(UNHANDLED_EVENT_RULES[1], "AWS::Events::Rule")["EventPattern"]
+}
+
+/// Returns the patterns of the rules that send unhandled events to the dead-letter queue, and the
+/// message that each sends for an event.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-transform-target-input.html>
-pub(crate) fn unhandled_event_message(event: &str) -> Value {
-    let target = &properties("UnhandledEventRule", "AWS::Events::Rule")["Targets"][0];
-    let template = target["InputTransformer"]["InputTemplate"].as_str().expect("a template");
-    let message = template.replace("<aws.events.event.json>", event);
-    serde_json::from_str(&message).unwrap_or_else(|error| panic!("{error} in {message}"))
+pub(crate) fn unhandled_event_rules(event: &str) -> impl Iterator<Item = (&'static Value, Value)> {
+    UNHANDLED_EVENT_RULES.into_iter().map(move |rule| {
+        let rule = properties(rule, "AWS::Events::Rule");
+        let template = &rule["Targets"][0]["InputTransformer"]["InputTemplate"];
+        let message = template.as_str().expect("a template").replace("<aws.events.event.json>", event);
+        let message = serde_json::from_str(&message).unwrap_or_else(|error| panic!("{error} in {message}"));
+        (&rule["EventPattern"], message)
+    })
 }
 
 /// Returns the logical ids of the rules that the queue policy allows to send to the dead-letter queue.
@@ -119,26 +132,56 @@ pub fn api_resource() -> &'static Value {
     properties("Api", "AWS::Serverless::Api")
 }
 
+/// The event source mapping of a table's stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum StreamMapping {
+    Orders,
+    Inventory,
+}
+
+impl StreamMapping {
+    /// Returns the filters. A record must match one of them.
+    pub(crate) fn filters(self) -> Vec<Value> {
+        let filters = self.properties()["FilterCriteria"]["Filters"].as_array().expect("filters");
+        let pattern = |filter: &Value| {
+            serde_json::from_str(filter["Pattern"].as_str().expect("a pattern")).expect("a pattern in JSON")
+        };
+        filters.iter().map(pattern).collect()
+    }
+
+    /// Returns the maximum number of records in one invocation.
+    pub(crate) fn batch_size(self) -> usize {
+        let size = self.properties()["BatchSize"].as_u64().expect("a batch size");
+        usize::try_from(size).expect("a batch size")
+    }
+
+    fn properties(self) -> &'static Value {
+        match self {
+            Self::Orders => {
+                let function = properties("OrderServiceFunction", "AWS::Serverless::Function");
+                &function["Events"]["OrderStream"]["Properties"]
+            }
+            Self::Inventory => properties("InventoryStream", "AWS::Lambda::EventSourceMapping"),
+        }
+    }
+}
+
 /// Returns the filters of the Orders table's stream. A record must match one of them.
 #[must_use]
 pub fn stream_filters() -> Vec<Value> {
-    let filters = stream_mapping()["FilterCriteria"]["Filters"].as_array().expect("filters of the stream");
-    let pattern = |filter: &Value| {
-        serde_json::from_str(filter["Pattern"].as_str().expect("a pattern")).expect("a pattern in JSON")
-    };
-    filters.iter().map(pattern).collect()
+    StreamMapping::Orders.filters()
 }
 
-/// Returns the maximum number of records in one invocation.
-pub(crate) fn stream_batch_size() -> usize {
-    let size = stream_mapping()["BatchSize"].as_u64().expect("a batch size");
-    usize::try_from(size).expect("a batch size")
+/// Returns the filters of the Inventory table's stream. A record must match one of them.
+#[must_use]
+pub fn stock_stream_filters() -> Vec<Value> {
+    StreamMapping::Inventory.filters()
 }
 
-/// Returns the maximum number of attempts for a stream record.
+/// Returns the maximum number of attempts for a record of the Orders table's stream.
 #[must_use]
 pub fn stream_max_attempts() -> u64 {
-    stream_mapping()["MaximumRetryAttempts"].as_u64().expect("bounded retries") + 1
+    StreamMapping::Orders.properties()["MaximumRetryAttempts"].as_u64().expect("bounded retries") + 1
 }
 
 /// Returns the maximum number of attempts for an event.
@@ -147,14 +190,6 @@ pub fn consumer_max_attempts() -> usize {
     let function = properties("InventoryServiceFunction", "AWS::Serverless::Function");
     let retries = function["EventInvokeConfig"]["MaximumRetryAttempts"].as_u64().expect("bounded retries");
     usize::try_from(retries).expect("bounded retries") + 1
-}
-
-/// Returns the event source mapping of the stream.
-fn stream_mapping() -> &'static Value {
-    let function = properties("OrderServiceFunction", "AWS::Serverless::Function");
-    let events = function["Events"].as_object().expect("events of the function");
-    let mapping = events.values().find(|event| event["Type"] == "DynamoDB");
-    &mapping.expect("a stream of the function")["Properties"]
 }
 
 fn properties(logical_id: &str, kind: &str) -> &'static Value {

@@ -7,7 +7,7 @@ use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
-use domain::{Order, OutboxEvent};
+use domain::{InventoryEvents, Order, OutboxEvent};
 use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID};
 use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
@@ -90,7 +90,7 @@ pub struct Snapshot {
 pub struct TestShop {
     /// The names of the tables, unique to this shop.
     pub tables: TableNames,
-    /// The event bus that OrderServiceFunction publishes to.
+    /// The event bus that the functions publish to.
     pub bus: Bus,
     /// The proxy through which the functions call DynamoDB.
     pub proxy: Proxy,
@@ -124,17 +124,20 @@ impl TestShop {
         }
     }
 
-    /// Disables the stream of the Orders table.
+    /// Disables the streams of the tables.
     ///
     /// The embedded engine scans all records of a stream with each write, which would slow down a
     /// benchmark with each order.
     ///
     /// # Panics
     /// Panics if the engine rejects the change.
-    pub async fn without_stream(self) -> Self {
+    pub async fn without_streams(self) -> Self {
         let disabled = StreamSpecification::builder().stream_enabled(false).build().expect("a specification");
-        let request = self.direct_client.update_table().table_name(&self.tables.orders);
-        request.stream_specification(disabled).send().await.expect("a table without a stream");
+        for table in [&self.tables.orders, &self.tables.inventory] {
+            let request = self.direct_client.update_table().table_name(table);
+            let request = request.stream_specification(disabled.clone());
+            request.send().await.expect("a table without a stream");
+        }
         self
     }
 
@@ -163,6 +166,7 @@ impl TestShop {
             ("PRODUCTS_TABLE", products),
             ("INVENTORY_TABLE", inventory),
             ("EVENT_BUS_NAME", BUS_NAME),
+            ("INVENTORY_EVENTS", "all"),
             ("METRICS_NAMESPACE", NAMESPACE),
             ("API_ACCESS", "open"),
             ("AWS_ENDPOINT_URL", self.endpoint()),
@@ -214,19 +218,41 @@ impl TestShop {
     /// Returns InventoryServiceFunction for this shop, with this authorization mode.
     #[must_use]
     pub fn inventory_service_for(&self, auth_mode: AuthMode) -> InventoryService {
+        self.inventory_service_with(InventoryEvents::All, auth_mode)
+    }
+
+    /// Returns InventoryServiceFunction for this shop, with an open API. It publishes these events.
+    #[must_use]
+    pub fn inventory_service_publishing(&self, inventory_events: InventoryEvents) -> InventoryService {
+        self.inventory_service_with(inventory_events, AuthMode::Open)
+    }
+
+    fn inventory_service_with(
+        &self,
+        inventory_events: InventoryEvents,
+        auth_mode: AuthMode,
+    ) -> InventoryService {
         let tables = self.tables.clone();
         let settings = inventory_service::Settings {
             orders_table: tables.orders,
             inventory_table: tables.inventory,
             products_table: tables.products,
+            event_bus: BUS_NAME.to_owned(),
+            inventory_events,
         };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
-        InventoryService::new(self.proxy.client(), settings, metrics, auth_mode)
+        let eventbridge = self.bus.client();
+        InventoryService::new(self.proxy.client(), || eventbridge, settings, metrics, auth_mode)
     }
 
     /// Returns a reader of the Orders table's stream, starting at the oldest record.
     pub async fn order_stream(&self) -> StreamReader {
         StreamReader::open(&self.tables.orders).await
+    }
+
+    /// Returns a reader of the Inventory table's stream, starting at the oldest record.
+    pub async fn stock_stream(&self) -> StreamReader {
+        StreamReader::open(&self.tables.inventory).await
     }
 
     /// Sets the price of a product in the catalog.

@@ -1,11 +1,14 @@
 //! Stock levels: the read of a level, and the transaction actions that change it.
 
+use std::collections::BTreeSet;
+
 use aws::ServiceError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{OrderLine, ProductId, StockLevel};
 use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REVISION};
-use dynamodb::{decode_stock, number, text};
+use dynamodb::batch_get::{batch_get, keys_of};
+use dynamodb::{Item, decode_stock, number, text};
 
 use super::{Store, build_error};
 
@@ -20,6 +23,13 @@ impl Store {
             .send()
             .await?;
         Ok(output.item().map(decode_stock).transpose()?)
+    }
+
+    /// Returns the items of the products that have stock. `ids` are at most 100.
+    pub(crate) async fn stock_items(&self, ids: &BTreeSet<ProductId>) -> Result<Vec<Item>, ServiceError> {
+        let table = &self.settings.inventory_table;
+        let mut found = batch_get(&self.client, [(table, keys_of(PRODUCT_ID, ids))]).await?;
+        Ok(found.remove(table).unwrap_or_default())
     }
 
     /// Returns the action that takes `units` out of stock, if there are enough.
