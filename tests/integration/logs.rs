@@ -8,7 +8,9 @@ use api::AuthMode;
 use domain::OrderStatus;
 use lambda::telemetry;
 use serde_json::{Value, json};
-use test_support::{ApiRequest, AwsError, Function, HelloWorld, Invocation, TestShop, invocation};
+use test_support::{
+    ApiRequest, AwsError, BusBehavior, Function, HelloWorld, Invocation, TestShop, invocation,
+};
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
@@ -313,6 +315,45 @@ async fn stream_records_and_stored_items_leave_no_secret_in_the_log() {
         invoke(&shop.order_service(), invocation::stream(&[record])).await;
     }
     assert!(log.assert_no_secret() >= 8);
+}
+
+#[tokio::test]
+async fn logs_stock_events_with_their_ids() {
+    let shop = TestShop::empty().await;
+    shop.set_stock("p-1", 5).await;
+    let records = shop.stock_stream().await.read().await;
+    shop.bus.script([BusBehavior::reject([(0, "InternalFailure")])]);
+    let (log, _guard) = Log::capture();
+    invoke(&shop.inventory_service(), invocation::stream(&records)).await;
+    let lines = log.lines();
+    let with = |text: &str| lines.iter().filter(|line| line.contains(text)).collect::<Vec<_>>();
+    assert_eq!((with("\"published\"").len(), with("rejected by EventBridge").len()), (2, 1), "{lines:#?}");
+    for event in shop.bus.published() {
+        let id = event.detail()["metadata"]["eventId"].as_str().unwrap().to_owned();
+        let [line] =
+            with(&id).into_iter().filter(|line| line.contains("\"published\"")).collect::<Vec<_>>()[..]
+        else {
+            panic!("{lines:#?}");
+        };
+        let ids = [r#""productId":"p-1""#, r#""correlationId":"p-1""#, event.detail_type()];
+        assert!(ids.iter().all(|id| line.contains(id)) && !line.contains("orderId"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn stock_records_leave_no_secret_in_the_log() {
+    let shop = TestShop::empty().await;
+    shop.set_stock("p-1", 5).await;
+    let records = shop.stock_stream().await.read().await;
+    let stock = records.iter().find(|record| record["dynamodb"]["NewImage"].get("Revision").is_some());
+    let (log, _guard) = Log::capture();
+    for attribute in ["ProductId", "Quantity", "ReorderPoint", "Revision"] {
+        let mut record = stock.unwrap().clone();
+        record["dynamodb"]["NewImage"][attribute] = json!({"S": EMAIL});
+        invoke(&shop.inventory_service(), invocation::stream(&[record])).await;
+    }
+    assert!(log.assert_no_secret() >= 4);
+    assert!(shop.bus.published().iter().all(|event| !event.detail_text().contains(EMAIL)));
 }
 
 /// Returns the sample stream record.

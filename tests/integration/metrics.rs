@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use domain::{EventId, EventKind, Order, OrderStatus, OutboxEvent};
+use dynamodb::{number, text};
 use lambda::Metric;
 use test_support::{
     ApiRequest, AwsError, BusBehavior, EventDriver, Invocation, TestShop, concurrently, invocation,
@@ -260,6 +261,30 @@ async fn records_the_outbox_lag_of_each_published_event() {
     assert_eq!((lags.len(), events), (10, 10));
     assert!(lags.iter().all(|lag| (LAG..LAG + 60_000).contains(lag)), "{lags:?}");
     assert_eq!((shop.metrics.failures("NotAccepted"), shop.metrics.failures("Incomplete")), (2, 1));
+}
+
+#[tokio::test]
+async fn records_the_lag_and_the_failures_of_stock_events() {
+    let shop = TestShop::seeded().await;
+    let mut driver = EventDriver::new(&shop).await;
+    driver.relay_stock().await;
+    let (lags, published) = (shop.metrics.values("OutboxLag").len(), shop.bus.published().len());
+    assert_eq!(lags, published, "one value for each event");
+    for quantity in [7, 0, 5] {
+        shop.set_stock("001", quantity).await;
+    }
+    // The bus rejects StockDepleted in each attempt, so the update of the product waits.
+    shop.bus.script((0..3).map(|_| BusBehavior::reject([(0, "InternalFailure")])));
+    driver.relay_stock().await;
+    assert_eq!((shop.metrics.values("OutboxLag").len(), shop.metrics.failures("NotAccepted")), (lags, 3));
+    driver.relay_stock().await;
+    assert_eq!((shop.metrics.values("OutboxLag").len(), driver.pending_stock_records()), (lags + 3, 0));
+    let unreadable = [("ProductId", text("002")), ("Quantity", text("many")), ("Revision", number(9))];
+    let unreadable = unreadable.map(|(name, value)| (name.to_owned(), value)).into();
+    shop.put(&shop.tables.inventory, unreadable).await;
+    driver.relay_stock().await;
+    assert_eq!((shop.metrics.failures("BadItem"), shop.metrics.values("OutboxLag").len()), (1, lags + 3));
+    assert_eq!(shop.metrics.dimensions()["Service"], ["inventory-service"]);
 }
 
 #[tokio::test]
