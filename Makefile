@@ -28,7 +28,7 @@ run: $(SAM)/.installed $(EMULATOR)/.installed ## Build, deploy to a local AWS an
 	@$(SAM)/python tools/stack.py run
 
 .PHONY: demo
-demo: $(SAM)/.installed ## Place and cancel an order on the local AWS and show the stock
+demo: $(SAM)/.installed ## Restock, ship and cancel on the local AWS and show the stock
 	@$(SAM)/python tools/demo.py
 
 .PHONY: stop

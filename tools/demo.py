@@ -1,4 +1,4 @@
-"""Places and cancels an order on the local stack and shows the stock after each step.
+"""Restocks a product, places, ships and cancels orders on the local stack and shows the stock after each step.
 
     python tools/demo.py
 
@@ -10,16 +10,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
-CUSTOMER = "001"
+CUSTOMER = "demo"
 QUANTITIES = {"001": 2, "002": 1}
+RESTOCKED = "001"
+RESTOCKED_UNITS = 10
 REQUEST_TIMEOUT_SECONDS = 10
 STEP_TIMEOUT_SECONDS = 30
-ROW = "  {:<9} {:<20} {:>8} {:>8} {:>8}"
+ROW = "  {:<9} {:<20} {:>9} {:>9} {:>9} {:>9} {:>9}"
 
 
 T = TypeVar("T")
@@ -51,13 +54,19 @@ class Api:
         """Sends a GET request and returns the JSON of the response."""
         return self._send("GET", path)
 
+    def put(self, path: str, body: Any) -> Any:
+        """Sends a PUT request with a JSON body and returns the JSON of the response."""
+        return self._send("PUT", path, body)
+
     def post(self, path: str, body: Any = None) -> Any:
         """Sends a POST request, with a JSON body if given, and returns the JSON of the response."""
         return self._send("POST", path, body)
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if data else {}
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        if data:
+            headers["Content-Type"] = "application/json"
         request = urllib.request.Request(self._url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT_SECONDS) as response:
@@ -69,29 +78,65 @@ class Api:
 
 
 def run_demo(api: Api) -> None:
-    """Places an order, waits for its reservation, cancels it and waits for its release."""
+    """Restocks a product, ships an order and cancels another one."""
     names = {product: api.get(f"/products/{product}")["name"] for product in QUANTITIES}
-    before = _get_stock(api)
-    reduced = {product: before[product] - quantity for product, quantity in QUANTITIES.items()}
+    api.put(f"/customers/{CUSTOMER}", {"email": "demo@example.com", "name": "Demo Customer"})
+    steps = [_get_stock(api)]
 
-    items = [{"productId": product, "quantity": quantity} for product, quantity in QUANTITIES.items()]
-    order = api.post("/order", {"customerId": CUSTOMER, "items": items})
-    path = f"/order/{order['orderId']}"
-    print(f"Placed     order {order['orderId']}, total {order['totalAmount']}")
+    adjustment = {"delta": RESTOCKED_UNITS, "reason": "received", "note": "Demo delivery"}
+    api.post(f"/inventory/{RESTOCKED}/adjustments", adjustment)
+    steps.append(_wait_for_stock(api, _add(steps[-1], {RESTOCKED: RESTOCKED_UNITS})))
+    print(f"Restocked  {RESTOCKED_UNITS} units of product {RESTOCKED}")
 
-    _wait_until("Confirmed", lambda: api.get(path)["orderStatus"])
-    during = _wait_until(reduced, lambda: _get_stock(api))
-    print("Confirmed  the event OrderPlaced reserved the stock")
+    shipped = _place_and_confirm(api)
+    steps.append(_wait_for_stock(api, _add(steps[-1], QUANTITIES, -1)))
+    _wait_until(True, lambda: _is_listed(api, shipped))
+    order = api.post(f"/order/{shipped}/ship", {"carrier": "DHL", "trackingNumber": "JD014600003RU"})
+    print(f"{order['orderStatus']:<10} with tracking number {order['trackingNumber']}")
 
-    status = api.post(f"{path}/cancel")["orderStatus"]
+    canceled = _place_and_confirm(api)
+    steps.append(_wait_for_stock(api, _add(steps[-1], QUANTITIES, -1)))
+    status = api.post(f"/order/{canceled}/cancel")["orderStatus"]
     if status != "Canceled":
         raise DemoError(f"the order should be Canceled, but is {status}")
-    after = _wait_until(before, lambda: _get_stock(api))
+    steps.append(_wait_for_stock(api, _add(steps[-1], QUANTITIES)))
     print("Canceled   the event OrderCanceled released the stock\n")
 
-    print(ROW.format("product", "", "before", "ordered", "canceled"))
+    print(ROW.format("product", "", "before", "restocked", "shipped", "ordered", "canceled"))
     for product, name in names.items():
-        print(ROW.format(product, name, before[product], during[product], after[product]))
+        print(ROW.format(product, name, *(stock[product] for stock in steps)))
+
+
+def _place_and_confirm(api: Api) -> str:
+    """Places an order, waits until its stock is reserved, and returns its id."""
+    items = [{"productId": product, "quantity": quantity} for product, quantity in QUANTITIES.items()]
+    order = api.post("/order", {"customerId": CUSTOMER, "items": items})
+    order_id = str(order["orderId"])
+    print(f"Placed     order {order_id}, total {order['totalAmount']}")
+    _wait_until("Confirmed", lambda: api.get(f"/order/{order_id}")["orderStatus"])
+    print("Confirmed  the event OrderPlaced reserved the stock")
+    return order_id
+
+
+def _is_listed(api: Api, order_id: str) -> bool:
+    """Returns true if an order is on the list of orders to ship."""
+    path = "/orders?status=Confirmed&limit=100"
+    token = ""
+    while True:
+        page = api.get(f"{path}&nextToken={token}" if token else path)
+        if any(order["orderId"] == order_id for order in page["orders"]):
+            return True
+        token = page.get("nextToken", "")
+        if not token:
+            return False
+
+
+def _add(stock: dict[str, int], quantities: dict[str, int], sign: int = 1) -> dict[str, int]:
+    return {product: units + sign * quantities.get(product, 0) for product, units in stock.items()}
+
+
+def _wait_for_stock(api: Api, expected: dict[str, int]) -> dict[str, int]:
+    return _wait_until(expected, lambda: _get_stock(api))
 
 
 def _get_stock(api: Api) -> dict[str, int]:
