@@ -32,7 +32,7 @@ class Case:
     response: Any
     status_before: str = "Placed"
     status_after: str = "Placed"
-    published: str | None = None
+    published: tuple[str, ...] = ()
 
 
 def expect_http(status: int, **body: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ CASES = [
     Case(ORDERS, "api-cancel-order.json", expect_http(200, orderStatus="Canceled"), "Placed", "Canceled"),
     Case(ORDERS, "api-ship-order.json", expect_http(200, orderStatus="Shipped"), "Confirmed", "Shipped"),
     Case(ORDERS, "api-deliver-order.json", expect_http(200, orderStatus="Delivered"), "Shipped", "Delivered"),
-    Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published="OrderPlaced"),
+    Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published=("OrderPlaced",)),
     Case(
         ORDERS,
         "republish.json",
@@ -69,6 +69,13 @@ CASES = [
     Case(INVENTORY, "order-shipped.json", None, "Confirmed", "Shipped"),
     Case(INVENTORY, "order-delivered.json", None, "Shipped", "Delivered"),
     Case(INVENTORY, "order-canceled.json", None, "Confirmed", "Canceled"),
+    Case(INVENTORY, "stream-inventory.json", {"batchItemFailures": []}, published=("StockLow", "InventoryUpdated")),
+    Case(
+        INVENTORY,
+        "republish-stock.json",
+        {"products": [{"productId": "001", "outcome": "Published"}]},
+        published=("InventoryUpdated",),
+    ),
     Case(INVENTORY, "queue-order-placed.json", {"batchItemFailures": []}, "Placed", "Confirmed"),
 ]
 
@@ -124,8 +131,9 @@ def _run_case(case: Case, function: rie.Function, state: State) -> bool:
         *find_differences(case.response, parse_body(response), "response"),
         *find_differences(case.status_after, state.get_order_status(ORDER_ID), f"status of order {ORDER_ID}"),
     ]
-    if case.published:
-        differences += find_differences({"detail-type": case.published}, state.receive_published(), "event")
+    events = [state.receive_published() for _ in case.published]
+    published = sorted(event["detail-type"] for event in events if event)
+    differences += find_differences(sorted(case.published), published, "published events")
     print("FAIL" if differences else "ok  ", f"{case.function} < events/{case.event}", flush=True)
     for difference in differences:
         print(f"     {difference}", flush=True)

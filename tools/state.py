@@ -64,7 +64,7 @@ class State:
         bus = self._values["CustomEventBus"]
         queue = str(self._sqs.create_queue(QueueName="published")["QueueUrl"])
         attributes = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
-        pattern = json.dumps({"source": ["ecommerce.order"]})
+        pattern = json.dumps({"source": ["ecommerce.order", "ecommerce.inventory"]})
         events.put_rule(Name="published", EventBusName=bus, EventPattern=pattern)
         target = {"Id": "published", "Arn": attributes["QueueArn"]}
         events.put_targets(Rule="published", EventBusName=bus, Targets=[target])

@@ -105,3 +105,27 @@ async fn the_sample_republish_request_reports_the_seeded_order() {
     let response = serde_json::to_string(&response).unwrap();
     assert_eq!(response, r#"{"orders":[{"orderId":"001","outcome":"NothingToPublish"}]}"#);
 }
+
+#[tokio::test]
+async fn the_sample_stock_record_publishes_the_crossed_level_and_the_quantity() {
+    let shop = TestShop::seeded().await;
+    let response = shop.inventory_service().handle(invocation::fixture("stream-inventory")).await.unwrap();
+    assert!(batch_item_failures(&response).is_empty());
+    let [low, updated] = shop.bus.published().try_into().unwrap();
+    let detail =
+        r#"{"detailType":"StockLow","productId":"001","quantity":20,"reorderPoint":20,"revision":131,"#;
+    assert!(low.detail_text().starts_with(detail), "{}", low.detail_text());
+    let detail = r#"{"detailType":"InventoryUpdated","productId":"001","quantity":20,"previousQuantity":22,"#;
+    assert!(updated.detail_text().starts_with(detail), "{}", updated.detail_text());
+}
+
+#[tokio::test]
+async fn the_sample_republish_request_publishes_the_seeded_stock() {
+    let shop = TestShop::seeded().await;
+    let response = shop.inventory_service().handle(invocation::fixture("republish-stock")).await.unwrap();
+    let response = serde_json::to_string(&response).unwrap();
+    let expected =
+        r#"{"products":[{"productId":"001","outcome":"Published","eventTypes":["InventoryUpdated"]}]}"#;
+    assert_eq!(response, expected);
+    assert_eq!(shop.bus.published()[0].detail()["quantity"], 150);
+}

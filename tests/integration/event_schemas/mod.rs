@@ -5,9 +5,10 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use domain::event::{SCHEMA_VERSION, SOURCE};
+use domain::inventory_event::INVENTORY_SOURCE;
 use domain::{
-    CorrelationId, CustomerId, EventId, EventKind, EventMetadata, Money, OrderEvent, OrderId, OrderLine,
-    OrderLines, ProductId, Quantity, Shortage, Timestamp,
+    CorrelationId, CustomerId, EventId, EventKind, EventMetadata, InventoryEventKind, Money, OrderEvent,
+    OrderId, OrderLine, OrderLines, ProductId, Quantity, Shortage, Timestamp,
 };
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -17,6 +18,7 @@ use test_support::{ApiRequest, EventDriver, TestShop, invocation};
 use files::{event_schema, event_schemas, event_validator};
 
 mod files;
+mod inventory;
 
 /// Returns the name of the schema for a kind of event.
 fn schema_of(kind: EventKind) -> String {
@@ -31,10 +33,19 @@ fn errors(validator: &Validator, value: &Value) -> Vec<String> {
 fn has_one_schema_for_each_kind_of_event() {
     let mut names: BTreeSet<_> = EventKind::ALL.map(schema_of).into();
     names.extend(["definitions", "event"].map(str::to_owned));
+    names.extend(InventoryEventKind::ALL.map(inventory::schema_of));
     assert_eq!(event_schemas().into_iter().collect::<BTreeSet<_>>(), names);
+    let kinds = EventKind::ALL.map(EventKind::as_str);
+    let inventory_kinds = InventoryEventKind::ALL.map(InventoryEventKind::as_str);
     let envelope = event_schema("event");
-    assert_eq!(envelope["properties"]["detail-type"]["enum"], json!(EventKind::ALL.map(EventKind::as_str)));
-    assert_eq!(envelope["properties"]["source"]["const"], SOURCE);
+    let properties = &envelope["properties"];
+    assert_eq!(properties["detail-type"]["enum"], json!([&kinds[..], &inventory_kinds].concat()));
+    assert_eq!(properties["source"]["enum"], json!([SOURCE, INVENTORY_SOURCE]));
+    for choice in envelope["oneOf"].as_array().unwrap() {
+        let detail_type = choice["properties"]["detail-type"]["const"].as_str().unwrap();
+        let source = if kinds.contains(&detail_type) { SOURCE } else { INVENTORY_SOURCE };
+        assert_eq!(choice["properties"]["source"]["const"], source, "{detail_type}");
+    }
 }
 
 #[test]

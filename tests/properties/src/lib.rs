@@ -9,8 +9,8 @@ use std::str::FromStr;
 
 use api::{BodyError, order_body, page_token};
 use domain::{
-    CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, Money, OrderEvent, OrderId, OrderRequest,
-    ProductId, Quantity, Quote, QuoteError, Timestamp,
+    CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, InventoryEvent, Money, OrderEvent,
+    OrderId, OrderRequest, ProductId, Quantity, Quote, QuoteError, Timestamp,
 };
 use dynamodb::{Item, StoredOrder};
 use lambda::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
@@ -143,8 +143,11 @@ pub fn trigger(data: &[u8]) -> bool {
         }
         Ok(Trigger::Stream(batch)) => {
             for record in batch.records {
-                check_order_item(&record.change.old_image.into());
-                check_order_item(&record.change.new_image.into());
+                for image in [record.change.old_image, record.change.new_image] {
+                    let item = image.into();
+                    check_order_item(&item);
+                    check_stock_item(&item);
+                }
             }
             true
         }
@@ -183,6 +186,16 @@ fn check_order_item(item: &Item) -> bool {
     assert_eq!(dynamodb::decode_order(&dynamodb::encode_order(&order)).as_ref(), Ok(&order));
     assert_event_of_outbox(&order);
     true
+}
+
+/// Reads an item of the Inventory table. The events of a valid item tell its stock.
+fn check_stock_item(item: &Item) {
+    let Ok(level) = dynamodb::decode_stock(item) else { return };
+    for event in InventoryEvent::of_level(&level, Timestamp::MAX) {
+        let detail: Value = serde_json::from_str(&event.to_json().expect("JSON")).expect("JSON");
+        assert_eq!(detail["quantity"], level.quantity);
+        assert_eq!(detail["revision"], level.revision);
+    }
 }
 
 fn assert_event_of_outbox(stored: &StoredOrder) {

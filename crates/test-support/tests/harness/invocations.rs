@@ -54,7 +54,10 @@ async fn every_sample_payload_has_the_trigger_of_its_name_and_passes_the_filters
             Ok(Trigger::Stream(_)) => {
                 assert!(name.starts_with("stream-"), "{name}");
                 let records = json["Records"].as_array().unwrap();
-                let filters = test_support::stream_filters();
+                let filters = match name.as_str() {
+                    "stream-inventory" => test_support::stock_stream_filters(),
+                    _ => test_support::stream_filters(),
+                };
                 assert!(
                     records.iter().all(|record| filters.iter().any(|filter| matches_pattern(filter, record)))
                 );
@@ -72,7 +75,7 @@ async fn every_sample_payload_has_the_trigger_of_its_name_and_passes_the_filters
                 assert!(name.starts_with("order-"), "{name}");
                 assert!(matches_pattern(test_support::order_event_pattern(), &json), "{name}");
             }
-            Ok(Trigger::Republish(_)) => assert_eq!(name, "republish"),
+            Ok(Trigger::Republish(_)) => assert!(name.starts_with("republish"), "{name}"),
             Err(error) => panic!("{name}: {error}"),
         }
     }
