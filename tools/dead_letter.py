@@ -4,7 +4,8 @@ The queue receives four kinds of messages. Each contains an event of the bus:
 
 - Lambda's record of an invocation that failed permanently, with the event as requestPayload:
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-- a message of the same format from UnhandledEventRule, for an event that no other rule matches
+- a message of the same format from UnhandledEventRule or UnhandledStockEventRule, for an event that no
+  other rule matches
 - the bare event that EventBridge could not deliver, with the reason in message attributes:
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
 - the bare event without a reason that OrderEventQueue delivered too often:
@@ -19,8 +20,11 @@ from datetime import datetime
 from typing import Any
 
 SOURCE = "ecommerce.order"
-# The detail-type of the relay's report about an order whose event cannot be published.
+# The source of events about stock.
+INVENTORY_SOURCE = "ecommerce.inventory"
+# The detail-types of the relays' reports about an order or a product whose event cannot be published.
 UNPUBLISHABLE = "OrderEventUnpublishable"
+STOCK_UNPUBLISHABLE = "InventoryEventUnpublishable"
 # Events with these error types would fail again.
 PERMANENT = {"IllegalTransition", "MalformedEvent", "UnhandledDetailType", "UnknownVersion", "UnsupportedTrigger"}
 
@@ -41,9 +45,17 @@ class Event:
     @property
     def order_id(self) -> str | None:
         """Id of the event's order, if the detail has one."""
+        return self._find_id("orderId")
+
+    @property
+    def product_id(self) -> str | None:
+        """Id of the event's product, if the detail has one."""
+        return self._find_id("productId")
+
+    def _find_id(self, field: str) -> str | None:
         detail = json.loads(self.detail)
-        order_id = detail.get("orderId") if isinstance(detail, dict) else None
-        return order_id if isinstance(order_id, str) else None
+        value = detail.get(field) if isinstance(detail, dict) else None
+        return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True)
@@ -55,9 +67,17 @@ class DeadLetter:
     reason: str
 
     @property
-    def reports_unpublishable(self) -> bool:
-        """True for the relay's report about an order whose event cannot be published."""
-        return self.event is not None and self.event.source == SOURCE and self.event.detail_type == UNPUBLISHABLE
+    def reports_unpublishable_order(self) -> bool:
+        """True for a report about an order whose event cannot be published."""
+        return self._is_event(SOURCE, UNPUBLISHABLE)
+
+    @property
+    def reports_unpublishable_stock(self) -> bool:
+        """True for a report about a product whose stock cannot be published."""
+        return self._is_event(INVENTORY_SOURCE, STOCK_UNPUBLISHABLE)
+
+    def _is_event(self, source: str, detail_type: str) -> bool:
+        return self.event is not None and (self.event.source, self.event.detail_type) == (source, detail_type)
 
 
 def parse_message(message: Mapping[str, Any]) -> DeadLetter:
@@ -74,7 +94,8 @@ def parse_message(message: Mapping[str, Any]) -> DeadLetter:
     error_type = response.get("errorType") or context.get("condition") or ""
     event = _parse_event(body.get("requestPayload", "null"))
     letter = DeadLetter(event, error_type, response.get("errorMessage") or "")
-    return _with_reported_reason(letter) if letter.reports_unpublishable else letter
+    is_report = letter.reports_unpublishable_order or letter.reports_unpublishable_stock
+    return _with_reported_reason(letter) if is_report else letter
 
 
 def _with_reported_reason(letter: DeadLetter) -> DeadLetter:

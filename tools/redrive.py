@@ -4,12 +4,13 @@ python tools/redrive.py            the local stack (.local/stack.json)
 python tools/redrive.py STACK      a stack on AWS, with the credentials of the environment
 
 An event of DeadLetterQueue goes back on the bus. A message of RelayDeadLetterQueue only
-points to a range of the Orders stream. OrderServiceFunction republishes the events that the
-orders of that range still have. A message is deleted only after all of its events are accepted.
-A duplicate event changes neither order nor stock, so it is safe to run this twice.
+points to a range of a stream. For the Orders stream, OrderServiceFunction republishes the events
+that the orders of that range still have. For the Inventory stream, InventoryServiceFunction
+publishes the stock of its products as it is now. A message is deleted only after all of its events
+are accepted. A duplicate event changes neither order nor stock, so it is safe to run this twice.
 
-Exits with 1 if the bus rejected an event, if an order of a stream range or a stuck order was
-not republished, or if a call failed. Any other message that stays in its queue is no failure.
+Exits with 1 if the bus rejected an event, if an order or a product of a stream range or a stuck
+order was not republished, or if a call failed. Any other message that stays in its queue is no failure.
 """
 
 import argparse
@@ -25,20 +26,29 @@ import botocore.exceptions
 import dead_letter
 from message_queue import MessageQueue
 from order_finder import OrderFinder, format_time
-from republish import SETTLED, FunctionError, Republisher, describe_outcome
+from product_finder import ProductFinder
+from republish import (
+    ORDERS,
+    PRODUCTS,
+    SETTLED,
+    FunctionError,
+    Republisher,
+    describe_outcome,
+    list_event_types,
+)
 from stack_target import LOCAL_STACK, ClientFactory, read_outputs, select_stack
 
-COLUMNS = ("queue", "event", "order", "reason", "result")
+COLUMNS = ("queue", "event", "order or product", "reason", "result")
 MAX_COLUMN_WIDTH = 60
 
 
 @dataclass(frozen=True)
 class Row:
-    """The result for an event or an order."""
+    """The result for an event, an order or a product."""
 
     queue: str
     event: str
-    order: str
+    subject: str
     reason: str
     result: str
     failed: bool = False
@@ -56,9 +66,10 @@ class MessageResult:
         cls, letter: dead_letter.DeadLetter, result: str, *, settled: bool = False, failed: bool = False
     ) -> "MessageResult":
         """Creates the result for a message of DeadLetterQueue."""
-        kind, order = (letter.event.detail_type, letter.event.order_id or "") if letter.event else ("", "")
+        event = letter.event
+        kind, subject = (event.detail_type, event.order_id or event.product_id or "") if event else ("", "")
         reason = f"{letter.error_type}: {letter.reason}" if letter.reason else letter.error_type
-        return cls(settled, [Row("DeadLetterQueue", kind, order, reason, result, failed)])
+        return cls(settled, [Row("DeadLetterQueue", kind, subject, reason, result, failed)])
 
 
 def main(arguments: list[str]) -> int:
@@ -82,7 +93,7 @@ def main(arguments: list[str]) -> int:
 
 
 class Redriver:
-    """The dead-letter queues of a stack, with the bus, the table and the function behind them."""
+    """The dead-letter queues of a stack, with the bus, the tables and the functions behind them."""
 
     def __init__(self, create_client: ClientFactory, outputs: Mapping[str, str], options: argparse.Namespace) -> None:
         """Creates the clients for a stack with these outputs."""
@@ -90,10 +101,12 @@ class Redriver:
         self._options = options
         self._sqs = create_client("sqs")
         self._events = create_client("events")
-        self._republisher = Republisher(create_client("lambda"), outputs["OrderServiceFunctionName"])
-        self._finder = OrderFinder(
-            create_client("dynamodb"), create_client("dynamodbstreams"), outputs["OrdersTableName"]
-        )
+        functions = create_client("lambda")
+        self._orders = Republisher(functions, outputs["OrderServiceFunctionName"], ORDERS)
+        self._products = Republisher(functions, outputs["InventoryServiceFunctionName"], PRODUCTS)
+        dynamodb, streams = create_client("dynamodb"), create_client("dynamodbstreams")
+        self._order_finder = OrderFinder(dynamodb, streams, outputs["OrdersTableName"])
+        self._product_finder = ProductFinder(dynamodb, streams, outputs["InventoryTableName"])
 
     def run(self) -> Iterator[Row]:
         """Handles both queues, and the stuck orders if requested."""
@@ -117,8 +130,10 @@ class Redriver:
         event = letter.event
         if event is None:
             return MessageResult.of_letter(letter, "left: contains no event")
-        if letter.reports_unpublishable:
-            return self._settle_unpublishable(letter, event.order_id)
+        if letter.reports_unpublishable_order:
+            return self._settle_unpublishable(letter, self._orders, event.order_id)
+        if letter.reports_unpublishable_stock:
+            return self._settle_unpublishable(letter, self._products, event.product_id)
         if event.source != dead_letter.SOURCE:
             return MessageResult.of_letter(letter, f"left: no rule matches the source {event.source}")
         if letter.error_type in dead_letter.PERMANENT and not self._options.all:
@@ -144,56 +159,61 @@ class Redriver:
         response = self._events.put_events(Entries=[entry])
         return response["Entries"][0].get("ErrorCode", "rejected") if response["FailedEntryCount"] else None
 
-    def _settle_unpublishable(self, letter: dead_letter.DeadLetter, order_id: str | None) -> MessageResult:
-        """Republishes the order of a report, which succeeds once its item is repaired."""
-        if order_id is None:
-            return MessageResult.of_letter(letter, "left: contains no order id")
+    def _settle_unpublishable(
+        self, letter: dead_letter.DeadLetter, republisher: Republisher, subject: str | None
+    ) -> MessageResult:
+        """Republishes the order or product of a report, which succeeds once its item is repaired."""
+        if subject is None:
+            return MessageResult.of_letter(letter, "left: contains no id")
         if self._options.dry:
             return MessageResult.of_letter(letter, "would be published again")
-        outcome = self._republisher.republish([order_id])[order_id]
+        outcome = republisher.republish([subject])[subject]
         if outcome["outcome"] in {"NothingToPublish", "Published"}:
             return MessageResult.of_letter(letter, describe_outcome(outcome), settled=True)
-        return MessageResult.of_letter(letter, f"left: mend the order, then run this again ({outcome['outcome']})")
+        return MessageResult.of_letter(letter, f"left: repair the item, then run this again ({outcome['outcome']})")
 
     def _handle_stream_range(self, message: Mapping[str, Any]) -> MessageResult:
-        """Republishes the orders in the stream range of a message."""
+        """Republishes the orders or products in the stream range of a message."""
         try:
             record = json.loads(message["Body"])
             stream_range = record["DDBStreamBatchInfo"]
             condition = str(record["requestContext"]["condition"])
-            orders, place = self._finder.find_in_range(stream_range)
+            is_stock = self._product_finder.owns(stream_range)
+            finder = self._product_finder if is_stock else self._order_finder
+            subjects, place = finder.find_in_range(stream_range)
         except (KeyError, TypeError, ValueError, botocore.exceptions.ParamValidationError) as error:
             reason = f"{type(error).__name__}: {error}"
             return MessageResult(
                 False, [Row("RelayDeadLetterQueue", "", "", reason, "left: contains no range of the stream")]
             )
         reason = f"{condition}, {place}"
-        rows = self._republish("RelayDeadLetterQueue", reason, orders)
+        republisher = self._products if is_stock else self._orders
+        rows = self._republish(republisher, "RelayDeadLetterQueue", reason, subjects)
         if not rows:
-            return MessageResult(
-                True, [Row("RelayDeadLetterQueue", "", "", reason, "no order has an event to publish")]
-            )
+            nothing = "no product changed" if is_stock else "no order has an event to publish"
+            return MessageResult(True, [Row("RelayDeadLetterQueue", "", "", reason, nothing)])
         return MessageResult(not any(row.failed for row in rows), rows)
 
     def _republish_stuck(self, age: timedelta) -> Iterator[Row]:
         """Republishes the orders whose event is so old that it must have been lost."""
         before = format_time(datetime.now(UTC) - age)
-        yield from self._republish("", f"has had an event since before {before}", self._finder.find_older_than(before))
+        orders = self._order_finder.find_older_than(before)
+        yield from self._republish(self._orders, "", f"has had an event since before {before}", orders)
 
-    def _republish(self, queue: str, reason: str, orders: list[str]) -> list[Row]:
-        """Republishes orders and returns the result for each."""
+    def _republish(self, republisher: Republisher, queue: str, reason: str, subjects: list[str]) -> list[Row]:
+        """Republishes orders or products and returns the result for each."""
         if self._options.dry:
-            return [Row(queue, "", order, reason, "would be published again") for order in orders]
+            return [Row(queue, "", subject, reason, "would be published again") for subject in subjects]
         return [
             Row(
                 queue,
-                outcome.get("eventType", ""),
-                order,
+                list_event_types(outcome),
+                subject,
                 reason,
                 describe_outcome(outcome),
                 outcome["outcome"] not in SETTLED,
             )
-            for order, outcome in self._republisher.republish(orders).items()
+            for subject, outcome in republisher.republish(subjects).items()
         ]
 
 
@@ -201,7 +221,7 @@ def _print_rows(rows: list[Row]) -> None:
     if not rows:
         print("Nothing to redrive")
         return
-    table = [COLUMNS, *((row.queue, row.event, row.order, row.reason, row.result) for row in rows)]
+    table = [COLUMNS, *((row.queue, row.event, row.subject, row.reason, row.result) for row in rows)]
     cells = [[_shorten(cell) for cell in line] for line in table]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:

@@ -18,16 +18,19 @@ OUTPUTS = {
     "RelayDeadLetterQueueUrl": RANGES,
     "EventBusName": "bus",
     "OrdersTableName": "orders",
+    "InventoryTableName": "inventory",
     "OrderServiceFunctionName": "order-service",
+    "InventoryServiceFunctionName": "inventory-service",
 }
 STREAM_RANGE = {
     "shardId": "shard",
     "startSequenceNumber": "10",
     "endSequenceNumber": "12",
-    "streamArn": "stream",
+    "streamArn": "arn:aws:dynamodb:r:1:table/orders/stream/2025-01-01T00:00:00.000",
     "approximateArrivalOfFirstRecord": "2025-01-01T10:00:00Z",
     "approximateArrivalOfLastRecord": "2025-01-01T10:30:00Z",
 }
+STOCK_STREAM = {"streamArn": "arn:aws:dynamodb:r:1:table/inventory/stream/2025-01-01T00:00:00.000"}
 
 
 class FakeAws:
@@ -41,10 +44,12 @@ class FakeAws:
         self.rejects_events = False
         self.fails_invocations = False
         self.republished: list[list[str]] = []
-        self.outcomes: dict[str, dict[str, str]] = {}
+        self.republished_products: list[list[str]] = []
+        self.outcomes: dict[str, dict[str, Any]] = {}
         self.records: list[dict[str, Any]] | None = []
         self.scans: list[dict[str, Any]] = []
         self.scanned_orders: list[str] = []
+        self.scanned_products: list[str] = []
         self.events_fail_again = False
 
     def create_client(self, _service: str) -> "FakeAws":
@@ -86,13 +91,22 @@ class FakeAws:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
     def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:
-        assert FunctionName == "order-service"
         if self.fails_invocations:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType":"Busy"}')}
-        orders = json.loads(Payload)["republish"]["orderIds"]
-        self.republished.append(orders)
-        results = [{"orderId": order} | self.outcomes.get(order, {"outcome": "Published"}) for order in orders]
-        return {"Payload": io.BytesIO(json.dumps({"orders": results}).encode())}
+        request = json.loads(Payload)["republish"]
+        match FunctionName:
+            case "order-service":
+                report = {"orders": self._report(request.pop("orderIds"), "orderId", self.republished)}
+            case "inventory-service":
+                report = {"products": self._report(request.pop("productIds"), "productId", self.republished_products)}
+            case _:
+                raise AssertionError(FunctionName)
+        assert not request
+        return {"Payload": io.BytesIO(json.dumps(report).encode())}
+
+    def _report(self, ids: list[str], field: str, republished: list[list[str]]) -> list[dict[str, Any]]:
+        republished.append(ids)
+        return [{field: each} | self.outcomes.get(each, {"outcome": "Published"}) for each in ids]
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         if self.records is None:
@@ -114,6 +128,8 @@ class FakeAws:
 
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         self.scans.append(request)
+        if request["TableName"] == "inventory":
+            return [{"Items": [{"ProductId": {"S": product}} for product in self.scanned_products]}]
         return [{"Items": [{"OrderId": {"S": order}} for order in self.scanned_orders]}]
 
 
@@ -145,6 +161,19 @@ def build_record(number: int, order: str, *, with_event: bool = True) -> dict[st
     return {"dynamodb": {"SequenceNumber": str(number), "Keys": keys, "NewImage": image}}
 
 
+def build_stock_record(number: int, key: str, *, with_revision: bool = True) -> dict[str, Any]:
+    image = {"Revision": {"N": "7"}} if with_revision else {}
+    return {"dynamodb": {"SequenceNumber": str(number), "Keys": {"ProductId": {"S": key}}, "NewImage": image}}
+
+
+def build_stock_report(product: str | None) -> str:
+    detail = {"sequenceNumber": "1", "errorType": "BadItem", "reason": "no"} | (
+        {"productId": product} if product else {}
+    )
+    event = build_event(dead_letter.STOCK_UNPUBLISHABLE, dead_letter.INVENTORY_SOURCE, json.dumps(detail))
+    return build_failure("UnhandledDetailType", event)
+
+
 def build_range_message(**changes: str) -> dict[str, Any]:
     context = {"condition": "RetryAttemptsExhausted"}
     return {"requestContext": context, "DDBStreamBatchInfo": STREAM_RANGE | changes}
@@ -171,7 +200,9 @@ class RedriveTest(unittest.TestCase):
         detail = '{"orderId":"1","totalAmount":79.990, "note":"a \\"b\\" }"}'
         self.aws.send(EVENTS, build_failure("Busy", build_event("OrderPlaced", detail=detail)))
         [row] = self.redrive()
-        self.assertEqual((row.event, row.order, row.reason, row.result), ("OrderPlaced", "1", "Busy: why", "put back"))
+        self.assertEqual(
+            (row.event, row.subject, row.reason, row.result), ("OrderPlaced", "1", "Busy: why", "put back")
+        )
         self.assertEqual(
             self.aws.events,
             [
@@ -263,7 +294,7 @@ class RedriveTest(unittest.TestCase):
             self.aws.send(EVENTS, build_unpublishable_report(order))
         rows = self.redrive("--all")
         self.assertEqual({row.reason for row in rows}, {"BadItem: no"})
-        settled = [row.order for row in rows if not row.result.startswith("left: ")]
+        settled = [row.subject for row in rows if not row.result.startswith("left: ")]
         self.assertEqual((settled, self.count_messages()), (["repaired", "done"], 3))
         self.assertEqual(self.aws.events, [])
 
@@ -300,11 +331,11 @@ class RedriveTest(unittest.TestCase):
         self.aws.send(RANGES, build_range_message())
         rows = self.redrive()
         self.assertEqual(
-            {row.order: row.result for row in rows},
+            {row.subject: row.result for row in rows},
             {
                 "a": "left: EventBridge did not accept the event",
                 "b": "published again",
-                "no id": "left: the order id is invalid",
+                "no id": "left: the id is invalid",
             },
         )
         self.assertEqual((self.aws.republished, self.count_messages(RANGES)), ([["a", "b"]], 1))
@@ -314,7 +345,7 @@ class RedriveTest(unittest.TestCase):
         self.aws.records = [build_record(10, "a")]
         self.aws.scanned_orders = ["a", "b"]
         self.aws.send(RANGES, build_range_message())
-        self.assertEqual([row.order for row in self.redrive()], ["a", "b"])
+        self.assertEqual([row.subject for row in self.redrive()], ["a", "b"])
 
     def test_keeps_a_stream_range_if_the_function_fails(self) -> None:
         self.aws.records = [build_record(12, "a")]
@@ -327,7 +358,7 @@ class RedriveTest(unittest.TestCase):
     def test_ignores_records_after_the_end_of_the_range(self) -> None:
         self.aws.records = [build_record(10, "a"), build_record(13, "after")]
         self.aws.send(RANGES, build_range_message())
-        self.assertEqual([row.order for row in self.redrive()], ["a"])
+        self.assertEqual([row.subject for row in self.redrive()], ["a"])
 
     def test_settles_a_stream_range_without_events(self) -> None:
         self.aws.records = [build_record(12, "a", with_event=False)]
@@ -343,10 +374,77 @@ class RedriveTest(unittest.TestCase):
         self.assertTrue(all(row.result == "left: contains no range of the stream" for row in rows), rows)
         self.assertEqual(self.count_messages(RANGES), 3)
 
+    def test_publishes_the_stock_of_the_products_in_a_range_of_the_inventory_stream(self) -> None:
+        self.aws.records = [
+            build_stock_record(10, "001"),
+            build_stock_record(11, "001#entry", with_revision=False),
+            build_stock_record(12, "002"),
+            build_stock_record(13, "001"),
+            build_stock_record(14, "after"),
+        ]
+        self.aws.outcomes = {"001": {"outcome": "Published", "eventTypes": ["StockLow", "InventoryUpdated"]}}
+        self.aws.send(RANGES, build_range_message(**STOCK_STREAM, endSequenceNumber="13"))
+        rows = self.redrive()
+        self.assertEqual((self.aws.republished, self.aws.republished_products), ([], [["001", "002"]]))
+        self.assertEqual([row.event for row in rows], ["StockLow, InventoryUpdated", ""])
+        self.assertEqual({row.reason for row in rows}, {"RetryAttemptsExhausted, in the stream"})
+        self.assertEqual((self.count_messages(RANGES), self.aws.scans), (0, []))
+
+    def test_publishes_the_stock_of_every_product_if_the_stream_has_expired(self) -> None:
+        self.aws.records = None
+        self.aws.scanned_products = [f"product-{number}" for number in range(101)]
+        self.aws.send(RANGES, build_range_message(**STOCK_STREAM))
+        rows = self.redrive()
+        self.assertEqual([len(products) for products in self.aws.republished_products], [100, 1])
+        [scan] = self.aws.scans
+        self.assertEqual(scan["FilterExpression"], "attribute_exists(Revision)")
+        self.assertTrue(scan["ConsistentRead"])
+        self.assertEqual((len(rows), self.count_messages(RANGES)), (101, 0))
+
+    def test_keeps_a_range_of_the_inventory_stream_until_all_of_its_stock_is_accepted(self) -> None:
+        self.aws.records = [build_stock_record(11, "001"), build_stock_record(12, "gone")]
+        self.aws.outcomes = {"001": {"outcome": "NotAccepted"}, "gone": {"outcome": "UnknownProduct"}}
+        self.aws.send(RANGES, build_range_message(**STOCK_STREAM))
+        rows = self.redrive()
+        self.assertEqual(
+            [row.result for row in rows], ["left: EventBridge did not accept the event", "no such product"]
+        )
+        self.assertEqual(([row.failed for row in rows], self.count_messages(RANGES)), ([True, False], 1))
+        self.aws.outcomes = {}
+        self.redrive()
+        self.assertEqual(self.count_messages(RANGES), 0)
+
+    def test_settles_a_range_of_the_inventory_stream_without_stock_items(self) -> None:
+        self.aws.records = [build_stock_record(12, "001#entry", with_revision=False)]
+        self.aws.send(RANGES, build_range_message(**STOCK_STREAM))
+        [row] = self.redrive()
+        self.assertEqual((row.result, self.count_messages(RANGES)), ("no product changed", 0))
+        self.assertEqual(self.aws.republished_products, [])
+
+    def test_settles_a_report_about_stock_by_publishing_the_stock_of_its_product(self) -> None:
+        self.aws.outcomes = {"bad": {"outcome": "Unpublishable", "errorType": "BadItem", "reason": "no"}}
+        for product in ["repaired", "bad", None]:
+            self.aws.send(EVENTS, build_stock_report(product))
+        rows = self.redrive("--all")
+        self.assertEqual({row.reason for row in rows}, {"BadItem: no"})
+        self.assertEqual([row.subject for row in rows], ["repaired", "bad", ""])
+        self.assertEqual([row.result.startswith("left: ") for row in rows], [False, True, True])
+        self.assertEqual((self.aws.republished_products, self.aws.events), ([["repaired"], ["bad"]], []))
+        self.assertEqual(self.count_messages(), 2)
+
+    def test_a_dry_run_publishes_no_stock(self) -> None:
+        self.aws.records = [build_stock_record(12, "001")]
+        self.aws.send(RANGES, build_range_message(**STOCK_STREAM))
+        self.aws.send(EVENTS, build_stock_report("001"))
+        rows = self.redrive("--dry")
+        self.assertEqual([row.result for row in rows], ["would be published again"] * 2)
+        self.assertEqual(self.aws.republished_products, [])
+        self.assertEqual((self.count_messages(), self.count_messages(RANGES)), (1, 1))
+
     def test_republishes_stuck_orders(self) -> None:
         self.aws.scanned_orders = ["a"]
         [row] = self.redrive("--stuck", "60")
-        self.assertEqual((row.order, row.result), ("a", "published again"))
+        self.assertEqual((row.subject, row.result), ("a", "published again"))
         [scan] = self.aws.scans
         before = datetime.fromisoformat(scan["ExpressionAttributeValues"][":before"]["S"])
         self.assertAlmostEqual((datetime.now(UTC) - before).total_seconds(), 60, delta=timedelta(seconds=30).seconds)
