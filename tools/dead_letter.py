@@ -26,7 +26,15 @@ INVENTORY_SOURCE = "ecommerce.inventory"
 UNPUBLISHABLE = "OrderEventUnpublishable"
 STOCK_UNPUBLISHABLE = "InventoryEventUnpublishable"
 # Events with these error types would fail again.
-PERMANENT = {"IllegalTransition", "MalformedEvent", "UnhandledDetailType", "UnknownVersion", "UnsupportedTrigger"}
+PERMANENT = {
+    "IllegalTransition",
+    "MalformedEvent",
+    "ReceiptReused",
+    "UnhandledDetailType",
+    "UnknownProduct",
+    "UnknownVersion",
+    "UnsupportedTrigger",
+}
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()

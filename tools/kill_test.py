@@ -99,12 +99,18 @@ class Tables:
 
     def set_stock(self, product: str, quantity: int) -> None:
         """Sets the stock of a product."""
-        item = {"ProductId": {"S": product}, "Quantity": {"N": str(quantity)}}
-        self._dynamodb.put_item(TableName=self._names["inventory"], Item=item)
+        self._dynamodb.update_item(
+            TableName=self._names["inventory"],
+            Key={"ProductId": {"S": product}},
+            UpdateExpression="SET Quantity = :quantity ADD Revision :one",
+            ExpressionAttributeValues={":quantity": {"N": str(quantity)}, ":one": {"N": "1"}},
+        )
 
     def read_stock(self) -> dict[str, int]:
         """Reads the stock of each product."""
-        return {item["ProductId"]["S"]: int(item["Quantity"]["N"]) for item in self._scan("inventory")}
+        # Entries of the stock ledger have no quantity.
+        items = (item for item in self._scan("inventory") if "Quantity" in item)
+        return {item["ProductId"]["S"]: int(item["Quantity"]["N"]) for item in items}
 
     def read_orders(self) -> dict[str, Item]:
         """Reads the item of each order, by id."""

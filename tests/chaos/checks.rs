@@ -38,6 +38,7 @@ impl System {
             }
         }
         let on_hand = self.check_stock(&sold).await;
+        self.shop.assert_ledger_invariant().await;
         self.check_clients(&orders);
         for failed in remaining {
             assert_is_forbidden(failed, &orders);

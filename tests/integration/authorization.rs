@@ -1,5 +1,5 @@
-//! Authorization of each route. The callers are an anonymous client, another customer, the customer
-//! and the fulfillment service. API Gateway passes their verified claims to the function.
+//! Authorization of each route. The callers are an anonymous client, another customer, the customer,
+//! the fulfillment service and an administrator. API Gateway passes their verified claims to the function.
 
 use api::AuthMode;
 use base64::Engine as _;
@@ -8,6 +8,7 @@ use domain::OrderStatus;
 use serde_json::{Value, json};
 use test_support::{ApiRequest, ApiResponse, HelloWorld, TestShop};
 
+use crate::adjustments::{ADJUSTMENT, ADJUSTMENTS};
 use crate::openapi::Document;
 
 /// A request of customer 001, who has order 001 of the seed data.
@@ -22,15 +23,17 @@ enum Sender {
     /// The customer, signed in with Cognito's API instead of OAuth.
     SignedIn,
     Fulfillment,
+    Administrator,
     /// A user with the customer's name and a token without a scope of this API.
     OtherScope,
     /// An id token, which is not an access token.
     IdToken,
 }
 
-use Sender::{Anonymous, Customer, Fulfillment, IdToken, OtherCustomer, OtherScope, SignedIn};
+use Sender::{Administrator, Anonymous, Customer, Fulfillment, IdToken, OtherCustomer, OtherScope, SignedIn};
 
-const SENDERS: [Sender; 7] = [Anonymous, OtherCustomer, Customer, SignedIn, Fulfillment, OtherScope, IdToken];
+const SENDERS: [Sender; 8] =
+    [Anonymous, OtherCustomer, Customer, SignedIn, Fulfillment, Administrator, OtherScope, IdToken];
 
 impl Sender {
     fn claims(self) -> Option<Vec<(&'static str, &'static str)>> {
@@ -41,6 +44,7 @@ impl Sender {
             Customer => Some(token("openid orders/customer", "001")),
             SignedIn => Some(token("aws.cognito.signin.user.admin", "001")),
             Fulfillment => Some(vec![("token_use", "access"), ("scope", "orders/fulfilment")]),
+            Administrator => Some(vec![("token_use", "access"), ("scope", "orders/admin")]),
             OtherScope => Some(token("openid", "001")),
             IdToken => Some(vec![("token_use", "id"), ("cognito:username", "001"), ("username", "001")]),
         }
@@ -99,12 +103,23 @@ async fn assert_outcomes(request: ApiRequest, from: OrderStatus, expected: impl 
     for sender in SENDERS {
         let shop = shop_with_order_in(from).await;
         let before = shop.snapshot().await;
-        let response =
-            sender.authenticate(request.clone()).send(&shop.order_service_for(AuthMode::Cognito)).await;
+        let response = send(&shop, &sender.authenticate(request.clone())).await;
         assert_eq!(outcome(&response), expected(sender), "{sender:?}: {response:?}");
         if response.status >= 400 {
             assert_eq!(shop.snapshot().await, before, "the rejected request of {sender:?} changed an item");
         }
+    }
+}
+
+/// Sends a request to the function that serves its route on a closed API.
+async fn send(shop: &TestShop, request: &ApiRequest) -> ApiResponse {
+    let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
+    match event["resource"].as_str().unwrap() {
+        "/hello" => request.send(&HelloWorld(AuthMode::Cognito)).await,
+        resource if resource.starts_with("/inventory") => {
+            request.send(&shop.inventory_service_for(AuthMode::Cognito)).await
+        }
+        _ => request.send(&shop.order_service_for(AuthMode::Cognito)).await,
     }
 }
 
@@ -172,6 +187,40 @@ async fn only_the_customer_can_list_the_customers_orders() {
 }
 
 #[tokio::test]
+async fn only_an_administrator_can_manage_stock() {
+    let expected = |status| {
+        move |sender| match sender {
+            Administrator => (status, String::new()),
+            _ => without_access(sender),
+        }
+    };
+    let of_stock = |request: ApiRequest| request.path("productId", "001").path("adjustmentId", "opening-001");
+    let adjustment = ApiRequest::post(ADJUSTMENTS).header("Idempotency-Key", "key-1");
+    let adjustment = adjustment.json(r#"{"delta":1,"reason":"counted"}"#);
+    let reorder_point = ApiRequest::new("PATCH", "/inventory/{productId}").json(r#"{"reorderPoint":1}"#);
+    for (request, status) in [
+        (adjustment, 201),
+        (reorder_point, 200),
+        (ApiRequest::get(ADJUSTMENTS), 200),
+        (ApiRequest::get(ADJUSTMENT), 200),
+    ] {
+        assert_outcomes(of_stock(request), OrderStatus::Placed, expected(status)).await;
+    }
+}
+
+#[tokio::test]
+async fn does_not_reveal_to_others_which_products_are_in_stock() {
+    let shop = TestShop::seeded().await;
+    for product in ["001", "404", "invalid id"] {
+        for request in [ApiRequest::get(ADJUSTMENTS), ApiRequest::post(ADJUSTMENTS).json("{")] {
+            let request = Fulfillment.authenticate(request.path("productId", product));
+            assert_eq!(send(&shop, &request).await.problem(), problem(403, "forbidden"));
+        }
+    }
+    assert_eq!(json!(shop.proxy.calls_by_operation()), json!({}), "a rejected request reads nothing");
+}
+
+#[tokio::test]
 async fn serves_catalog_stock_and_greeting_to_every_access_token() {
     let shop = TestShop::seeded().await;
     let (orders, inventory) =
@@ -185,6 +234,7 @@ async fn serves_catalog_stock_and_greeting_to_every_access_token() {
                 .send(&orders)
                 .await,
             sender.authenticate(stock).send(&inventory).await,
+            sender.authenticate(ApiRequest::get("/inventory")).send(&inventory).await,
             sender.authenticate(ApiRequest::get("/hello")).send(&HelloWorld(AuthMode::Cognito)).await,
         ];
         let expected = match sender {
@@ -301,7 +351,6 @@ fn every_route_of_a_closed_api_requires_a_token_and_an_api_key() {
     let secured = test_support::operation_security();
     let routes: Vec<&String> = secured.keys().collect();
     assert_eq!(routes, test_support::api_routes().iter().collect::<Vec<_>>());
-    assert_eq!(routes.len(), 10);
     for (route, security) in &secured {
         let closed = json!([{"Token": ["Scopes", "Any", "One"]}, {"ApiKey": []}]);
         assert_eq!(security, &json!(["ApiIsClosed", closed, "AWS::NoValue"]), "{route}");
@@ -327,21 +376,23 @@ fn is_allowed_by_document(document: &Document, operation: &Value, scope: &str) -
 async fn documents_the_scopes_of_each_operation() {
     let document = Document::read();
     for ((method, path), operation) in document.operations() {
-        let request =
-            if method == "get" { ApiRequest::get(&path) } else { ApiRequest::post(&path).json(ORDER) };
+        let request = match method.as_str() {
+            "get" => ApiRequest::get(&path),
+            "patch" => ApiRequest::new("PATCH", &path).json(ORDER),
+            _ => ApiRequest::post(&path).json(ORDER),
+        };
         let request = ["orderId", "customerId", "productId"]
             .into_iter()
-            .fold(request, |request, name| request.path(name, "001"));
-        for (sender, scope) in [(Customer, "orders/customer"), (Fulfillment, "orders/fulfilment")] {
+            .fold(request, |request, name| request.path(name, "001"))
+            .path("adjustmentId", "opening-001");
+        let senders = [
+            (Customer, "orders/customer"),
+            (Fulfillment, "orders/fulfilment"),
+            (Administrator, "orders/admin"),
+        ];
+        for (sender, scope) in senders {
             let shop = shop_with_order_in(OrderStatus::Placed).await;
-            let request = sender.authenticate(request.clone());
-            let response = match path.as_str() {
-                "/hello" => request.send(&HelloWorld(AuthMode::Cognito)).await,
-                "/inventory/{productId}" => {
-                    request.send(&shop.inventory_service_for(AuthMode::Cognito)).await
-                }
-                _ => request.send(&shop.order_service_for(AuthMode::Cognito)).await,
-            };
+            let response = send(&shop, &sender.authenticate(request.clone())).await;
             let allowed = !matches!(response.status, 401 | 403 | 404);
             assert_eq!(
                 allowed,

@@ -1,6 +1,7 @@
 //! Integration tests: the functions against a DynamoDB engine. They are one program, so that the
 //! engine and the SDK are linked once.
 
+mod adjustments;
 mod authorization;
 mod change_status;
 mod concurrent_publishing;
@@ -17,6 +18,7 @@ mod place_order;
 mod poison_messages;
 mod queue_batches;
 mod relay;
+mod reorder_point;
 mod republish;
 mod republish_stock;
 mod request_units;
@@ -28,6 +30,7 @@ mod show_products;
 mod state_machine;
 mod status_events;
 mod stock_conservation;
+mod stock_receipts;
 mod stock_relay;
 mod stock_revision;
 mod strict_schema;

@@ -55,6 +55,16 @@ async fn each_sample_event_changes_the_status_of_the_seeded_order() {
 }
 
 #[tokio::test]
+async fn the_sample_receipt_adds_its_goods_to_the_seeded_stock() {
+    let shop = TestShop::seeded().await;
+    for _ in 0..2 {
+        shop.inventory_service().handle(invocation::fixture("stock-received")).await.unwrap();
+        assert_eq!(shop.stock_of("001").await, 190);
+    }
+    shop.assert_ledger_invariant().await;
+}
+
+#[tokio::test]
 async fn each_sample_request_succeeds() {
     let requests = [
         ("api-post-order", Placed, 201, r#""orderStatus":"Placed""#),
@@ -74,11 +84,21 @@ async fn each_sample_request_succeeds() {
         assert_eq!(response.status, status, "{name}: {response:?}");
         assert!(response.body.contains(body), "{name}: {}", response.body);
     }
-    let shop = TestShop::seeded().await;
-    let stock = ApiResponse::of(
-        &shop.inventory_service().handle(invocation::fixture("api-get-inventory")).await.unwrap(),
-    );
-    assert_eq!((stock.status, stock.body.as_str()), (200, r#"{"productId":"001","quantity":150}"#));
+    let stock_requests = [
+        ("api-get-inventory", 200, r#"{"productId":"001","quantity":150}"#),
+        ("api-list-inventory", 200, r#"{"productId":"002","quantity":200}]}"#),
+        ("api-patch-inventory", 200, r#"{"productId":"001","quantity":150,"reorderPoint":20}"#),
+        ("api-post-adjustment", 201, r#""delta":-2,"reason":"damaged","note":"Fell from a pallet""#),
+        ("api-list-adjustments", 200, r#"{"adjustments":[{"adjustmentId":"opening-001","productId":"001""#),
+        ("api-get-adjustment", 200, r#""delta":150,"reason":"counted","note":"Opening stock""#),
+    ];
+    for (name, status, body) in stock_requests {
+        let shop = TestShop::seeded().await;
+        let response =
+            ApiResponse::of(&shop.inventory_service().handle(invocation::fixture(name)).await.unwrap());
+        assert_eq!(response.status, status, "{name}: {response:?}");
+        assert!(response.body.contains(body), "{name}: {}", response.body);
+    }
     let hello =
         ApiResponse::of(&hello_world::handle(AuthMode::Open, invocation::fixture("hello")).await.unwrap());
     assert_eq!((hello.status, hello.body.as_str()), (200, r#"{"message":"hello world"}"#));

@@ -11,6 +11,7 @@ from template import (
     ORDER_EVENT_RULE,
     PERMISSION,
     QUEUE_AGE_ALARM,
+    STOCK_EVENT_RULE,
     Resources,
     find_by_type,
     get_at,
@@ -85,13 +86,14 @@ def check_batches(resources: Resources) -> Iterator[str]:
 
 
 def check_permissions(resources: Resources) -> Iterator[str]:
-    """Checks that the consumer may poll the queue and that no rule may invoke it."""
+    """Checks that the consumer may poll the queue and that only the stock event rule may invoke it."""
     allowed = list_allowed_actions(resources, "InventoryServiceRole")
     if allowed != USED_ACTIONS[CONSUMER] | {f"{ORDER_EVENT_QUEUE}.Arn": POLLING}:
         yield f"{CONSUMER} may perform {allowed}"
     for name, properties in find_by_type(resources, PERMISSION):
-        if properties["Principal"] == "events.amazonaws.com":
-            yield f"{name} allows a rule"
+        is_rule = properties["Principal"] == "events.amazonaws.com"
+        if is_rule and properties.get("SourceArn") != {"Fn::GetAtt": [STOCK_EVENT_RULE, "Arn"]}:
+            yield f"{name} allows another rule"
 
 
 def check_queue_age_alarm(resources: Resources) -> Iterator[str]:

@@ -13,6 +13,7 @@ from template import (
     PERMISSION,
     QUEUE_POLICY,
     RULE,
+    STOCK_EVENT_RULE,
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
     Resources,
@@ -28,19 +29,20 @@ STREAM_FILTERS = {
     INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
 }
 # Rules that send to DeadLetterQueue.
-SENDERS = (ORDER_EVENT_RULE, UNHANDLED_EVENT_RULE, UNHANDLED_STOCK_EVENT_RULE)
+SENDERS = (ORDER_EVENT_RULE, STOCK_EVENT_RULE, UNHANDLED_EVENT_RULE, UNHANDLED_STOCK_EVENT_RULE)
 STOCK_SOURCES = ["ecommerce.inventory", "ecommerce.warehouse"]
 STOCK_EVENTS = ["InventoryUpdated", "StockLow", "StockDepleted", "BackInStock", "StockReceived"]
 
 
 def check_rule_targets(resources: Resources) -> Iterator[str]:
-    """Checks that one rule sends order events to the consumer and two send unknown events to the queue."""
+    """Checks that order and stock events go to the consumer, and unknown events to the queue."""
     targets = {
         name: [get_logical_id(target["Arn"]) for target in properties.get("Targets", [])]
         for name, properties in find_by_type(resources, RULE)
     }
     expected = {
         ORDER_EVENT_RULE: [CONSUMER],
+        STOCK_EVENT_RULE: [CONSUMER],
         UNHANDLED_EVENT_RULE: ["DeadLetterQueue"],
         UNHANDLED_STOCK_EVENT_RULE: ["DeadLetterQueue"],
     }
@@ -54,22 +56,26 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     pattern = get_at(resources, (UNHANDLED_STOCK_EVENT_RULE, "Properties", "EventPattern"))
     if pattern != {"source": STOCK_SOURCES, "detail-type": [{"anything-but": STOCK_EVENTS}]}:
         yield f"{UNHANDLED_STOCK_EVENT_RULE} does not match exactly the unknown stock events"
-    target = get_at(resources, (ORDER_EVENT_RULE, "Properties", "Targets", 0)) or {}
-    if target.get("RetryPolicy") != {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600}:
-        yield f"{ORDER_EVENT_RULE} does not retry for an hour"
-    if get_logical_id(get_at(target, ("DeadLetterConfig", "Arn"))) != "DeadLetterQueue":
-        yield f"{ORDER_EVENT_RULE} does not keep undeliverable events"
+    stock_events = {"source": ["ecommerce.warehouse"], "detail-type": ["StockReceived"]}
+    if get_at(resources, (STOCK_EVENT_RULE, "Properties", "EventPattern")) != stock_events:
+        yield f"{STOCK_EVENT_RULE} does not match exactly the events of a warehouse"
+    for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE):
+        target = get_at(resources, (rule, "Properties", "Targets", 0)) or {}
+        if target.get("RetryPolicy") != {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600}:
+            yield f"{rule} does not retry for an hour"
+        if get_logical_id(get_at(target, ("DeadLetterConfig", "Arn"))) != "DeadLetterQueue":
+            yield f"{rule} does not keep undeliverable events"
 
 
 def check_invokers(resources: Resources) -> Iterator[str]:
-    """Checks that only the order event rule may invoke the consumer and only this API may invoke functions."""
-    rule = {"Fn::GetAtt": [ORDER_EVENT_RULE, "Arn"]}
-    rule_permissions = 0
+    """Checks that only the two event rules may invoke the consumer and only this API may invoke functions."""
+    rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE)]
+    permitted = []
     for name, properties in find_by_type(resources, PERMISSION):
         match properties.get("Principal"):
             case "events.amazonaws.com":
-                rule_permissions += 1
-                if get_logical_id(properties["FunctionName"]) != CONSUMER or properties.get("SourceArn") != rule:
+                permitted.append(properties.get("SourceArn"))
+                if get_logical_id(properties["FunctionName"]) != CONSUMER or permitted[-1] not in rules:
                     yield f"{name} allows another rule, or the invocation of another function"
             case "apigateway.amazonaws.com":
                 _, variables = get_at(properties, ("SourceArn", "Fn::Sub")) or ("", {})
@@ -77,8 +83,8 @@ def check_invokers(resources: Resources) -> Iterator[str]:
                     yield f"{name} allows another API"
             case principal:
                 yield f"{name} allows {principal}"
-    if rule_permissions != 1:
-        yield f"{rule_permissions} permissions allow a rule to invoke {CONSUMER}"
+    if len(permitted) != len(rules) or any(rule not in permitted for rule in rules):
+        yield f"the rules {permitted} may invoke {CONSUMER}"
 
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:

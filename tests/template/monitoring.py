@@ -27,6 +27,7 @@ DASHBOARD_METRICS = {
     *(("${AWS::StackName}", f"Orders{status}") for status in ("Placed", "Confirmed", "Rejected", "Canceled")),
     ("${AWS::StackName}", "OutboxLag"),
     ("${AWS::StackName}", "ReservationConflicts"),
+    ("${AWS::StackName}", "StockAdjustments"),
     ("${AWS::StackName}", "EventsFailed"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     ("AWS/Lambda", "Errors"),

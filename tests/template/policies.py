@@ -56,9 +56,16 @@ USED_ACTIONS: dict[str, dict[str, set[str]]] = {
     "InventoryServiceFunction": {
         "InventoryServiceLogs.Arn": _LOGGING,
         "OrdersTable.Arn": {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"},
-        "InventoryTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem"},
+        "InventoryTable.Arn": {
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        },
+        "${InventoryTable.Arn}/index/InventoryLists": {"dynamodb:Query"},
         "InventoryTable.StreamArn": _READING_STREAM,
         "CustomEventBus.Arn": {"events:PutEvents"},
+        "ProductsTable.Arn": {"dynamodb:ConditionCheckItem", "dynamodb:GetItem"},
         "DeadLetterQueue.Arn": {"sqs:SendMessage"},
         "RelayDeadLetterQueue.Arn": {"sqs:SendMessage"},
     }

@@ -35,6 +35,7 @@ USER_POOL = "AWS::Cognito::UserPool"
 # Logical ids.
 CONSUMER = "InventoryServiceFunction"
 ORDER_EVENT_RULE = "OrderEventRule"
+STOCK_EVENT_RULE = "StockEventRule"
 UNHANDLED_EVENT_RULE = "UnhandledEventRule"
 UNHANDLED_STOCK_EVENT_RULE = "UnhandledStockEventRule"
 ORDER_STREAM = "OrderServiceFunctionOrderStream"

@@ -40,6 +40,7 @@ from template import (
     PERMISSION,
     QUEUE,
     ROLE,
+    STOCK_EVENT_RULE,
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
     Check,
@@ -256,6 +257,22 @@ EVENT_FLOW_MUTATIONS = [
         "a second target", check_rule_targets, append_to_property(ORDER_EVENT_RULE, "Targets", value=OTHER_TARGET)
     ),
     Mutation("the order event rule removed", check_rule_targets, remove_resource(ORDER_EVENT_RULE)),
+    Mutation("the stock event rule removed", check_rule_targets, remove_resource(STOCK_EVENT_RULE)),
+    Mutation(
+        "stock events of any source",
+        check_rule_targets,
+        remove_property(STOCK_EVENT_RULE, "EventPattern", "source"),
+    ),
+    Mutation(
+        "stock events without retries",
+        check_rule_targets,
+        remove_property(STOCK_EVENT_RULE, "Targets", 0, "RetryPolicy"),
+    ),
+    Mutation(
+        "stock events without a dead-letter queue",
+        check_rule_targets,
+        remove_property(STOCK_EVENT_RULE, "Targets", 0, "DeadLetterConfig"),
+    ),
     Mutation("the unhandled event rule removed", check_rule_targets, remove_resource(UNHANDLED_EVENT_RULE)),
     Mutation("the unhandled stock event rule removed", check_rule_targets, remove_resource(UNHANDLED_STOCK_EVENT_RULE)),
     Mutation(
@@ -284,6 +301,7 @@ EVENT_FLOW_MUTATIONS = [
         remove_property(ORDER_EVENT_RULE, "Targets", 0, "DeadLetterConfig"),
     ),
     Mutation("the permission of the rule removed", check_invokers, remove_resource("OrderEventPermission")),
+    Mutation("the permission of the stock rule removed", check_invokers, remove_resource("StockEventPermission")),
     Mutation(
         "a permission for any rule of the account",
         check_invokers,

@@ -1,8 +1,6 @@
 //! JSON documents of successful responses.
 
-use domain::{
-    CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, Shortage, StockLevel, Timestamp,
-};
+use domain::{CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, Shortage, Timestamp};
 use serde::Serialize;
 
 /// An order.
@@ -104,20 +102,6 @@ impl<'a> ProductList<'a> {
     }
 }
 
-/// The stock on hand of a product.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StockDocument<'a> {
-    product_id: &'a ProductId,
-    quantity: u64,
-}
-
-impl<'a> From<&'a StockLevel> for StockDocument<'a> {
-    fn from(stock: &'a StockLevel) -> Self {
-        Self { product_id: &stock.product_id, quantity: stock.quantity }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{OrderLine, Quantity, Quote};
@@ -168,14 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn products_and_stock_have_the_documented_fields() {
+    fn products_have_the_documented_fields() {
         let id: ProductId = "001".parse().unwrap();
-        let product = Product { id: id.clone(), name: "Smartwatch".into(), price: "199.99".parse().unwrap() };
+        let product = Product { id, name: "Smartwatch".into(), price: "199.99".parse().unwrap() };
         let document = r#"{"productId":"001","name":"Smartwatch","price":199.99}"#;
         assert_eq!(json(&ProductDocument::from(&product)), document);
         let page = json(&ProductList::new(&[product], Some("t".into())));
         assert_eq!(page, format!(r#"{{"products":[{document}],"nextToken":"t"}}"#));
-        let stock = StockLevel { product_id: id, quantity: 150, revision: 1, reorder_point: None };
-        assert_eq!(json(&StockDocument::from(&stock)), r#"{"productId":"001","quantity":150}"#);
     }
 }

@@ -148,6 +148,16 @@ impl<'a> JsonReader<'a> {
         Some(self.value.get())
     }
 
+    /// Returns the text of a number without fraction and exponent, exactly as sent.
+    pub fn whole_number(&self, violations: &mut Vec<Violation>) -> Option<&'a str> {
+        let text = self.number(violations)?;
+        if text.contains(['.', 'e', 'E']) {
+            self.reject(Rule::NotWhole, "must be a whole number without fraction or exponent", violations);
+            return None;
+        }
+        Some(text)
+    }
+
     /// Parses an identifier.
     pub fn id<T: TryFrom<String, Error = IdError>>(&self, violations: &mut Vec<Violation>) -> Option<T> {
         match T::try_from(self.string(violations)?) {

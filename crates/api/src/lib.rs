@@ -1,6 +1,7 @@
 //! The HTTP edge that both services share: requests and responses of API Gateway,
 //! authorization, request bodies, paging, API documents and problem details.
 
+pub mod adjustment_body;
 pub mod authorization;
 pub mod documents;
 pub mod idempotency_key;
@@ -9,8 +10,10 @@ pub mod order_body;
 pub mod page_token;
 pub mod paging;
 pub mod problem;
+pub mod reorder_point_body;
 pub mod request;
 pub mod response;
+pub mod stock_documents;
 pub mod violation;
 
 pub use authorization::{AuthMode, Caller};

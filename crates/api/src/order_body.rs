@@ -58,8 +58,7 @@ fn unknown_item_field(name: &str) -> (Rule, &'static str) {
 }
 
 fn read_quantity(value: &JsonReader<'_>, violations: &mut Vec<Violation>) -> Option<Quantity> {
-    let text = value.number(violations)?;
-    let quantity = parse_quantity(text);
+    let quantity = parse_quantity(value.whole_number(violations)?);
     if let Err((rule, detail)) = &quantity {
         value.reject(*rule, detail.clone(), violations);
     }
@@ -67,9 +66,6 @@ fn read_quantity(value: &JsonReader<'_>, violations: &mut Vec<Violation>) -> Opt
 }
 
 fn parse_quantity(text: &str) -> Result<Quantity, (Rule, String)> {
-    if text.contains(['.', 'e', 'E']) {
-        return Err((Rule::NotWhole, "must be a whole number without fraction or exponent".into()));
-    }
     if text.starts_with('-') || text == "0" {
         return Err((Rule::BelowMinimum, format!("must be at least {}", Quantity::MIN)));
     }

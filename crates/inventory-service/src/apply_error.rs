@@ -1,7 +1,9 @@
 //! Errors of applying an event.
 
 use aws::ServiceError;
-use domain::{EventError, Order, OrderAction, OrderId, OrderStatus, Transition, transition};
+use domain::{
+    EventError, Order, OrderAction, OrderId, OrderStatus, ProductId, ReceiptId, Transition, transition,
+};
 use lambda::InvocationError;
 use lambda::error::error_type;
 
@@ -11,6 +13,10 @@ pub const MALFORMED_EVENT: &str = "MalformedEvent";
 pub const UNKNOWN_VERSION: &str = "UnknownVersion";
 /// `errorType`: the order can never reach the status. Permanent.
 pub const ILLEGAL_TRANSITION: &str = "IllegalTransition";
+/// `errorType`: the receipt was applied with another quantity or reason. Permanent.
+pub const RECEIPT_REUSED: &str = "ReceiptReused";
+/// `errorType`: the product is neither in stock nor in the catalog. Permanent.
+pub const UNKNOWN_PRODUCT: &str = "UnknownProduct";
 /// `errorType`: an earlier event has not been applied yet. Transient.
 pub const TOO_EARLY: &str = "TooEarly";
 
@@ -28,6 +34,10 @@ pub(crate) enum ApplyError {
     TooEarly { id: OrderId, status: OrderStatus, action: OrderAction },
     #[error("order {0} does not exist yet")]
     OrderMissing(OrderId),
+    #[error("receipt {receipt} of product {product} was applied with another quantity or reason")]
+    ReceiptReused { receipt: ReceiptId, product: ProductId },
+    #[error("product {0} is neither in stock nor in the catalog")]
+    UnknownProduct(ProductId),
     #[error(transparent)]
     Service(#[from] ServiceError),
 }
@@ -57,6 +67,8 @@ impl ApplyError {
             Self::UnknownVersion(_) => UNKNOWN_VERSION,
             Self::Forbidden { .. } => ILLEGAL_TRANSITION,
             Self::TooEarly { .. } | Self::OrderMissing(_) => TOO_EARLY,
+            Self::ReceiptReused { .. } => RECEIPT_REUSED,
+            Self::UnknownProduct(_) => UNKNOWN_PRODUCT,
             Self::Service(error) => error_type(error),
         }
     }
@@ -80,6 +92,9 @@ mod tests {
         assert_eq!(error_type(EventError::Malformed("x".into()).into()), MALFORMED_EVENT);
         assert_eq!(error_type(EventError::UnknownVersion(2).into()), UNKNOWN_VERSION);
         assert_eq!(error_type(ApplyError::OrderMissing("o1".parse().unwrap())), TOO_EARLY);
+        assert_eq!(error_type(ApplyError::UnknownProduct("001".parse().unwrap())), UNKNOWN_PRODUCT);
+        let (receipt, product) = ("r-1".parse().unwrap(), "001".parse().unwrap());
+        assert_eq!(error_type(ApplyError::ReceiptReused { receipt, product }), RECEIPT_REUSED);
         assert_eq!(error_type(ServiceError::Conflict("x".into()).into()), BUSY);
         assert_eq!(error_type(ServiceError::Transient("x".into()).into()), BUSY);
         assert_eq!(error_type(ServiceError::Permanent("x".into()).into()), INTERNAL);

@@ -1,23 +1,32 @@
 //! InventoryServiceFunction: keeps the stock. It applies order events to orders and
-//! stock, serves the stock on hand, and relays the events of stock items from the table's
-//! stream to the bus.
+//! stock, adds goods that a warehouse has received, serves and adjusts the stock on hand, and
+//! relays the events of stock items from the table's stream to the bus.
 //!
-//! `event_consumer` handles one event, `queue_consumer` a batch of events. Each kind of
-//! event has its module: `reservation`, `release` and `fulfillment`.
+//! `event_consumer` handles one order event, `queue_consumer` a batch of them. Each kind of
+//! order event has its module: `reservation`, `release` and `fulfillment`. `stock_receipt`
+//! handles an event of a warehouse. `routes` dispatches requests to their use cases.
 
+mod adjust_stock;
 mod apply_error;
 mod batch_reservation;
+mod create_adjustment;
 mod event_consumer;
 mod fulfillment;
 mod outcome;
 mod queue_consumer;
 mod release;
+mod reorder_point;
 mod reservation;
 mod routes;
 mod settings;
+mod show_adjustments;
+mod show_stock;
+mod stock_receipt;
 mod store;
 
-pub use apply_error::{ILLEGAL_TRANSITION, MALFORMED_EVENT, TOO_EARLY, UNKNOWN_VERSION};
+pub use apply_error::{
+    ILLEGAL_TRANSITION, MALFORMED_EVENT, RECEIPT_REUSED, TOO_EARLY, UNKNOWN_PRODUCT, UNKNOWN_VERSION,
+};
 pub use lambda::error::{BUSY, INTERNAL};
 pub use settings::{Settings, SettingsError};
 
@@ -27,6 +36,7 @@ use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
 use domain::ProductId;
+use domain::event::WAREHOUSE_SOURCE;
 use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, RepublishRequest, Trigger};
 use lambda_runtime::LambdaEvent;
 use outbox::StockRelay;
@@ -60,21 +70,27 @@ impl InventoryService {
         Self { store: Store::new(dynamodb, settings, metrics.clone()), relay, metrics, auth_mode }
     }
 
-    /// Handles a REST request, an order event from the bus, a queue batch of order events,
-    /// a batch of the Inventory table's stream, or an operator's request to republish the
-    /// stock of products. The response to a batch names the events that were not applied,
-    /// or the first record that was not published.
+    /// Handles a REST request, an event of an order or a warehouse from the bus, a queue batch
+    /// of order events, a batch of the Inventory table's stream, or an operator's request to
+    /// republish the stock of products. The response to a batch names the events that were not
+    /// applied, or the first record that was not published.
     ///
     /// # Errors
     /// An [`InvocationError`] for an event that was not applied: [`MALFORMED_EVENT`],
-    /// [`UNKNOWN_VERSION`] and [`ILLEGAL_TRANSITION`] are permanent, [`TOO_EARLY`] and
-    /// [`BUSY`] are transient, and [`INTERNAL`] is a defect. Also for any other trigger.
+    /// [`UNKNOWN_VERSION`], [`ILLEGAL_TRANSITION`], [`RECEIPT_REUSED`] and
+    /// [`UNKNOWN_PRODUCT`] are permanent, [`TOO_EARLY`] and [`BUSY`] are transient, and
+    /// [`INTERNAL`] is a defect. Also for any other trigger.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.
             Trigger::Rest(request) => {
-                Ok(Box::pin(routes::respond(&self.store, self.auth_mode, &request)).await.into())
+                let response = routes::respond(&self.store, &self.metrics, self.auth_mode, &request);
+                Ok(Box::pin(response).await.into())
+            }
+            Trigger::Bus(event) if event.source == WAREHOUSE_SOURCE => {
+                Box::pin(stock_receipt::consume(&self.store, &self.metrics, &event, deadline)).await?;
+                Ok(LambdaResponse::None)
             }
             Trigger::Bus(event) => {
                 Box::pin(event_consumer::consume(&self.store, &self.metrics, &event, deadline)).await?;

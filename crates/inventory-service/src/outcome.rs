@@ -10,6 +10,8 @@ use lambda::{Metric, Metrics};
 pub(crate) enum Outcome {
     /// The order reached this status.
     StatusChanged(OrderStatus),
+    /// Goods were added to the stock.
+    StockAdjusted,
     /// The order already had its status. The remaining work of the event is done.
     Completed,
     /// A duplicate or late event, which changed nothing.
@@ -21,6 +23,7 @@ impl Outcome {
     pub(crate) fn count(self, metrics: &Metrics) {
         match self {
             Self::StatusChanged(status) => metrics.count(Metric::Orders(status)),
+            Self::StockAdjusted => metrics.count(Metric::StockAdjustments),
             Self::Completed => {}
             Self::Stale => metrics.count(Metric::EventsStale),
         }
@@ -31,6 +34,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::StatusChanged(status) => status.as_str(),
+            Self::StockAdjusted => "stock adjusted",
             Self::Completed => "completed",
             Self::Stale => "stale",
         })

@@ -1,26 +1,57 @@
-//! `GET /inventory/{productId}`.
+//! Dispatch of REST requests to the use cases of this function.
 
-use api::documents::StockDocument;
 use api::{AuthMode, Problem, Request, Response};
 use domain::ProductId;
+use lambda::Metrics;
 
+use crate::create_adjustment::create_adjustment;
+use crate::reorder_point::set_reorder_point;
+use crate::show_adjustments::{list_adjustments, show_adjustment};
+use crate::show_stock::{list_stock, show_stock};
 use crate::store::Store;
 
-pub(crate) async fn respond(store: &Store, auth_mode: AuthMode, request: &Request) -> Response {
-    request.respond(dispatch(store, auth_mode, request)).await
+pub(crate) async fn respond(
+    store: &Store,
+    metrics: &Metrics,
+    auth_mode: AuthMode,
+    request: &Request,
+) -> Response {
+    request.respond(dispatch(store, metrics, auth_mode, request)).await
 }
 
-async fn dispatch(store: &Store, auth_mode: AuthMode, request: &Request) -> Result<Response, Problem> {
-    auth_mode.authenticate(request)?;
+/// Checks the caller's scope first. The stock on hand is available to every caller, and its
+/// management to administrators.
+async fn dispatch(
+    store: &Store,
+    metrics: &Metrics,
+    auth_mode: AuthMode,
+    request: &Request,
+) -> Result<Response, Problem> {
+    let caller = auth_mode.authenticate(request)?;
     match (request.method.as_str(), request.resource.as_str()) {
+        ("GET", "/inventory") => list_stock(store, request).await,
         ("GET", "/inventory/{productId}") => show_stock(store, request).await,
+        ("PATCH", "/inventory/{productId}") => {
+            caller.require_admin()?;
+            set_reorder_point(store, request).await
+        }
+        ("POST", "/inventory/{productId}/adjustments") => {
+            caller.require_admin()?;
+            create_adjustment(store, metrics, request).await
+        }
+        ("GET", "/inventory/{productId}/adjustments") => {
+            caller.require_admin()?;
+            list_adjustments(store, request).await
+        }
+        ("GET", "/inventory/{productId}/adjustments/{adjustmentId}") => {
+            caller.require_admin()?;
+            show_adjustment(store, request).await
+        }
         _ => Err(Problem::not_found("route")),
     }
 }
 
-async fn show_stock(store: &Store, request: &Request) -> Result<Response, Problem> {
-    let not_found = || Problem::not_found("product in stock");
-    let id: ProductId = request.path_parameter("productId").ok_or_else(not_found)?;
-    let stock = store.stock_level(&id).await?.ok_or_else(not_found)?;
-    Ok(Response::ok(&StockDocument::from(&stock)))
+/// Returns the product id in the path. The key of a ledger entry is not a product id.
+pub(crate) fn product_id(request: &Request) -> Result<ProductId, Problem> {
+    request.path_parameter("productId").ok_or_else(|| Problem::not_found("product in stock"))
 }

@@ -27,17 +27,19 @@ pub enum Metric {
     /// Time from an order change to the publication of its event in milliseconds,
     /// one value for each event.
     OutboxLag,
-    /// Writes of the consumer that failed because of a concurrent write.
+    /// Writes of InventoryServiceFunction that failed because of a concurrent write.
     ReservationConflicts,
     /// Duplicate and late events, which changed nothing.
     EventsStale,
+    /// Adjustments of stock that were applied, by a request or a receipt of goods.
+    StockAdjustments,
     /// Failed attempts to apply or publish an event, in total and by `errorType`.
     EventsFailed,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Orders(OrderStatus::Placed),
         Self::Orders(OrderStatus::Confirmed),
         Self::Orders(OrderStatus::Shipped),
@@ -47,6 +49,7 @@ impl Metric {
         Self::OutboxLag,
         Self::ReservationConflicts,
         Self::EventsStale,
+        Self::StockAdjustments,
         Self::EventsFailed,
     ];
 
@@ -63,6 +66,7 @@ impl Metric {
             Self::OutboxLag => "OutboxLag",
             Self::ReservationConflicts => "ReservationConflicts",
             Self::EventsStale => "EventsStale",
+            Self::StockAdjustments => "StockAdjustments",
             Self::EventsFailed => "EventsFailed",
         }
     }

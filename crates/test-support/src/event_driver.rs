@@ -1,6 +1,6 @@
 //! Event delivery, step by step: from the streams to the functions, and from the bus through
-//! OrderEventRule to InventoryServiceFunction, or through a rule for unhandled events to the
-//! dead-letter queue.
+//! OrderEventRule or StockEventRule to InventoryServiceFunction, or through a rule for unhandled
+//! events to the dead-letter queue.
 
 use fastrand::Rng;
 use inventory_service::InventoryService;
@@ -13,7 +13,9 @@ use crate::event_pattern::matches_pattern;
 use crate::function::{Function, concurrently};
 use crate::invocation;
 use crate::stream_poller::StreamPoller;
-use crate::template::{consumer_max_attempts, order_event_pattern, unhandled_event_rules};
+use crate::template::{
+    consumer_max_attempts, order_event_pattern, stock_event_pattern, unhandled_event_rules,
+};
 use crate::test_shop::TestShop;
 
 /// Rounds after which [`EventDriver::run`] assumes an endless loop.
@@ -136,7 +138,8 @@ impl<'a> EventDriver<'a> {
             let rules = unhandled_event_rules(envelope.get());
             let matching = rules.filter(|(pattern, _)| matches_rule(&event, pattern));
             self.unhandled.extend(matching.map(|(_, message)| message));
-            if matches_rule(&event, order_event_pattern()) {
+            let for_consumer = [order_event_pattern(), stock_event_pattern()];
+            if for_consumer.iter().any(|pattern| matches_rule(&event, pattern)) {
                 let pending = PendingEvent { event, failed_attempts: 0 };
                 self.pending.extend(std::iter::repeat_n(pending, self.copies));
             }

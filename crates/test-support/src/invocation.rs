@@ -70,6 +70,12 @@ pub fn event(detail_type: &str, detail: &str) -> Invocation {
     event_from(domain::event::SOURCE, detail_type, detail)
 }
 
+/// Returns an invocation by a bus rule with an event of a warehouse.
+#[must_use]
+pub fn stock_received(detail: &str) -> Invocation {
+    event_from(domain::event::WAREHOUSE_SOURCE, domain::StockReceived::DETAIL_TYPE, detail)
+}
+
 /// Returns an invocation by a bus rule with an event from any source.
 #[must_use]
 pub fn event_from(source: &str, detail_type: &str, detail: &str) -> Invocation {

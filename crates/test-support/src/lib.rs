@@ -54,7 +54,7 @@ pub use stream_poller::StreamPoller;
 pub use stream_reader::StreamReader;
 pub use template::{
     api_resource, api_routes, consumer_max_attempts, dead_letter_queue_senders, operation_security,
-    order_event_pattern, stock_stream_filters, stream_filters, stream_max_attempts, unhandled_event_pattern,
-    unhandled_stock_event_pattern,
+    order_event_pattern, stock_event_pattern, stock_stream_filters, stream_filters, stream_max_attempts,
+    unhandled_event_pattern, unhandled_stock_event_pattern,
 };
 pub use test_shop::{Snapshot, TableNames, TestShop};

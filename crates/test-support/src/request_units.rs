@@ -56,7 +56,7 @@ fn add_canceled(units: &mut RequestUnits, operation: &str, request: &Bytes) {
 }
 
 fn add_to(by_name: &mut BTreeMap<String, u64>, name: String, consumed: &Value) {
-    let units = whole(&consumed["CapacityUnits"]);
+    let units = rounded_up(&consumed["CapacityUnits"]);
     if units > 0 {
         *by_name.entry(name).or_default() += units;
     }
@@ -71,11 +71,10 @@ fn one_or_more(consumed: &Value) -> &[Value] {
     }
 }
 
-/// Returns a number of units. No call here consumes half a unit.
-fn whole(units: &Value) -> u64 {
-    let text = units.as_f64().map(|units| units.to_string());
-    text.and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| panic!("{units} is not a whole number of units"))
+/// Returns a number of units, rounded up. An eventually consistent read consumes half a unit.
+fn rounded_up(units: &Value) -> u64 {
+    let whole = units.as_f64().map(|units| units.ceil().to_string());
+    whole.and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("{units} is not a number of units"))
 }
 
 fn parse(body: &Bytes) -> Value {

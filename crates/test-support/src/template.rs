@@ -53,6 +53,12 @@ pub fn order_event_pattern() -> &'static Value {
     &properties("OrderEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
+/// Returns the pattern of the rule that sends events of a warehouse to InventoryServiceFunction.
+#[must_use]
+pub fn stock_event_pattern() -> &'static Value {
+    &properties("StockEventRule", "AWS::Events::Rule")["EventPattern"]
+}
+
 /// Returns the pattern of the rule that sends unhandled order events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_event_pattern() -> &'static Value {

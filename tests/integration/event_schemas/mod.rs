@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::str::FromStr;
 
-use domain::event::{SCHEMA_VERSION, SOURCE};
+use domain::event::{SCHEMA_VERSION, SOURCE, WAREHOUSE_SOURCE};
 use domain::inventory_event::INVENTORY_SOURCE;
 use domain::{
     CorrelationId, CustomerId, EventId, EventKind, EventMetadata, InventoryEventKind, Money, OrderEvent,
-    OrderId, OrderLine, OrderLines, ProductId, Quantity, Shortage, Timestamp,
+    OrderId, OrderLine, OrderLines, ProductId, Quantity, Shortage, StockReceived, Timestamp,
 };
 use jsonschema::Validator;
 use proptest::prelude::*;
@@ -19,6 +19,7 @@ use files::{event_schema, event_schemas, event_validator};
 
 mod files;
 mod inventory;
+mod stock_received;
 
 /// Returns the name of the schema for a kind of event.
 fn schema_of(kind: EventKind) -> String {
@@ -32,18 +33,23 @@ fn errors(validator: &Validator, value: &Value) -> Vec<String> {
 #[test]
 fn has_one_schema_for_each_kind_of_event() {
     let mut names: BTreeSet<_> = EventKind::ALL.map(schema_of).into();
-    names.extend(["definitions", "event"].map(str::to_owned));
+    names.extend(["definitions", "event", "stock-received"].map(str::to_owned));
     names.extend(InventoryEventKind::ALL.map(inventory::schema_of));
     assert_eq!(event_schemas().into_iter().collect::<BTreeSet<_>>(), names);
     let kinds = EventKind::ALL.map(EventKind::as_str);
     let inventory_kinds = InventoryEventKind::ALL.map(InventoryEventKind::as_str);
     let envelope = event_schema("event");
     let properties = &envelope["properties"];
-    assert_eq!(properties["detail-type"]["enum"], json!([&kinds[..], &inventory_kinds].concat()));
-    assert_eq!(properties["source"]["enum"], json!([SOURCE, INVENTORY_SOURCE]));
+    let received = [StockReceived::DETAIL_TYPE];
+    assert_eq!(properties["detail-type"]["enum"], json!([&kinds[..], &inventory_kinds, &received].concat()));
+    assert_eq!(properties["source"]["enum"], json!([SOURCE, INVENTORY_SOURCE, WAREHOUSE_SOURCE]));
     for choice in envelope["oneOf"].as_array().unwrap() {
         let detail_type = choice["properties"]["detail-type"]["const"].as_str().unwrap();
-        let source = if kinds.contains(&detail_type) { SOURCE } else { INVENTORY_SOURCE };
+        let source = match detail_type {
+            StockReceived::DETAIL_TYPE => WAREHOUSE_SOURCE,
+            detail_type if kinds.contains(&detail_type) => SOURCE,
+            _ => INVENTORY_SOURCE,
+        };
         assert_eq!(choice["properties"]["source"]["const"], source, "{detail_type}");
     }
 }

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use api::order_body;
 use api::request::MAX_BODY_BYTES;
-use api::{ProblemKind, Rule, Violation};
+use api::{ProblemKind, Rule, Violation, adjustment_body, order_body, reorder_point_body};
 use domain::{
-    CorrelationId, CustomerId, IdempotencyKey, Money, OrderId, OrderLines, OrderStatus, ProductId, Quantity,
+    AdjustmentId, AdjustmentReason, CorrelationId, CustomerId, IdempotencyKey, Money, OrderId, OrderLines,
+    OrderStatus, ProductId, Quantity, ReceiptId, ShortText, StockDelta, StockLevel,
 };
 use serde_json::{Value, json};
 use test_support::{ApiRequest, TestShop};
 
 use super::document::{Document, Route};
 use super::{PRODUCTS, problems};
+
+/// A function that returns true if the code accepts a body.
+type Accepts = fn(&str) -> bool;
 
 #[test]
 fn documents_the_deployed_routes() {
@@ -67,11 +70,18 @@ fn documents_examples_that_match_their_schemas() {
         }
     }
     assert_eq!(examples, problems(&document).count());
-    let request = document.at("/paths/~1order/post/requestBody/content/application~1json");
-    for example in request["examples"].as_object().unwrap().values() {
-        let body = example["value"].to_string();
-        assert!(document.validator(&request["schema"]).is_valid(&example["value"]), "{body}");
-        assert!(order_body::parse(&body).is_ok(), "{body}");
+    let bodies: [(&str, Accepts); 3] = [
+        ("~1order/post", |body| order_body::parse(body).is_ok()),
+        ("~1inventory~1{productId}~1adjustments/post", |body| adjustment_body::parse(body).is_ok()),
+        ("~1inventory~1{productId}/patch", |body| reorder_point_body::parse(body).is_ok()),
+    ];
+    for (operation, is_accepted) in bodies {
+        let request = document.at(&format!("/paths/{operation}/requestBody/content/application~1json"));
+        for example in request["examples"].as_object().unwrap().values() {
+            let body = example["value"].to_string();
+            assert!(document.validator(&request["schema"]).is_valid(&example["value"]), "{body}");
+            assert!(is_accepted(&body), "{body}");
+        }
     }
 }
 
@@ -123,6 +133,8 @@ fn documents_the_statuses_and_rules_of_the_code() {
     let document = Document::read();
     let statuses = document.at("/components/schemas/OrderStatus/enum");
     assert_eq!(*statuses, json!(OrderStatus::ALL.map(OrderStatus::as_str)));
+    let reasons = document.at("/components/schemas/AdjustmentReason/enum");
+    assert_eq!(*reasons, json!(AdjustmentReason::ALL));
     let rules = document.at("/components/schemas/Rule/oneOf").as_array().unwrap();
     let rules: Vec<_> = rules.iter().map(|rule| rule["const"].clone()).collect();
     assert_eq!(json!(rules), json!(Rule::ALL));
@@ -140,6 +152,12 @@ fn documents_the_limits_of_the_code() {
         ("schemas/ProductId/maxLength", ProductId::MAX_LENGTH),
         ("schemas/CorrelationId/maxLength", CorrelationId::MAX_LENGTH),
         ("schemas/IdempotencyKey/maxLength", IdempotencyKey::MAX_LENGTH),
+        ("schemas/AdjustmentId/maxLength", AdjustmentId::MAX_LENGTH),
+        ("schemas/ReceiptId/maxLength", ReceiptId::MAX_LENGTH),
+        ("schemas/Note/maxLength", ShortText::MAX_LENGTH),
+        ("schemas/StockDelta/maximum", StockDelta::MAX as usize),
+        ("schemas/ReorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),
+        ("schemas/UpdateInventory/properties/reorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),
         ("schemas/Token/maxLength", (longest_id * 4).div_ceil(3)),
         ("schemas/Quantity/minimum", Quantity::MIN as usize),
         ("schemas/Quantity/maximum", Quantity::MAX as usize),
@@ -150,6 +168,8 @@ fn documents_the_limits_of_the_code() {
     for (pointer, limit) in limits {
         assert_eq!(limit_at(pointer), limit as u64, "{pointer}");
     }
+    let lowest_delta = document.at("/components/schemas/StockDelta/minimum");
+    assert_eq!(*lowest_delta, -StockDelta::MAX);
     assert_eq!(limit_at("schemas/Money/maximum").to_string(), Money::MAX.to_string().trim_end_matches(".00"));
     let text = |pointer: &str| document.at(pointer).as_str().unwrap();
     assert!(
@@ -169,7 +189,12 @@ async fn documents_the_page_size() {
     let limit = document.at("/components/parameters/Limit/schema");
     let [lowest, highest, default] =
         ["minimum", "maximum", "default"].map(|name| limit[name].as_u64().unwrap());
-    for list in ["OrderList/properties/orders", "ProductList/properties/products"] {
+    for list in [
+        "OrderList/properties/orders",
+        "ProductList/properties/products",
+        "StockList/properties/inventory",
+        "AdjustmentList/properties/adjustments",
+    ] {
         assert_eq!(document.at(&format!("/components/schemas/{list}/maxItems")), highest);
     }
     let shop = TestShop::seeded().await;

@@ -4,10 +4,13 @@ use api::AuthMode;
 use api::request::MAX_BODY_BYTES;
 use domain::{OrderStatus, Quantity};
 use serde_json::Value;
-use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop};
+use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop, invocation};
 
 use super::document::Route;
-use super::{CANCEL, DELIVER, HELLO, ORDER, ORDERS, PLACE, PRODUCT, PRODUCTS, SHIP, SHOW, STOCK};
+use super::{
+    ADDITION, ADJUSTMENT, ADJUSTMENTS, CANCEL, DELIVER, HELLO, INVENTORY, ORDER, ORDERS, PLACE, PRODUCT,
+    PRODUCTS, SHIP, SHOW, STOCK,
+};
 
 /// Requests by route, with their responses.
 #[derive(Default)]
@@ -20,7 +23,9 @@ impl Exchanges {
         let route = (text("httpMethod").to_lowercase(), text("resource"));
         let response = match route.1.as_str() {
             HELLO => request.send(&HelloWorld(auth_mode)).await,
-            STOCK => request.send(&shop.inventory_service_for(auth_mode)).await,
+            INVENTORY | STOCK | ADJUSTMENTS | ADJUSTMENT => {
+                request.send(&shop.inventory_service_for(auth_mode)).await
+            }
             _ => request.send(&shop.order_service_for(auth_mode)).await,
         };
         self.0.push((route, response.clone()));
@@ -67,6 +72,7 @@ pub(super) async fn send_all_requests() -> Vec<(Route, ApiResponse)> {
     request_orders(&mut all, &shop).await;
     change_orders(&mut all, &shop).await;
     request_products_and_stock(&mut all, &shop).await;
+    change_stock(&mut all, &shop).await;
     send_unauthorized_requests(&mut all, &shop).await;
     send_while_throttled(&mut all).await;
     request_undecodable_order(&mut all, &shop).await;
@@ -137,11 +143,64 @@ async fn request_products_and_stock(all: &mut Exchanges, shop: &TestShop) {
     }
 }
 
+fn adjust(product: &str, key: &str, body: &str) -> ApiRequest {
+    post(ADJUSTMENTS, product).header("Idempotency-Key", key).json(body)
+}
+
+fn adjustment(product: &str, id: &str) -> ApiRequest {
+    get(ADJUSTMENT, product).path("adjustmentId", id)
+}
+
+fn patch(product: &str, body: &str) -> ApiRequest {
+    with_path_parameter(ApiRequest::new("PATCH", STOCK), STOCK, product).json(body)
+}
+
+async fn change_stock(all: &mut Exchanges, shop: &TestShop) {
+    all.expect(shop, adjust("001", "key-1", ADDITION), 201).await;
+    all.expect(shop, adjust("001", "key-1", ADDITION), 201).await;
+    all.expect(shop, adjust("001", "key-1", &ADDITION.replace("10", "11")), 422).await;
+    all.expect(shop, adjust("001", "key-2", r#"{"delta":-1000000,"reason":"lost"}"#), 409).await;
+    all.expect(shop, adjust("001", "key-2", r#"{"delta":0,"reason":"x","x":1}"#), 422).await;
+    all.expect(shop, post(ADJUSTMENTS, "001").json(ADDITION), 422).await;
+    all.expect(shop, adjust("404", "key-1", ADDITION), 404).await;
+    all.expect(shop, patch("001", r#"{"reorderPoint":20}"#), 200).await;
+    all.expect(shop, patch("002", r#"{"reorderPoint":0}"#), 200).await;
+    all.expect(shop, patch("001", r#"{"reorderPoint":-1}"#), 422).await;
+    all.expect(shop, patch("404", r#"{"reorderPoint":1}"#), 404).await;
+    for request in [adjust("001", "key-3", ""), patch("001", "")] {
+        let huge = " ".repeat(MAX_BODY_BYTES + 1);
+        all.expect(shop, request.clone().body("{"), 400).await;
+        all.expect(shop, request.clone().body(huge), 413).await;
+        all.expect(shop, request.header("Content-Type", "text/plain"), 415).await;
+    }
+
+    let receipt = r#"{"receiptId":"r-1","productId":"001","quantity":1,"reason":"received"}"#;
+    shop.inventory_service().handle(invocation::stock_received(receipt)).await.unwrap();
+    let lists = [(ApiRequest::get(INVENTORY), "invalid"), (get(ADJUSTMENTS, "001"), "001")];
+    for (list, invalid_token) in lists {
+        let first = all.expect(shop, list.clone().query("limit", "1"), 200).await;
+        let next = first.json()["nextToken"].as_str().unwrap().to_owned();
+        all.expect(shop, list.clone().query("nextToken", &next), 200).await;
+        all.expect(shop, list.query("nextToken", invalid_token), 422).await;
+    }
+    all.expect(shop, get(ADJUSTMENTS, "404"), 404).await;
+    let adjustments = all.expect(shop, get(ADJUSTMENTS, "001"), 200).await.json();
+    for entry in adjustments["adjustments"].as_array().unwrap() {
+        all.expect(shop, adjustment("001", entry["adjustmentId"].as_str().unwrap()), 200).await;
+    }
+    all.expect(shop, adjustment("001", "404"), 404).await;
+}
+
 /// Sends anonymous requests to each route, and requests with an insufficient scope to the routes of
 /// orders.
 async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
-    let open_to_every_token =
-        [ApiRequest::get(HELLO), ApiRequest::get(PRODUCTS), get(PRODUCT, "001"), get(STOCK, "001")];
+    let open_to_every_token = [
+        ApiRequest::get(HELLO),
+        ApiRequest::get(PRODUCTS),
+        get(PRODUCT, "001"),
+        ApiRequest::get(INVENTORY),
+        get(STOCK, "001"),
+    ];
     let restricted = [
         place(ORDER),
         get(SHOW, "001"),
@@ -149,6 +208,10 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         post(SHIP, "001"),
         post(DELIVER, "001"),
         get(ORDERS, "001"),
+        adjust("001", "key-1", ADDITION),
+        get(ADJUSTMENTS, "001"),
+        adjustment("001", "opening-001"),
+        patch("001", r#"{"reorderPoint":1}"#),
     ];
     for request in open_to_every_token.iter().chain(&restricted) {
         let response = all.send(shop, AuthMode::Cognito, request.clone()).await;
@@ -164,10 +227,19 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
 /// Sends requests to each route while DynamoDB throttles all calls.
 async fn send_while_throttled(all: &mut Exchanges) {
     let shop = TestShop::seeded().await;
-    for operation in ["BatchGetItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"] {
+    for operation in
+        ["BatchGetItem", "GetItem", "PutItem", "Query", "Scan", "TransactWriteItems", "UpdateItem"]
+    {
         shop.proxy.on(operation).always().fail(AwsError::throttled());
     }
-    for request in [place(ORDER), ApiRequest::get(PRODUCTS)] {
+    let stock = [
+        ApiRequest::get(INVENTORY),
+        adjust("001", "key-1", ADDITION),
+        get(ADJUSTMENTS, "001"),
+        adjustment("001", "opening-001"),
+        patch("001", r#"{"reorderPoint":1}"#),
+    ];
+    for request in [place(ORDER), ApiRequest::get(PRODUCTS)].into_iter().chain(stock) {
         all.expect(&shop, request, 503).await;
     }
     for route in [SHOW, ORDERS, PRODUCT, STOCK] {

@@ -13,6 +13,8 @@ pub(crate) use document::Document;
 const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
 
+const ADDITION: &str = r#"{"delta":10,"reason":"received","note":"Pallet 7"}"#;
+
 /// The routes of the API.
 const HELLO: &str = "/hello";
 const PLACE: &str = "/order";
@@ -23,7 +25,10 @@ const DELIVER: &str = "/order/{orderId}/deliver";
 const ORDERS: &str = "/customers/{customerId}/orders";
 const PRODUCTS: &str = "/products";
 const PRODUCT: &str = "/products/{productId}";
+const INVENTORY: &str = "/inventory";
 const STOCK: &str = "/inventory/{productId}";
+const ADJUSTMENTS: &str = "/inventory/{productId}/adjustments";
+const ADJUSTMENT: &str = "/inventory/{productId}/adjustments/{adjustmentId}";
 
 /// Iterates over the schemas of problems, with their `type`.
 fn problems(document: &Document) -> impl Iterator<Item = (&str, &Value)> {

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use api::order_body;
-use domain::{CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId};
+use api::{adjustment_body, order_body, reorder_point_body};
+use domain::{AdjustmentId, CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId, ReceiptId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -28,10 +28,12 @@ type Accepts = fn(&str) -> bool;
 #[test]
 fn schema_and_code_accept_the_same_identifiers() {
     let document = Document::read();
-    let checks: [(&str, Accepts); 5] = [
+    let checks: [(&str, Accepts); 7] = [
         ("OrderId", |text| text.parse::<OrderId>().is_ok()),
         ("CustomerId", |text| text.parse::<CustomerId>().is_ok()),
         ("ProductId", |text| text.parse::<ProductId>().is_ok()),
+        ("AdjustmentId", |text| text.parse::<AdjustmentId>().is_ok()),
+        ("ReceiptId", |text| text.parse::<ReceiptId>().is_ok()),
         ("CorrelationId", |text| text.parse::<CorrelationId>().is_ok()),
         ("IdempotencyKey", |text| text.parse::<IdempotencyKey>().is_ok()),
     ];
@@ -100,5 +102,54 @@ proptest! {
         let is_documented = serde_json::from_str::<Value>(&body)
             .is_ok_and(|value| VALIDATOR.with(|validator| validator.is_valid(&value)));
         prop_assert_eq!(order_body::parse(&body).is_ok(), is_documented, "{}", body);
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `POST /inventory/{productId}/adjustments` around the limits of its rules.
+    fn adjustment()(
+        delta in values(&["1", "-1", "0", "1000000", "1000001", "-1000000", "-1000001", "99999999999999999999"]),
+        reason in values(&["\"lost\"", "\"received\"", "\"stolen\"", "\"Lost\""]),
+        note in values(&["\"x\"", "\"Aisle 7, shelf 3\""]),
+        fields in proptest::sample::subsequence(vec!["delta", "reason", "note", "x"], 0..=4),
+        complete in prop::bool::weighted(0.8),
+    ) -> String {
+        let fields = if complete { vec!["delta", "reason", "note"] } else { fields };
+        let value = |name| match name {
+            "delta" => delta.to_owned(),
+            "reason" => reason.to_owned(),
+            _ => note.to_owned(),
+        };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `PATCH /inventory/{productId}` around the limits of its rules.
+    fn reorder_point()(
+        units in values(&["0", "1", "20", "1000000", "1000001", "-1", "99999999999999999999"]),
+        fields in proptest::sample::subsequence(vec!["reorderPoint", "x"], 0..=2),
+    ) -> String {
+        members(fields.into_iter().map(|name| (name, units.to_owned())).collect())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn schema_and_code_accept_the_same_bodies_about_stock(
+        adjustment in adjustment(),
+        reorder_point in reorder_point(),
+    ) {
+        thread_local! {
+            static VALIDATORS: [Rc<jsonschema::Validator>; 2] =
+                ["CreateAdjustment", "UpdateInventory"].map(|name| Document::read().validator_of(name));
+        }
+        let is_documented = |n: usize, body: &str| serde_json::from_str::<Value>(body)
+            .is_ok_and(|value| VALIDATORS.with(|validators| validators[n].is_valid(&value)));
+        let is_accepted = adjustment_body::parse(&adjustment).is_ok();
+        prop_assert_eq!(is_accepted, is_documented(0, &adjustment), "{}", adjustment);
+        let is_accepted = reorder_point_body::parse(&reorder_point).is_ok();
+        prop_assert_eq!(is_accepted, is_documented(1, &reorder_point), "{}", reorder_point);
     }
 }

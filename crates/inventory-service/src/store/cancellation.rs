@@ -124,7 +124,13 @@ fn action_result<T>(
     }
 }
 
-fn cancellation_error(reasons: &[CancellationReason]) -> ServiceError {
+/// Returns true if the condition of an action caused the cancellation.
+pub(super) fn is_condition_failure(reason: &CancellationReason) -> bool {
+    code(reason) == CONDITION_FAILED
+}
+
+/// Returns the error of a transaction that no condition canceled.
+pub(super) fn cancellation_error(reasons: &[CancellationReason]) -> ServiceError {
     let codes: Vec<_> = reasons.iter().map(code).filter(|code| *code != NONE).collect();
     let text = format!("transaction canceled: {}", codes.join(", "));
     if !codes.is_empty() && codes.iter().all(|code| CONFLICT_CODES.contains(code)) {

@@ -1,12 +1,16 @@
 //! Reads and writes of this function. Every write is conditional: it changes nothing if
-//! the order is not in the expected state.
+//! the order or the stock is not in the expected state.
 
+mod adjustment_outcome;
+mod adjustments;
 mod cancellation;
+mod lists;
 mod order_writes;
 mod plan;
 mod stock;
 mod transactions;
 
+pub(crate) use adjustment_outcome::{AdjustOutcome, CreateOutcome};
 pub(crate) use cancellation::{ActionResult, BatchOutcome, TransactionOutcome};
 pub(crate) use order_writes::{AdvanceOutcome, Rejection};
 pub(crate) use plan::{Plan, WriteOutcome};

@@ -1,14 +1,16 @@
-//! Stock levels: the read of a level, and the transaction actions that change it.
+//! Stock levels: the read of a level, the write of its reorder point, and the transaction
+//! actions of orders that change it.
 
 use std::collections::BTreeSet;
 
 use aws::ServiceError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{OrderLine, ProductId, StockLevel};
-use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REVISION};
+use dynamodb::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
 use dynamodb::batch_get::{batch_get, keys_of};
-use dynamodb::{Item, decode_stock, number, text};
+use dynamodb::{Item, STOCK_LIST, decode_stock, number, text};
 
 use super::{Store, build_error};
 
@@ -30,6 +32,42 @@ impl Store {
         let table = &self.settings.inventory_table;
         let mut found = batch_get(&self.client, [(table, keys_of(PRODUCT_ID, ids))]).await?;
         Ok(found.remove(table).unwrap_or_default())
+    }
+
+    /// Sets the reorder point of a product, or removes it. Returns `None` if the product has
+    /// no stock item.
+    pub(crate) async fn set_reorder_point(
+        &self,
+        product: &ProductId,
+        reorder_point: Option<u64>,
+    ) -> Result<Option<StockLevel>, ServiceError> {
+        let list = format!("{LISTED_UNDER} = :list, {LISTED_AS} = :product");
+        let request = self
+            .client
+            .update_item()
+            .table_name(&self.settings.inventory_table)
+            .key(PRODUCT_ID, text(product))
+            .condition_expression(format!("attribute_exists({PRODUCT_ID})"))
+            .expression_attribute_values(":list", text(STOCK_LIST))
+            .expression_attribute_values(":product", text(product))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew);
+        let request = match reorder_point {
+            Some(units) => request
+                .update_expression(format!("SET {list}, {REORDER_POINT} = :units ADD {REVISION} :one"))
+                .expression_attribute_values(":units", number(units)),
+            None => {
+                request.update_expression(format!("SET {list} REMOVE {REORDER_POINT} ADD {REVISION} :one"))
+            }
+        };
+        let error = match request.send().await {
+            Ok(output) => return Ok(output.attributes().map(decode_stock).transpose()?),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+            _ => Err(error.into()),
+        }
     }
 
     /// Returns the action that takes `units` out of stock, if there are enough.

@@ -19,7 +19,7 @@ use super::plan::{Plan, WriteOutcome};
 use super::{Store, build_error};
 
 /// The result of a transaction.
-enum Execution {
+pub(super) enum Execution {
     Committed,
     /// DynamoDB canceled the transaction, with one reason for each action.
     Canceled(Vec<CancellationReason>),
@@ -84,7 +84,8 @@ impl Store {
         }
     }
 
-    async fn execute(&self, actions: Vec<TransactWriteItem>) -> Result<Execution, ServiceError> {
+    /// Runs a transaction.
+    pub(super) async fn execute(&self, actions: Vec<TransactWriteItem>) -> Result<Execution, ServiceError> {
         let result = self.client.transact_write_items().set_transact_items(Some(actions)).send().await;
         let Err(error) = result else {
             return Ok(Execution::Committed);

@@ -1,0 +1,67 @@
+//! Concurrent adjustments, also against orders and receipts.
+
+use domain::{EventKind, OrderStatus};
+use test_support::{TestShop, concurrently, invocation};
+
+use super::{add_product, adjust, counted};
+
+#[tokio::test]
+async fn a_hundred_concurrent_requests_with_ten_keys_apply_ten_times() {
+    let shop = TestShop::seeded().await;
+    add_product(&shop, "003").await;
+    let service = shop.inventory_service();
+    for (product, initial) in [("001", 150), ("003", 0)] {
+        let requests: Vec<_> =
+            (0..100).map(|n| adjust(product, &format!("k{}", n % 10), &counted(3))).collect();
+        let responses = concurrently(requests.iter().map(|request| request.send(&service))).await;
+        for (n, response) in responses.iter().enumerate() {
+            assert_eq!(response.status, 201, "{response:?}");
+            assert_eq!(response.body, responses[n % 10].body, "the responses of a key differ");
+        }
+        assert_eq!(shop.stock_of(product).await, initial + 30, "product {product}");
+    }
+    assert_eq!(shop.ledger_of("003").await.len(), 10);
+    shop.assert_ledger_invariant().await;
+}
+
+#[tokio::test]
+async fn concurrent_removals_never_oversell() {
+    let shop = TestShop::seeded().await;
+    let service = shop.inventory_service();
+    shop.set_stock("001", 10).await;
+    let requests: Vec<_> = (0..30).map(|n| adjust("001", &format!("k{n}"), &counted(-1))).collect();
+    let responses = concurrently(requests.iter().map(|request| request.send(&service))).await;
+    let applied = responses.iter().filter(|response| response.status == 201).count();
+    let short = responses.iter().filter(|response| response.status == 409).count();
+    assert_eq!((applied, short, shop.stock_of("001").await), (10, 20, 0));
+    shop.assert_ledger_invariant().await;
+}
+
+#[tokio::test]
+async fn concurrent_orders_and_restocks_conserve_stock() {
+    let shop = TestShop::seeded().await;
+    let service = shop.inventory_service();
+    shop.set_stock("001", 100).await;
+    let placed = |n: usize| {
+        let kind = EventKind::Placed;
+        let items = r#"[{"productId":"001","quantity":2}]"#;
+        let detail = format!(
+            r#"{{"detailType":"{kind}","orderId":"o{n}","orderStatus":"{kind}","customerId":"001","items":{items},"totalAmount":159.98}}"#
+        );
+        invocation::event(kind.as_str(), &detail)
+    };
+    let restocks: Vec<_> = (0..50).map(|n| adjust("001", &format!("k{n}"), &counted(3))).collect();
+    let orders = async { concurrently((0..200).map(|n| service.handle(placed(n)))).await };
+    let restocks = async { concurrently(restocks.iter().map(|request| request.send(&service))).await };
+    let (orders, restocks) = tokio::join!(orders, restocks);
+    assert!(orders.iter().all(Result::is_ok));
+    assert!(restocks.iter().all(|response| response.status == 201));
+
+    let orders = shop.orders().await;
+    let confirmed = orders.iter().filter(|order| order.status == OrderStatus::Confirmed).count() as u64;
+    let rejected = orders.iter().filter(|order| order.status == OrderStatus::Rejected).count() as u64;
+    assert_eq!(confirmed + rejected, 200);
+    assert_eq!(shop.stock_of("001").await + 2 * confirmed, 100 + 150);
+    assert!((50..=125).contains(&confirmed), "{confirmed} confirmed");
+    shop.assert_ledger_invariant().await;
+}
