@@ -40,6 +40,23 @@ async fn rejects_a_malicious_event_as_malformed_and_changes_nothing() {
         let error = shop.inventory_service().handle(event).await.unwrap_err();
         assert_eq!(error.error_type, MALFORMED_EVENT, "{start}: {error}");
     }
+    let received = r#"{"receiptId":"r-1","productId":"001","quantity":40,"reason":"received"}"#;
+    let mut details = vec![
+        received.replace("\"r-1\"", &nested_arrays(10_000)),
+        received.replacen('{', "{\"productId\":\"002\",", 1),
+        received.replace("40", "4294967297"),
+        received.replace("40", "4e1"),
+        received.replace("40", "\"40\""),
+    ];
+    for name in INVALID_IDENTIFIERS {
+        details.push(received.replace("\"r-1\"", &json!(name).to_string()));
+        details.push(received.replace("\"001\"", &json!(name).to_string()));
+    }
+    for detail in details {
+        let start: String = detail.chars().take(200).collect();
+        let error = shop.inventory_service().handle(invocation::stock_received(&detail)).await.unwrap_err();
+        assert_eq!(error.error_type, MALFORMED_EVENT, "{start}: {error}");
+    }
     assert_eq!(shop.snapshot().await, before);
     assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Placed);
 }

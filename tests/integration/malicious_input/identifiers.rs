@@ -4,6 +4,8 @@ use domain::OrderId;
 use serde_json::json;
 use test_support::{ApiRequest, ApiResponse, TestShop};
 
+use crate::adjustments::{ADJUSTMENT, ADJUSTMENTS};
+
 use super::{INVALID_IDENTIFIERS, orders_of, place};
 
 /// Valid identifiers that have a meaning in other contexts.
@@ -18,6 +20,17 @@ fn order_routes() -> [ApiRequest; 4] {
     ]
 }
 
+fn stock_routes() -> [ApiRequest; 5] {
+    let adjustment = r#"{"delta":1,"reason":"other"}"#;
+    [
+        ApiRequest::get("/inventory/{productId}"),
+        ApiRequest::new("PATCH", "/inventory/{productId}").json(r#"{"reorderPoint":1}"#),
+        ApiRequest::post(ADJUSTMENTS).header("Idempotency-Key", "key-1").json(adjustment),
+        ApiRequest::get(ADJUSTMENTS),
+        ApiRequest::get(ADJUSTMENT),
+    ]
+}
+
 /// Sends a request with this identifier to every route with a path parameter.
 async fn request_everywhere(shop: &TestShop, name: &str) -> Vec<ApiResponse> {
     let orders = shop.order_service();
@@ -27,8 +40,10 @@ async fn request_everywhere(shop: &TestShop, name: &str) -> Vec<ApiResponse> {
     }
     responses.push(orders_of(name).send(&orders).await);
     responses.push(ApiRequest::get("/products/{productId}").path("productId", name).send(&orders).await);
-    let stock = ApiRequest::get("/inventory/{productId}").path("productId", name);
-    responses.push(stock.send(&shop.inventory_service()).await);
+    for request in stock_routes() {
+        let request = request.path("productId", name);
+        responses.push(request.path("adjustmentId", name).send(&shop.inventory_service()).await);
+    }
     responses
 }
 
@@ -61,17 +76,16 @@ async fn treats_an_unusual_identifier_as_plain_data() {
             assert_eq!(response.problem(), (404, "not-found".into()), "{name:?}");
         }
     }
-    let keys: Vec<_> = shop
-        .proxy
-        .requests("UpdateItem")
-        .iter()
-        .map(|request| request["Key"]["OrderId"]["S"].clone())
-        .collect();
+    // The update of a stock item has the key ProductId.
+    let updates = || {
+        let requests = shop.proxy.requests("UpdateItem").into_iter();
+        requests.filter(|request| request["TableName"] == shop.tables.orders.as_str())
+    };
+    let keys: Vec<_> = updates().map(|request| request["Key"]["OrderId"]["S"].clone()).collect();
     assert_eq!(keys, UNUSUAL_IDENTIFIERS.map(|name| [name; 3]).concat());
     // The expressions do not depend on the identifier.
     for field in ["UpdateExpression", "ConditionExpression"] {
-        let mut texts: Vec<_> =
-            shop.proxy.requests("UpdateItem").iter().map(|request| request[field].to_string()).collect();
+        let mut texts: Vec<_> = updates().map(|request| request[field].to_string()).collect();
         texts.sort();
         texts.dedup();
         assert!(texts.len() <= 3, "{field}: {texts:?}");

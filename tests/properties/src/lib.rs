@@ -10,7 +10,7 @@ use std::str::FromStr;
 use api::{BodyError, order_body, page_token};
 use domain::{
     CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, InventoryEvent, Money, OrderEvent,
-    OrderId, OrderRequest, ProductId, Quantity, Quote, QuoteError, Timestamp,
+    OrderId, OrderRequest, ProductId, Quantity, Quote, QuoteError, StockReceived, Timestamp,
 };
 use dynamodb::{Item, StoredOrder};
 use lambda::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
@@ -104,9 +104,20 @@ fn minor_units(amount: Money) -> u128 {
     amount.to_string().replace('.', "").parse().expect("digits")
 }
 
-/// Reads the detail of an event. A valid event round-trips.
+/// Reads the detail of an event of an order or a warehouse. A valid event round-trips.
 pub fn event(data: &[u8]) -> bool {
-    str::from_utf8(data).is_ok_and(check_event)
+    str::from_utf8(data).is_ok_and(|detail| check_event(detail) | check_stock_received(detail))
+}
+
+fn check_stock_received(detail: &str) -> bool {
+    let Ok(event) = StockReceived::from_json(detail) else { return false };
+    let text = serde_json::to_string(&event).expect("an event in JSON");
+    assert_eq!(StockReceived::from_json(&text).expect("a written event is valid"), event);
+    let adjustment = event.adjustment(Timestamp::MAX);
+    assert!(adjustment.delta.removed_units().is_none());
+    let item = dynamodb::encode_adjustment(&adjustment);
+    assert_eq!(dynamodb::decode_adjustment(&item).expect("an encoded entry is valid"), adjustment);
+    true
 }
 
 fn check_event(detail: &str) -> bool {
