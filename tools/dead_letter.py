@@ -20,7 +20,9 @@ from datetime import datetime
 from typing import Any
 
 SOURCE = "ecommerce.order"
-# The source of events about stock.
+# The source of events about deliveries to the warehouse.
+WAREHOUSE_SOURCE = "ecommerce.warehouse"
+# The source of events about stock, which no function here consumes.
 INVENTORY_SOURCE = "ecommerce.inventory"
 # The detail-types of the relays' reports about an order or a product whose event cannot be published.
 UNPUBLISHABLE = "OrderEventUnpublishable"

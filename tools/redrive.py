@@ -134,7 +134,7 @@ class Redriver:
             return self._settle_unpublishable(letter, self._orders, event.order_id)
         if letter.reports_unpublishable_stock:
             return self._settle_unpublishable(letter, self._products, event.product_id)
-        if event.source != dead_letter.SOURCE:
+        if event.source not in {dead_letter.SOURCE, dead_letter.WAREHOUSE_SOURCE}:
             return MessageResult.of_letter(letter, f"left: no rule matches the source {event.source}")
         if letter.error_type in dead_letter.PERMANENT and not self._options.all:
             return MessageResult.of_letter(letter, "left: would come back (ALL=1 puts it back)")

@@ -223,6 +223,14 @@ class RedriveTest(unittest.TestCase):
         [row] = self.redrive()
         self.assertEqual((row.reason, row.result, self.count_messages()), ("NO_PERMISSIONS: why", "put back", 0))
 
+    def test_puts_back_a_delivery_to_the_warehouse(self) -> None:
+        detail = '{"receiptId":"r","productId":"001","quantity":5,"reason":"received"}'
+        event = build_event("StockReceived", "ecommerce.warehouse", detail)
+        self.aws.send(EVENTS, build_failure("Busy", event))
+        [row] = self.redrive()
+        self.assertEqual((row.event, row.subject, row.result), ("StockReceived", "001", "put back"))
+        self.assertEqual((self.aws.events[0]["Source"], self.count_messages()), ("ecommerce.warehouse", 0))
+
     def test_puts_back_an_event_without_a_response(self) -> None:
         body = f'{{"requestContext":{{"condition":"EventAgeExceeded"}},"requestPayload":{build_event()}}}'
         self.aws.send(EVENTS, body)
