@@ -5,6 +5,7 @@ python tools/cost.py --write    updates docs/cost.md and docs/data/cost-*.csv
 python tools/cost.py --check    fails if one of them is out of date
 """
 
+import re
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -30,6 +31,8 @@ from figures import (
 LARGEST_CHARGES = 5
 # Units of the prices.
 PER = {ONE: "1", MILLION: "1000000", model.GIGABYTE: "GB"}
+# An alarm that is deployed by default. The other conditions of alarms are false by default.
+DEFAULT_ALARM = re.compile(r"Type: AWS::CloudWatch::Alarm\n(?:    Condition: StockIsRelayed\n)?    Properties:\n")
 
 
 def build_report() -> Report:
@@ -130,8 +133,7 @@ def render_monthly(orders: Any) -> str:
     amounts = {
         "stored": (item + 2 * model.ITEM_OVERHEAD_BYTES) * MILLION,
         "metric": Decimal(model.CUSTOM_METRICS),
-        # Alarms with a condition are not deployed by default.
-        "alarm": Decimal(template.count("Type: AWS::CloudWatch::Alarm\n    Properties:\n")),
+        "alarm": Decimal(len(DEFAULT_ALARM.findall(template))),
         "dashboard": Decimal(template.count("Type: AWS::CloudWatch::Dashboard\n")),
     }
     rows = [

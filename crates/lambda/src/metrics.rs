@@ -24,8 +24,8 @@ const MAX_VALUES: usize = 100;
 pub enum Metric {
     /// Orders that reached this status. An order counts once for each status.
     Orders(OrderStatus),
-    /// Time from an order change to the publication of its event in milliseconds,
-    /// one value for each event.
+    /// Time from a change of an order or of stock to the publication of its event in
+    /// milliseconds, one value for each event.
     OutboxLag,
     /// Writes of InventoryServiceFunction that failed because of a concurrent write.
     ReservationConflicts,

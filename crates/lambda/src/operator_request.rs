@@ -105,14 +105,14 @@ pub enum RepublishOutcome {
         #[serde(serialize_with = "serialize_kind")]
         event_type: EventKind,
     },
-    /// The events that tell the stock of a product were published.
+    /// The events that report the stock of a product were published.
     #[serde(rename = "Published")]
     PublishedStock {
         /// Kinds of events.
         event_types: Vec<InventoryEventKind>,
     },
     /// The outbox is empty: the last event has been applied. For a product: the selected
-    /// kinds of events tell nothing about its stock.
+    /// kinds of events do not apply to its stock.
     NothingToPublish,
     /// The order does not exist.
     UnknownOrder,

@@ -94,11 +94,11 @@ impl StockRelay {
         }
     }
 
-    /// Publishes the selected events that tell the stock of each requested product.
+    /// Publishes the selected events that report the stock of each requested product.
     /// `items` are the stored items.
     ///
     /// A record that the relay could not publish is known only by its position in the
-    /// stream, which keeps it for 24 hours. The item tells the state that followed.
+    /// stream, which keeps it for 24 hours. The item has the state that followed.
     pub async fn republish(
         &self,
         products: &BTreeSet<ProductId>,

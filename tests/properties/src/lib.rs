@@ -199,7 +199,7 @@ fn check_order_item(item: &Item) -> bool {
     true
 }
 
-/// Reads an item of the Inventory table. The events of a valid item tell its stock.
+/// Reads an item of the Inventory table. The events of a valid item report its stock.
 fn check_stock_item(item: &Item) {
     let Ok(level) = dynamodb::decode_stock(item) else { return };
     for event in InventoryEvent::of_level(&level, Timestamp::MAX) {

@@ -43,7 +43,7 @@ impl StockChange {
     }
 }
 
-/// Returns the one event that tells the quantity after consecutive changes of a product,
+/// Returns the one event that reports the quantity after consecutive changes of a product,
 /// unless none of them changed it.
 #[must_use]
 pub fn coalesce(changes: &[StockChange]) -> Option<InventoryEvent> {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// For every short history and every way to cut it into batches, the crossings are the
-    /// same events, and the last InventoryUpdated tells the last quantity.
+    /// same events, and the last InventoryUpdated reports the last quantity.
     #[test]
     fn events_do_not_depend_on_how_changes_are_grouped() {
         const LENGTH: usize = 4;

@@ -57,7 +57,7 @@ impl InventoryEvent {
         Self::new(InventoryEventKind::BackInStock, level, time)
     }
 
-    /// Returns the events that tell the stock of a product as it was read at `time`, for
+    /// Returns the events that report the stock of a product as it was read at `time`, for
     /// a consumer that may have missed earlier events: the level that holds, and the
     /// quantity.
     #[must_use]
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_the_level_that_holds_before_the_quantity() {
+    fn reports_the_level_that_holds_before_the_quantity() {
         let kinds = |quantity| {
             let events = InventoryEvent::of_level(&level(quantity), time());
             events.iter().map(|event| event.kind).collect::<Vec<_>>()
