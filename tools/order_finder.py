@@ -10,6 +10,10 @@ from stream_range import read_changes
 # its change by the clock of the function.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
+# The events that no function of the stack applies. An order keeps such an event until its next change.
+KEPT_EVENTS = {":confirmed": "OrderConfirmed", ":rejected": "OrderRejected"}
+IS_KEPT = "#event.#type IN (:confirmed, :rejected)"
+
 
 class OrderFinder:
     """The Orders table and its stream."""
@@ -29,27 +33,27 @@ class OrderFinder:
         if changes is not None:
             orders = (change["Keys"]["OrderId"]["S"] for change in changes if "Event" in change.get("NewImage", {}))
             return list(dict.fromkeys(orders)), "in the stream"
-        # A rejected order keeps its event, so the scan includes only those of the range.
+        # An order keeps an event that no function applies, so the scan includes only those of the range.
         first, last = (
             datetime.fromisoformat(stream_range[f"approximateArrivalOf{which}Record"]) for which in ("First", "Last")
         )
         orders = self._scan(
-            "attribute_exists(#event) AND (OrderStatus <> :rejected OR UpdatedAt BETWEEN :first AND :last)",
+            f"attribute_exists(#event) AND (NOT {IS_KEPT} OR UpdatedAt BETWEEN :first AND :last)",
             {
-                ":rejected": "Rejected",
+                **KEPT_EVENTS,
                 ":first": format_time(first - CLOCK_TOLERANCE),
                 ":last": format_time(last + CLOCK_TOLERANCE),
             },
-            {"#event": "Event"},
+            {"#event": "Event", "#type": "Type"},
         )
         return orders, "in the table"
 
     def find_older_than(self, time: str) -> list[str]:
         """Returns the orders whose event is older than a time and was not applied."""
         return self._scan(
-            "#event.#time < :before AND OrderStatus <> :rejected",
-            {":before": time, ":rejected": "Rejected"},
-            {"#event": "Event", "#time": "Time"},
+            f"#event.#time < :before AND NOT {IS_KEPT}",
+            {":before": time, **KEPT_EVENTS},
+            {"#event": "Event", "#time": "Time", "#type": "Type"},
         )
 
     def _scan(self, condition: str, values: Mapping[str, str], names: Mapping[str, str]) -> list[str]:

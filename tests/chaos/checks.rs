@@ -118,7 +118,11 @@ fn assert_is_final(stored: &StoredOrder) {
     assert_ne!(order.status, Placed, "{order:?}");
     let is_sold = matches!(order.status, Confirmed | Shipped | Delivered);
     assert_eq!(order.stock_reserved, is_sold, "{order:?}");
-    let outbox = (order.status == Rejected).then_some(EventKind::Rejected);
+    let outbox = match order.status {
+        Confirmed => Some(EventKind::Confirmed),
+        Rejected => Some(EventKind::Rejected),
+        _ => None,
+    };
     assert_eq!(stored.outbox.as_ref().map(|event| event.kind), outbox, "{order:?}");
 }
 
@@ -127,6 +131,9 @@ fn assert_events_match(order: &Order, kinds: &[EventKind]) {
     let has = |kind| kinds.contains(&kind);
     assert!(has(EventKind::Placed), "{order:?}");
     assert_eq!(has(EventKind::Rejected), order.status == Rejected, "{order:?}");
+    let is_sold = matches!(order.status, Confirmed | Shipped | Delivered);
+    assert!(has(EventKind::Confirmed) || !is_sold, "{order:?}");
+    assert!(!has(EventKind::Confirmed) || is_sold || order.status == Canceled, "{order:?}");
     assert!(!has(EventKind::Canceled) || order.status == Canceled, "{order:?}");
     assert!(!has(EventKind::Shipped) || matches!(order.status, Shipped | Delivered), "{order:?}");
     assert!(!has(EventKind::Delivered) || order.status == Delivered, "{order:?}");

@@ -14,6 +14,7 @@ mod malicious_input;
 mod metrics;
 mod openapi;
 mod operations_guide;
+mod order_confirmed;
 mod place_order;
 mod poison_messages;
 mod queue_batches;

@@ -75,7 +75,10 @@ async fn republishes_a_lost_event_and_tolerates_duplicates() {
     driver.run().await;
     assert_eq!(shop.order(&id).await.unwrap().status, Confirmed);
     assert_eq!((shop.stock_of("001").await, driver.dead_letters().len()), (148, 0));
-    assert_eq!(republish(&shop, &[&id]).await[0]["outcome"], "NothingToPublish");
+    assert_eq!(republish(&shop, &[&id]).await[0]["eventType"], "OrderConfirmed");
+    let published = shop.bus.published();
+    let [.., first, again] = published.as_slice() else { panic!("{published:?}") };
+    assert_eq!(again.entry, first.entry, "an order keeps its OrderConfirmed until the next change");
 }
 
 #[tokio::test]

@@ -63,7 +63,7 @@ async fn a_retry_with_the_same_key_needs_two_round_trips() {
 }
 
 #[tokio::test]
-async fn reserving_one_line_needs_one_round_trip_and_four_write_units() {
+async fn reserving_one_line_needs_one_round_trip_and_four_write_units_and_one_of_the_index() {
     let Some(shop) = metered_shop().await else { return };
     let id = place(&shop, SINGLE_LINE).await;
     let mut driver = EventDriver::new(&shop).await;
@@ -71,10 +71,38 @@ async fn reserving_one_line_needs_one_round_trip_and_four_write_units() {
     shop.proxy.start_metering();
     driver.run().await;
     assert_eq!(shop.order(&id).await.unwrap().status, OrderStatus::Confirmed);
-    // A transaction consumes two units for each item. A status change does not update the index.
-    let written = units([(&shop.tables.orders, 2), (&shop.tables.inventory, 2)]);
+    // A transaction consumes two units for each item. The status change does not update the index
+    // of customers' orders.
+    let index = format!("{}/OrdersToShip", shop.tables.orders);
+    let written = units([(&shop.tables.orders, 2), (&shop.tables.inventory, 2), (&index, 1)]);
     assert_eq!((shop.proxy.consumed_units().writes, shop.proxy.consumed_units().reads), (written, units([])));
     assert_eq!(round_trips(&shop), 1);
+}
+
+#[tokio::test]
+async fn shipping_an_order_writes_one_unit_to_the_table_and_one_to_the_index() {
+    let Some(shop) = metered_shop().await else { return };
+    let id = place(&shop, SINGLE_LINE).await;
+    EventDriver::new(&shop).await.run().await;
+    shop.proxy.start_metering();
+    let body = r#"{"carrier":"DHL","trackingNumber":"JD014600003RU"}"#;
+    let request = ApiRequest::post("/order/{orderId}/ship").path("orderId", &id).json(body);
+    assert_eq!(request.send(&shop.order_service()).await.status, 200);
+    let (orders, index) = (&shop.tables.orders, format!("{}/OrdersToShip", shop.tables.orders));
+    assert_eq!(shop.proxy.consumed_units().writes, units([(orders, 1), (&index, 1)]));
+    assert_eq!(round_trips(&shop), 1);
+}
+
+#[tokio::test]
+async fn a_placed_and_confirmed_order_needs_six_write_units_and_one_of_the_index_of_orders_to_ship() {
+    let Some(shop) = metered_shop().await else { return };
+    let id = place(&shop, SINGLE_LINE).await;
+    EventDriver::new(&shop).await.run().await;
+    assert_eq!(shop.order(&id).await.unwrap().status, OrderStatus::Confirmed);
+    let (orders, inventory) = (&shop.tables.orders, &shop.tables.inventory);
+    let indexes = ["CustomerOrders", "OrdersToShip"].map(|index| format!("{orders}/{index}"));
+    let written = units([(orders, 3), (inventory, 2), (&indexes[0], 1), (&indexes[1], 1)]);
+    assert_eq!(shop.proxy.consumed_units().writes, written);
 }
 
 #[tokio::test]

@@ -224,7 +224,7 @@ async fn a_cancellation_releases_stock_that_is_reserved_after_its_read() {
         gate.reached().await;
         let placed = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
         apply(&shop, invocation::event("OrderPlaced", placed)).await.unwrap();
-        assert_eq!(state(&shop).await, (Confirmed, true, None, 149, 199));
+        assert_eq!(state(&shop).await, (Confirmed, true, Some(EventKind::Confirmed), 149, 199));
         gate.open();
     };
     tokio::join!(cancel, reserve).0.unwrap();

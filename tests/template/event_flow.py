@@ -48,10 +48,10 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     }
     if targets != expected:
         yield f"the targets of the rules are {targets}"
-    # Exactly one rule matches each detail-type, except OrderRejected, which is for other consumers.
+    # Exactly one rule matches each detail-type, except those that are only for other consumers.
     handled = get_at(resources, (ORDER_EVENT_RULE, "Properties", "EventPattern", "detail-type")) or []
     unhandled = get_at(resources, (UNHANDLED_EVENT_RULE, "Properties", "EventPattern", "detail-type"))
-    if unhandled != [{"anything-but": [*handled, "OrderRejected"]}]:
+    if unhandled != [{"anything-but": [*handled, "OrderConfirmed", "OrderRejected"]}]:
         yield f"{UNHANDLED_EVENT_RULE} does not match exactly the events that {ORDER_EVENT_RULE} does not match"
     pattern = get_at(resources, (UNHANDLED_STOCK_EVENT_RULE, "Properties", "EventPattern"))
     if pattern != {"source": STOCK_SOURCES, "detail-type": [{"anything-but": STOCK_EVENTS}]}:

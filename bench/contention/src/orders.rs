@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{EventKind, LineItem, Money, Order, OrderLine, OutboxEvent, Quantity, Quote, RequestHash};
+use domain::{LineItem, Money, Order, OrderLine, Quantity, Quote, RequestHash};
 use dynamodb::StoredOrder;
 use serde_json::{Value, json};
 
@@ -123,11 +123,8 @@ fn placed_order(order_index: usize, stripes: usize) -> StoredOrder {
     let customer_id = "001".parse().expect("a customer id");
     let created_at = "2025-01-01T00:00:00Z".parse().expect("a timestamp");
     let correlation_id = "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id");
-    StoredOrder {
-        outbox: Some(OutboxEvent::new(&order_id, EventKind::Placed, created_at, correlation_id)),
-        order: Order::place(order_id, customer_id, quote, created_at),
-        request_hash: Some(RequestHash::from_stored("0".repeat(64))),
-    }
+    let order = Order::place(order_id, customer_id, quote, created_at);
+    StoredOrder::placed(order, RequestHash::from_stored("0".repeat(64)), correlation_id)
 }
 
 /// Returns the event of a placed order as EventBridge delivers it.

@@ -1,6 +1,8 @@
 //! JSON documents of successful responses.
 
-use domain::{CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, Shortage, Timestamp};
+use domain::{
+    CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, ShortText, Shortage, Timestamp,
+};
 use serde::Serialize;
 
 /// An order.
@@ -15,6 +17,10 @@ pub struct OrderDocument<'a> {
     total_amount: Option<Money>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     shortages: &'a [Shortage],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<&'a ShortText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<&'a ShortText>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -37,6 +43,8 @@ impl<'a> From<&'a Order> for OrderDocument<'a> {
             items: order.items.iter().map(LineItemDocument::from).collect(),
             total_amount: order.total_amount,
             shortages: &order.shortages,
+            carrier: order.shipment.carrier.as_ref(),
+            tracking_number: order.shipment.tracking_number.as_ref(),
             created_at: order.created_at,
             updated_at: order.updated_at,
         }
@@ -53,7 +61,7 @@ impl<'a> From<&'a LineItem> for LineItemDocument<'a> {
     }
 }
 
-/// A page of a customer's orders, newest first.
+/// A page of orders.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderList<'a> {
@@ -104,7 +112,7 @@ impl<'a> ProductList<'a> {
 
 #[cfg(test)]
 mod tests {
-    use domain::{OrderLine, Quantity, Quote};
+    use domain::{OrderLine, Quantity, Quote, Shipment};
 
     use super::*;
 
@@ -149,6 +157,16 @@ mod tests {
         let document = json(&OrderDocument::from(&order));
         let shortages = r#""shortages":[{"productId":"001","requested":1,"available":0}]"#;
         assert!(document.contains(shortages), "{document}");
+    }
+
+    #[test]
+    fn a_shipped_order_names_its_carrier() {
+        let shipment = Shipment { carrier: Some("DHL".parse().unwrap()), tracking_number: None };
+        let document = json(&OrderDocument::from(&Order { shipment, ..order() }));
+        assert!(document.contains(r#""totalAmount":279.98,"carrier":"DHL","createdAt""#), "{document}");
+        let shipment = Shipment { carrier: None, tracking_number: Some("42".parse().unwrap()) };
+        let document = json(&OrderDocument::from(&Order { shipment, ..order() }));
+        assert!(document.contains(r#""totalAmount":279.98,"trackingNumber":"42","createdAt""#), "{document}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod problem;
 pub mod reorder_point_body;
 pub mod request;
 pub mod response;
+pub mod shipment_body;
 pub mod stock_documents;
 pub mod violation;
 

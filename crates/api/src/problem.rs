@@ -3,6 +3,7 @@
 use aws::ServiceError;
 use serde::Serialize;
 
+use crate::json_reader::BodyError;
 use crate::violation::Violation;
 
 /// Prefix of every problem `type`, which is a URN and not an address.
@@ -132,6 +133,15 @@ pub struct Problem {
     pub detail: String,
     /// Violations, for a request that breaks rules.
     pub errors: Vec<Violation>,
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::NotJson(_) => Self::new(ProblemKind::NotJson, error.to_string()),
+            BodyError::Invalid(violations) => Self::invalid(violations),
+        }
+    }
 }
 
 #[derive(Serialize)]

@@ -140,6 +140,18 @@ impl Request {
         String::from_utf8(bytes).map_err(|_| not_json("request body is not UTF-8"))
     }
 
+    /// Returns the body after the checks of [`Request::json_body`], or `None` for a request
+    /// without a body. Then the media type does not matter.
+    ///
+    /// # Errors
+    /// See [`Request::json_body`].
+    pub fn optional_json_body(&self) -> Result<Option<String>, Problem> {
+        match self.body.as_deref() {
+            None | Some("") => Ok(None),
+            Some(_) => self.json_body().map(Some),
+        }
+    }
+
     fn check_media_type(&self) -> Result<(), Problem> {
         let Some(declared) = self.headers.get(CONTENT_TYPE) else {
             return Ok(());
@@ -201,6 +213,20 @@ mod tests {
         let base64 = request(serde_json::json!({"body": encoded, "isBase64Encoded": true}));
         assert_eq!(base64.json_body().unwrap(), json);
         assert_eq!(request(serde_json::json!({})).json_body().unwrap(), "");
+    }
+
+    #[test]
+    fn a_request_without_a_body_needs_no_media_type() {
+        let headers = serde_json::json!({"Content-Type": "text/plain"});
+        for body in [serde_json::json!(null), serde_json::json!("")] {
+            let event = serde_json::json!({"headers": headers, "body": body});
+            assert_eq!(request(event).optional_json_body().unwrap(), None);
+        }
+        let sent = request(serde_json::json!({"headers": headers, "body": "{}"}));
+        let rejected = sent.optional_json_body().unwrap_err();
+        assert_eq!(rejected.kind, ProblemKind::UnsupportedMediaType);
+        let sent = request(serde_json::json!({"body": "{}"}));
+        assert_eq!(sent.optional_json_body().unwrap().as_deref(), Some("{}"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! or a network.
 
 pub mod event;
+pub mod fulfillment;
 pub mod ids;
 pub mod inventory_event;
 pub mod money;
@@ -17,6 +18,7 @@ pub mod outbox;
 pub mod product;
 pub mod quote;
 pub mod redact;
+pub mod shipment;
 pub mod short_text;
 pub mod status;
 pub mod stock;
@@ -25,6 +27,7 @@ pub mod timestamp;
 pub use event::{
     EventError, EventKind, EventMetadata, EventSubject, OrderEvent, StockReceived, UnpublishableEvent,
 };
+pub use fulfillment::{FulfillmentPosition, FulfillmentShard};
 pub use ids::{
     AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
 };
@@ -37,6 +40,7 @@ pub use order_scope::OrderScope;
 pub use outbox::OutboxEvent;
 pub use product::Product;
 pub use quote::{Quote, QuoteError, UnknownReferences};
+pub use shipment::Shipment;
 pub use short_text::ShortText;
 pub use status::{OrderAction, OrderStatus, Transition, transition};
 pub use stock::{AdjustmentReason, StockAdjustment, StockDelta, StockLevel};

@@ -4,6 +4,7 @@ use crate::ids::{CustomerId, OrderId};
 use crate::money::Money;
 use crate::order_line::{LineItem, OrderLine, OrderLines, Shortage};
 use crate::quote::Quote;
+use crate::shipment::Shipment;
 use crate::status::OrderStatus;
 use crate::timestamp::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct Order {
     pub total_amount: Option<Money>,
     /// Lines that were short of stock, for a rejected order.
     pub shortages: Vec<Shortage>,
+    /// Carrier and tracking number, for a shipped order.
+    pub shipment: Shipment,
     /// Time of placement.
     pub created_at: Timestamp,
     /// Time of the last status change.
@@ -65,6 +68,7 @@ impl Order {
             items,
             total_amount,
             shortages: Vec::new(),
+            shipment: Shipment::default(),
             created_at,
             updated_at: created_at,
             stock_reserved: false,
@@ -78,6 +82,7 @@ impl Order {
         Self {
             status: OrderStatus::Placed,
             shortages: Vec::new(),
+            shipment: Shipment::default(),
             updated_at: self.created_at,
             stock_reserved: false,
             ..self
@@ -109,6 +114,7 @@ mod tests {
         let rejected = Order {
             status: OrderStatus::Rejected,
             stock_reserved: true,
+            shipment: Shipment { carrier: Some("DHL".parse().unwrap()), tracking_number: None },
             updated_at: "2025-01-02T00:00:00Z".parse().unwrap(),
             shortages: vec![Shortage {
                 product_id: "001".parse().unwrap(),

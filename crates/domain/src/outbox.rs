@@ -51,7 +51,14 @@ impl OutboxEvent {
                 total_amount: order.total_amount?,
                 metadata,
             },
-            EventKind::Shipped => OrderEvent::Shipped { order_id, metadata },
+            EventKind::Confirmed => {
+                items()?;
+                let (items, total_amount) = (order.items.clone(), order.total_amount);
+                OrderEvent::Confirmed { order_id, customer_id, items, total_amount, metadata }
+            }
+            EventKind::Shipped => {
+                OrderEvent::Shipped { order_id, shipment: order.shipment.clone(), metadata }
+            }
             EventKind::Delivered => OrderEvent::Delivered { order_id, metadata },
             EventKind::Canceled => OrderEvent::Canceled { order_id, customer_id, items: items()?, metadata },
             EventKind::Rejected => OrderEvent::Rejected {
@@ -70,6 +77,7 @@ mod tests {
     use super::*;
     use crate::order_line::{LineItem, OrderLine, Quantity};
     use crate::quote::Quote;
+    use crate::shipment::Shipment;
 
     fn order() -> Order {
         let item = |product: &str, price: &str| LineItem {
@@ -101,6 +109,48 @@ mod tests {
                 r#""metadata":{"eventId":"ID","occurredAt":"2025-01-01T00:00:00.000Z","schemaVersion":1,"correlationId":"c1"}}"#
             )
             .replace("ID", outbox.id.as_str())
+        );
+    }
+
+    #[test]
+    fn the_event_of_a_confirmed_order_carries_the_prices_that_the_order_has() {
+        let placed = order();
+        let event = |order: &Order| {
+            let time = "2025-01-01T00:00:01Z".parse().unwrap();
+            let outbox = OutboxEvent::new(&order.id, EventKind::Confirmed, time, "c1".parse().unwrap());
+            let json = outbox.to_event(order)?.to_json().unwrap();
+            Some(json.split_once(r#","metadata":"#).unwrap().0.to_owned())
+        };
+        assert_eq!(
+            event(&placed).unwrap(),
+            concat!(
+                r#"{"detailType":"OrderConfirmed","orderId":"o1","orderStatus":"OrderConfirmed","customerId":"001","#,
+                r#""items":[{"productId":"001","quantity":1,"unitPrice":79.99},"#,
+                r#"{"productId":"002","quantity":1,"unitPrice":199.99}],"totalAmount":279.98"#
+            )
+        );
+        let items = placed.items.iter().map(|item| LineItem { unit_price: None, ..item.clone() }).collect();
+        let unpriced = Order { items, total_amount: None, ..placed };
+        assert_eq!(
+            event(&unpriced).unwrap(),
+            concat!(
+                r#"{"detailType":"OrderConfirmed","orderId":"o1","orderStatus":"OrderConfirmed","customerId":"001","#,
+                r#""items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}]"#
+            )
+        );
+        assert_eq!(event(&Order { items: Vec::new(), ..unpriced }), None);
+    }
+
+    #[test]
+    fn the_event_of_a_shipped_order_names_the_carrier() {
+        let shipment =
+            Shipment { carrier: Some("DHL".parse().unwrap()), tracking_number: Some("42".parse().unwrap()) };
+        let order = Order { shipment, ..order() };
+        let outbox = OutboxEvent { kind: EventKind::Shipped, ..placed_event(&order) };
+        let json = outbox.to_event(&order).unwrap().to_json().unwrap();
+        assert!(
+            json.contains(r#""orderStatus":"OrderShipped","carrier":"DHL","trackingNumber":"42","metadata""#),
+            "{json}"
         );
     }
 

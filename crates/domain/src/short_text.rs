@@ -3,11 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A text of 1 to [`ShortText::MAX_LENGTH`] characters that displays as one line and in
 /// the order it is stored.
 ///
 /// Its debug form shows only the length, because a name is personal data.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ShortText(String);
 
 /// A text that breaks a rule of [`ShortText`].

@@ -13,6 +13,10 @@ pub const UPDATED_AT: &str = "UpdatedAt";
 pub const REQUEST_HASH: &str = "RequestHash";
 pub const STOCK_RESERVED: &str = "StockReserved";
 pub const SHORTAGES: &str = "Shortages";
+pub const CARRIER: &str = "Carrier";
+pub const TRACKING_NUMBER: &str = "TrackingNumber";
+pub const FULFILLMENT_SHARD: &str = "FulfillmentShard";
+pub const FULFILLMENT_POSITION: &str = "FulfillmentPosition";
 pub const OUTBOX: &str = "Event";
 
 // Elements of Items and Shortages
@@ -48,6 +52,9 @@ pub const RECEIPT_ID: &str = "ReceiptId";
 
 /// Keys-only index of Orders by customer and creation time.
 pub const CUSTOMER_ORDERS_INDEX: &str = "CustomerOrders";
+/// Keys-only index of the confirmed orders by shard and position. An order is in it while
+/// it has [`FULFILLMENT_SHARD`].
+pub const ORDERS_TO_SHIP_INDEX: &str = "OrdersToShip";
 
 /// Keys-only index of Inventory: the list of stock items, and the ledger of each product.
 pub const INVENTORY_LISTS_INDEX: &str = "InventoryLists";

@@ -16,7 +16,7 @@ pub use decode::ItemDecodeError;
 pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
     StoredOrder, decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox,
-    encode_shortages, status_condition,
+    encode_shortages, set_shipment, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;

@@ -2,14 +2,15 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    CorrelationId, EventId, EventKind, LineItem, Order, OrderAction, OrderLine, OutboxEvent, Quantity,
-    RequestHash, Shortage,
+    CorrelationId, EventId, EventKind, FulfillmentPosition, FulfillmentShard, LineItem, Order, OrderAction,
+    OrderLine, OrderStatus, OutboxEvent, Quantity, RequestHash, Shipment, Shortage,
 };
 
 use crate::attribute::{
-    AVAILABLE, CREATED_AT, CUSTOMER_ID, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_CORRELATION_ID,
-    OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE, PRODUCT_ID, QUANTITY, REQUEST_HASH, REQUESTED, SHORTAGES,
-    STOCK_RESERVED, TOTAL_AMOUNT, UNIT_PRICE, UPDATED_AT,
+    AVAILABLE, CARRIER, CREATED_AT, CUSTOMER_ID, FULFILLMENT_POSITION, FULFILLMENT_SHARD, ITEMS, ORDER_ID,
+    ORDER_STATUS, OUTBOX, OUTBOX_CORRELATION_ID, OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE, PRODUCT_ID, QUANTITY,
+    REQUEST_HASH, REQUESTED, SHORTAGES, STOCK_RESERVED, TOTAL_AMOUNT, TRACKING_NUMBER, UNIT_PRICE,
+    UPDATED_AT,
 };
 use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
 use crate::value::{Item, number, text};
@@ -21,8 +22,11 @@ pub struct StoredOrder {
     pub order: Order,
     /// Hash of the request that placed it. Absent if another producer's event created it.
     pub request_hash: Option<RequestHash>,
-    /// Event of the last change. Its consumer removes it; an OrderRejected stays.
+    /// Event of the last change. Its consumer removes it; an OrderConfirmed stays until the
+    /// next change, and an OrderRejected stays.
     pub outbox: Option<OutboxEvent>,
+    /// Position on the list of orders to ship. Kept after the order has left the list.
+    pub fulfillment_position: Option<FulfillmentPosition>,
 }
 
 impl StoredOrder {
@@ -31,7 +35,17 @@ impl StoredOrder {
     #[must_use]
     pub fn placed(order: Order, request_hash: RequestHash, correlation_id: CorrelationId) -> Self {
         let event = OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, correlation_id);
-        Self { order, request_hash: Some(request_hash), outbox: Some(event) }
+        Self { request_hash: Some(request_hash), outbox: Some(event), ..order.into() }
+    }
+
+    /// Creates a confirmed order that holds its stock, with `event` in its outbox and a
+    /// position on the list of orders to ship.
+    #[must_use]
+    pub fn confirmed(order: Order, event: OutboxEvent) -> Self {
+        let position = FulfillmentPosition::new(event.time, &order.id);
+        let (status, updated_at) = (OrderAction::Confirm.target(), event.time);
+        let order = Order { status, updated_at, stock_reserved: true, ..order };
+        Self { outbox: Some(event), fulfillment_position: Some(position), ..order.into() }
     }
 
     /// Returns true if the outbox holds the event `id`.
@@ -42,16 +56,18 @@ impl StoredOrder {
 }
 
 impl From<Order> for StoredOrder {
-    /// Wraps an order without idempotency record and outbox.
+    /// Wraps an order without idempotency record, outbox and position.
     fn from(order: Order) -> Self {
-        Self { order, request_hash: None, outbox: None }
+        Self { order, request_hash: None, outbox: None, fulfillment_position: None }
     }
 }
 
-/// Encodes an order. Absent fields get no attribute.
+/// Encodes an order. Absent fields get no attribute. A confirmed order with a position is
+/// on the list of orders to ship.
 #[must_use]
 pub fn encode_order(stored: &StoredOrder) -> Item {
-    let StoredOrder { order, request_hash, outbox } = stored;
+    let StoredOrder { order, request_hash, outbox, fulfillment_position } = stored;
+    let is_listed = order.status == OrderStatus::Confirmed && fulfillment_position.is_some();
     let mut item: Item = [
         (ORDER_ID, text(&order.id)),
         (CUSTOMER_ID, text(&order.customer_id)),
@@ -67,6 +83,10 @@ pub fn encode_order(stored: &StoredOrder) -> Item {
         (REQUEST_HASH, request_hash.as_ref().map(|hash| text(hash.as_str()))),
         (OUTBOX, outbox.as_ref().map(encode_outbox)),
         (SHORTAGES, (!order.shortages.is_empty()).then(|| encode_shortages(&order.shortages))),
+        (CARRIER, order.shipment.carrier.as_ref().map(|carrier| text(carrier.as_str()))),
+        (TRACKING_NUMBER, order.shipment.tracking_number.as_ref().map(|number| text(number.as_str()))),
+        (FULFILLMENT_POSITION, fulfillment_position.as_ref().map(text)),
+        (FULFILLMENT_SHARD, is_listed.then(|| text(FulfillmentShard::of(&order.id)))),
         (STOCK_RESERVED, order.stock_reserved.then_some(AttributeValue::Bool(true))),
     ];
     item.extend(optional_attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
@@ -85,12 +105,17 @@ pub fn decode_order(item: &Item) -> Result<StoredOrder, ItemDecodeError> {
         items: list(item, ITEMS, decode_line_item)?,
         total_amount: optional(item, TOTAL_AMOUNT)?,
         shortages: list(item, SHORTAGES, decode_shortage)?,
+        shipment: Shipment {
+            carrier: optional(item, CARRIER)?,
+            tracking_number: optional(item, TRACKING_NUMBER)?,
+        },
         created_at: required(item, CREATED_AT)?,
         updated_at: required(item, UPDATED_AT)?,
         stock_reserved: flag(item, STOCK_RESERVED)?,
     };
     let request_hash = optional::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
-    Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)? })
+    let fulfillment_position = optional(item, FULFILLMENT_POSITION)?;
+    Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)?, fulfillment_position })
 }
 
 /// Decodes the outbox of an order.
@@ -128,6 +153,22 @@ pub fn status_condition(action: OrderAction) -> (String, Item) {
     let values: Vec<_> = statuses.map(|(index, status)| (format!(":from{index}"), text(status))).collect();
     let names: Vec<_> = values.iter().map(|(name, _)| name.as_str()).collect();
     (format!("{ORDER_STATUS} IN ({})", names.join(", ")), values.into_iter().collect())
+}
+
+/// Returns the part of an update expression that stores the values that `shipment` has,
+/// for example `, Carrier = :carrier`, and its expression values.
+#[must_use]
+pub fn set_shipment(shipment: &Shipment) -> (String, Item) {
+    let Shipment { carrier, tracking_number } = shipment;
+    let attributes = [(CARRIER, ":carrier", carrier), (TRACKING_NUMBER, ":trackingNumber", tracking_number)];
+    let (mut set, mut values) = (String::new(), Item::new());
+    for (attribute, name, value) in attributes {
+        if let Some(value) = value {
+            set.push_str(&format!(", {attribute} = {name}"));
+            values.insert(name.to_owned(), text(value.as_str()));
+        }
+    }
+    (set, values)
 }
 
 /// Encodes the line items attribute.
@@ -180,8 +221,6 @@ fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> 
 
 #[cfg(test)]
 mod tests {
-    use domain::OrderStatus;
-
     use super::*;
 
     fn full_order() -> StoredOrder {
@@ -200,12 +239,17 @@ mod tests {
                 requested: Quantity::new(3).unwrap(),
                 available: 2,
             }],
+            shipment: Shipment {
+                carrier: Some("DHL".parse().unwrap()),
+                tracking_number: Some("JD01 4600".parse().unwrap()),
+            },
             created_at: time,
             updated_at: time,
             stock_reserved: true,
         };
         StoredOrder {
             outbox: Some(OutboxEvent::new(&order.id, EventKind::Rejected, time, "c1".parse().unwrap())),
+            fulfillment_position: Some(FulfillmentPosition::new(time, &order.id)),
             order,
             request_hash: Some(RequestHash::from_stored("hash".into())),
         }
@@ -214,8 +258,8 @@ mod tests {
     fn minimal_order() -> StoredOrder {
         let order = full_order().order;
         let items = order.items.into_iter().map(|item| LineItem { unit_price: None, ..item }).collect();
-        let shortages = Vec::new();
-        Order { items, total_amount: None, shortages, stock_reserved: false, ..order }.into()
+        let (shortages, shipment) = (Vec::new(), Shipment::default());
+        Order { items, total_amount: None, shortages, shipment, stock_reserved: false, ..order }.into()
     }
 
     #[test]
@@ -228,6 +272,23 @@ mod tests {
         assert_eq!(event.id, EventId::derive(&order.id, EventKind::Placed));
         assert_eq!(event.correlation_id.as_str(), "c1");
         assert_eq!((stored.order, stored.request_hash), (order, Some(hash)));
+    }
+
+    #[test]
+    fn a_confirmed_order_is_on_the_list_of_orders_to_ship() {
+        let order = minimal_order().order;
+        let time = "2025-01-01T00:00:01Z".parse().unwrap();
+        let event = OutboxEvent::new(&order.id, EventKind::Confirmed, time, "c1".parse().unwrap());
+        let stored = StoredOrder::confirmed(order, event);
+        assert_eq!((stored.order.status, stored.order.stock_reserved), (OrderStatus::Confirmed, true));
+        let item = encode_order(&stored);
+        assert_eq!(item[FULFILLMENT_POSITION], text("2025-01-01T00:00:01.000Z#o1"));
+        assert_eq!(item[FULFILLMENT_SHARD], text("0"));
+        assert_eq!(decode_order(&item), Ok(stored.clone()));
+
+        let shipped = Order { status: OrderStatus::Shipped, ..stored.order.clone() };
+        let item = encode_order(&StoredOrder { order: shipped, ..stored });
+        assert!(item.contains_key(FULFILLMENT_POSITION) && !item.contains_key(FULFILLMENT_SHARD));
     }
 
     #[test]
@@ -245,9 +306,34 @@ mod tests {
     }
 
     #[test]
+    fn sets_only_the_values_that_a_shipment_has() {
+        let Shipment { carrier, tracking_number } = full_order().order.shipment;
+        let (set, values) = set_shipment(&Shipment { carrier, tracking_number: None });
+        assert_eq!(
+            (set.as_str(), values),
+            (", Carrier = :carrier", [(":carrier".into(), text("DHL"))].into())
+        );
+        let (set, values) = set_shipment(&Shipment { carrier: None, tracking_number });
+        assert_eq!(set, ", TrackingNumber = :trackingNumber");
+        assert_eq!(values, [(":trackingNumber".into(), text("JD01 4600"))].into());
+        assert_eq!(set_shipment(&Shipment::default()), (String::new(), Item::new()));
+    }
+
+    #[test]
     fn absent_fields_have_no_attribute() {
         let item = encode_order(&minimal_order());
-        for name in [OUTBOX, STOCK_RESERVED, SHORTAGES, REQUEST_HASH, TOTAL_AMOUNT] {
+        let optional_attributes = [
+            OUTBOX,
+            STOCK_RESERVED,
+            SHORTAGES,
+            REQUEST_HASH,
+            TOTAL_AMOUNT,
+            CARRIER,
+            TRACKING_NUMBER,
+            FULFILLMENT_POSITION,
+            FULFILLMENT_SHARD,
+        ];
+        for name in optional_attributes {
             assert!(!item.contains_key(name), "{name}");
         }
     }

@@ -2,7 +2,8 @@
 
 use domain::event::SOURCE;
 use domain::{
-    CustomerId, EventKind, EventMetadata, Money, Order, OrderAction, OrderEvent, OrderId, OrderLines, redact,
+    CustomerId, EventKind, EventMetadata, Money, Order, OrderAction, OrderEvent, OrderId, OrderLines,
+    Shipment, redact,
 };
 use lambda::clock::now;
 use lambda::trigger::BusEvent;
@@ -118,14 +119,15 @@ async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, ApplyError> 
             let claimed = claimed_order(order_id, customer_id, items, None, metadata.as_ref());
             release::cancel(store, &claimed, metadata.as_ref()).await
         }
-        OrderEvent::Shipped { order_id, metadata } => {
-            fulfillment::advance(store, &order_id, OrderAction::Ship, metadata.as_ref()).await
+        OrderEvent::Shipped { order_id, shipment, metadata } => {
+            fulfillment::advance(store, &order_id, OrderAction::Ship, &shipment, metadata.as_ref()).await
         }
         OrderEvent::Delivered { order_id, metadata } => {
-            fulfillment::advance(store, &order_id, OrderAction::Deliver, metadata.as_ref()).await
+            let shipment = Shipment::default();
+            fulfillment::advance(store, &order_id, OrderAction::Deliver, &shipment, metadata.as_ref()).await
         }
-        // This function publishes the event itself, for other consumers.
-        OrderEvent::Rejected { .. } => Ok(Outcome::Stale),
+        // These events result from this function's own writes, and are for other consumers.
+        OrderEvent::Confirmed { .. } | OrderEvent::Rejected { .. } => Ok(Outcome::Stale),
     }
 }
 

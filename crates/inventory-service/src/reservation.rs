@@ -1,9 +1,7 @@
 //! OrderPlaced: reserves the stock of all lines, or rejects the order.
 
 use aws::ServiceError;
-use domain::{
-    EventKind, EventMetadata, Order, OrderAction, OrderId, OutboxEvent, Shortage, Transition, transition,
-};
+use domain::{EventKind, EventMetadata, Order, OrderAction, Shortage, Transition, transition};
 use lambda::clock::now;
 
 use crate::apply_error::ApplyError;
@@ -26,21 +24,21 @@ pub(crate) async fn reserve(
     claimed: &Order,
     metadata: Option<&EventMetadata>,
 ) -> Result<Outcome, ApplyError> {
-    let mut plan = Plan::Confirm(claimed.clone());
+    let mut plan = Plan::from_claim(claimed, metadata);
     for _ in 0..MAX_PLANS {
         let outcome = store.retry_on_conflict(async || store.reserve(&plan).await).await?;
         plan = match outcome {
             TransactionOutcome::Committed => {
                 return Ok(Outcome::StatusChanged(OrderAction::Confirm.target()));
             }
-            TransactionOutcome::OrderDiffers(None) => Plan::Create(claimed.clone()),
+            TransactionOutcome::OrderDiffers(None) => plan.insert(claimed.clone()),
             TransactionOutcome::OrderDiffers(Some(order)) => {
                 match transition(order.status, OrderAction::Confirm) {
-                    Transition::Allowed => Plan::Confirm(*order),
+                    Transition::Allowed => plan.update(*order),
                     _ => return Ok(Outcome::Stale),
                 }
             }
-            TransactionOutcome::Short(shortages) => match reject(store, &plan, shortages, metadata).await? {
+            TransactionOutcome::Short(shortages) => match reject(store, &plan, shortages).await? {
                 WriteOutcome::Applied => {
                     return Ok(Outcome::StatusChanged(OrderAction::Reject.target()));
                 }
@@ -60,16 +58,11 @@ pub(crate) async fn reject(
     store: &Store,
     plan: &Plan,
     shortages: Vec<Shortage>,
-    metadata: Option<&EventMetadata>,
 ) -> Result<WriteOutcome, ApplyError> {
-    let rejection = Rejection { shortages, event: rejected_event(&plan.order().id, metadata) };
+    let rejection = Rejection { shortages, event: plan.event(EventKind::Rejected, now()) };
     let outcome = store.retry_on_conflict(async || store.reject(plan, &rejection).await).await?;
     if outcome == WriteOutcome::Applied {
         tracing::info!(shortages = ?rejection.shortages, "rejected");
     }
     Ok(outcome)
-}
-
-fn rejected_event(id: &OrderId, metadata: Option<&EventMetadata>) -> OutboxEvent {
-    OutboxEvent::new(id, EventKind::Rejected, now(), EventMetadata::correlation_id_of(metadata, id))
 }

@@ -2,7 +2,7 @@
 
 use api::request::record_order_id;
 use api::{AuthMode, Problem, Request, Response};
-use domain::{CorrelationId, EventKind, OrderAction, OrderId};
+use domain::{CorrelationId, OrderId};
 use lambda::Metrics;
 
 use crate::store::Store;
@@ -32,16 +32,13 @@ impl Api {
             ("POST", "/order") => self.place_order(request, &caller.require_customer()?).await,
             ("GET", "/order/{orderId}") => self.show_order(request, &caller.require_viewer()?).await,
             ("POST", "/order/{orderId}/cancel") => {
-                let scope = caller.require_customer()?;
-                self.change_status(request, &scope, OrderAction::Cancel, EventKind::Canceled).await
+                self.cancel_order(request, &caller.require_customer()?).await
             }
             ("POST", "/order/{orderId}/ship") => {
-                let scope = caller.require_fulfillment()?;
-                self.change_status(request, &scope, OrderAction::Ship, EventKind::Shipped).await
+                self.ship_order(request, &caller.require_fulfillment()?).await
             }
             ("POST", "/order/{orderId}/deliver") => {
-                let scope = caller.require_fulfillment()?;
-                self.change_status(request, &scope, OrderAction::Deliver, EventKind::Delivered).await
+                self.deliver_order(request, &caller.require_fulfillment()?).await
             }
             ("GET", "/customers/{customerId}/orders") => {
                 self.list_orders(request, &caller.require_customer()?).await

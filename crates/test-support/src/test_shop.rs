@@ -298,8 +298,12 @@ impl TestShop {
 
     /// Returns all orders with their idempotency records and outboxes, sorted by id.
     pub async fn stored_orders(&self) -> Vec<StoredOrder> {
-        let items = self.items(ORDERS, &self.tables.orders).await;
-        items.values().map(|item| dynamodb::decode_order(item).unwrap()).collect()
+        self.order_items().await.values().map(|item| dynamodb::decode_order(item).unwrap()).collect()
+    }
+
+    /// Returns the stored items of all orders, by id.
+    pub async fn order_items(&self) -> BTreeMap<String, Item> {
+        self.items(ORDERS, &self.tables.orders).await
     }
 
     /// Stores an order without idempotency record and outbox.

@@ -90,7 +90,7 @@ impl Model {
                 EventKind::Canceled => self.cancel_by_event(event),
                 EventKind::Shipped => self.advance(event, Confirmed, Shipped),
                 EventKind::Delivered => self.advance(event, Shipped, Delivered),
-                EventKind::Rejected => panic!("the bus rule does not match OrderRejected"),
+                EventKind::Confirmed | EventKind::Rejected => panic!("the bus rule does not match {event:?}"),
             },
         };
         (self, result)
@@ -146,7 +146,9 @@ impl Model {
         let available = [0, 1].map(|n| (quantities[n] > stock[n]).then_some(stock[n]));
         let order = if available == [None; 2] {
             self.observed.stock = [0, 1].map(|n| stock[n] - quantities[n]);
-            OrderState { status: Confirmed, quantities, reserved: true, outbox: None, available }
+            self.unpublished.push((event.order.clone(), EventKind::Confirmed));
+            let outbox = Some(EventKind::Confirmed);
+            OrderState { status: Confirmed, quantities, reserved: true, outbox, available }
         } else {
             self.unpublished.push((event.order.clone(), EventKind::Rejected));
             OrderState {

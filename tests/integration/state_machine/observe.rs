@@ -2,17 +2,24 @@
 
 use std::collections::HashSet;
 
-use domain::{EventKind, OrderStatus};
-use dynamodb::StoredOrder;
+use domain::{EventKind, FulfillmentShard, OrderStatus};
+use dynamodb::Item;
+use dynamodb::attribute::FULFILLMENT_SHARD;
 
 use super::model::OrderState;
 use crate::stock_conservation::PRODUCTS;
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
 
-/// Returns the state of a stored order.
-pub(super) fn order_state(stored: &StoredOrder) -> OrderState {
+/// Returns the state of a stored order. Asserts that it is on the list of orders to ship exactly
+/// while it is confirmed.
+pub(super) fn order_state(item: &Item) -> OrderState {
+    let stored = dynamodb::decode_order(item).unwrap();
     let order = &stored.order;
+    let shard = (order.status == Confirmed).then(|| dynamodb::text(FulfillmentShard::of(&order.id)));
+    assert_eq!(item.get(FULFILLMENT_SHARD), shard.as_ref(), "{stored:?}");
+    let needs_position = matches!(order.status, Confirmed | Shipped | Delivered);
+    assert!(stored.fulfillment_position.is_some() || !needs_position, "{stored:?}");
     let quantities = PRODUCTS.map(|(product, _)| {
         let line = order.lines().find(|line| line.product_id.as_str() == product);
         line.map_or(0, |line| u64::from(line.quantity.get()))
@@ -56,6 +63,10 @@ pub(super) fn assert_final_state(
     let unshipped = order.status == Confirmed && external_events.contains(&EventKind::Shipped);
     assert!(!unshipped, "{id} is {order:?} after OrderShipped");
     assert_eq!(order.reserved, matches!(order.status, Confirmed | Shipped | Delivered), "{id} is {order:?}");
-    let outbox = (order.status == Rejected).then_some(EventKind::Rejected);
+    let outbox = match order.status {
+        Confirmed => Some(EventKind::Confirmed),
+        Rejected => Some(EventKind::Rejected),
+        _ => None,
+    };
     assert_eq!(order.outbox, outbox, "{id} is {order:?}");
 }

@@ -226,8 +226,8 @@ impl SystemUnderTest {
     /// Returns the content of the tables, and asserts that stock is conserved.
     pub(super) async fn observe(&self) -> Observed {
         let stock = [self.shop.stock_of(PRODUCTS[0].0).await, self.shop.stock_of(PRODUCTS[1].0).await];
-        let orders = self.shop.stored_orders().await;
-        let orders = orders.iter().map(|stored| (stored.order.id.to_string(), order_state(stored))).collect();
+        let orders = self.shop.order_items().await;
+        let orders = orders.iter().map(|(id, item)| (id.clone(), order_state(item))).collect();
         let observed = Observed { stock, orders };
         for (n, (product, initial)) in PRODUCTS.into_iter().enumerate() {
             let orders = observed.orders.values();
@@ -293,7 +293,7 @@ impl SystemUnderTest {
             for n in (0..before).rev() {
                 self.invoke(&[Action::Deliver { event: n, again: false }], None).await;
             }
-            // Orders that were rejected meanwhile have new events.
+            // Orders that were confirmed or rejected meanwhile have new events.
             self.relay().await;
             if self.pending.len() == before {
                 return;

@@ -13,6 +13,8 @@ pub const SOURCE: &str = "ecommerce.order";
 pub enum EventKind {
     /// The order was placed.
     Placed,
+    /// The stock of the order is reserved: a warehouse can ship it.
+    Confirmed,
     /// The order was handed to the carrier.
     Shipped,
     /// The customer received the order.
@@ -30,13 +32,15 @@ pub struct UnknownEventKindError(String);
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Placed, Self::Shipped, Self::Delivered, Self::Canceled, Self::Rejected];
+    pub const ALL: [Self; 6] =
+        [Self::Placed, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Canceled, Self::Rejected];
 
     /// Returns the detail-type on the bus.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "OrderPlaced",
+            Self::Confirmed => "OrderConfirmed",
             Self::Shipped => "OrderShipped",
             Self::Delivered => "OrderDelivered",
             Self::Canceled => "OrderCanceled",

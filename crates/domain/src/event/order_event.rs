@@ -6,7 +6,8 @@ use uuid::Uuid;
 use super::kind::EventKind;
 use crate::ids::{CorrelationId, CustomerId, EventId, OrderId};
 use crate::money::Money;
-use crate::order_line::{OrderLines, Shortage};
+use crate::order_line::{LineItem, OrderLines, Shortage};
+use crate::shipment::Shipment;
 use crate::timestamp::Timestamp;
 
 /// The event schema version that this code writes, and the only one it reads.
@@ -61,8 +62,17 @@ pub enum OrderEvent {
         total_amount: Money,
         metadata: Option<EventMetadata>,
     },
+    /// The stock of the order is reserved: a warehouse can ship it. Prices and total are
+    /// absent if another producer's event created the order.
+    Confirmed {
+        order_id: OrderId,
+        customer_id: CustomerId,
+        items: Vec<LineItem>,
+        total_amount: Option<Money>,
+        metadata: Option<EventMetadata>,
+    },
     /// The order was handed to the carrier.
-    Shipped { order_id: OrderId, metadata: Option<EventMetadata> },
+    Shipped { order_id: OrderId, shipment: Shipment, metadata: Option<EventMetadata> },
     /// The customer received the order.
     Delivered { order_id: OrderId, metadata: Option<EventMetadata> },
     /// The order was canceled.
@@ -99,6 +109,7 @@ impl OrderEvent {
     pub const fn kind(&self) -> EventKind {
         match self {
             Self::Placed { .. } => EventKind::Placed,
+            Self::Confirmed { .. } => EventKind::Confirmed,
             Self::Shipped { .. } => EventKind::Shipped,
             Self::Delivered { .. } => EventKind::Delivered,
             Self::Canceled { .. } => EventKind::Canceled,
@@ -111,6 +122,7 @@ impl OrderEvent {
     pub const fn order_id(&self) -> &OrderId {
         match self {
             Self::Placed { order_id, .. }
+            | Self::Confirmed { order_id, .. }
             | Self::Shipped { order_id, .. }
             | Self::Delivered { order_id, .. }
             | Self::Canceled { order_id, .. }
@@ -123,6 +135,7 @@ impl OrderEvent {
     pub const fn metadata(&self) -> Option<&EventMetadata> {
         match self {
             Self::Placed { metadata, .. }
+            | Self::Confirmed { metadata, .. }
             | Self::Shipped { metadata, .. }
             | Self::Delivered { metadata, .. }
             | Self::Canceled { metadata, .. }

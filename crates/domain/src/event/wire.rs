@@ -4,10 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{EventKind, UnknownEventKindError};
 use super::order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
-use crate::ids::{CustomerId, OrderId};
+use crate::ids::{CustomerId, OrderId, ProductId};
 use crate::money::Money;
-use crate::order_line::{OrderLines, Shortage};
+use crate::order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};
 use crate::redact;
+use crate::shipment::Shipment;
+use crate::short_text::ShortText;
 
 impl OrderEvent {
     /// Parses the `detail` of an event. The version is checked first: another version
@@ -18,7 +20,7 @@ impl OrderEvent {
     /// [`EventError::Malformed`] if a field is missing or breaks its rule.
     pub fn from_json(detail: &str) -> Result<Self, EventError> {
         check_version(detail)?;
-        serde_json::from_str::<WireEvent>(detail)?.try_into()
+        serde_json::from_str::<WireEvent>(detail)?.into_event(detail)
     }
 
     /// Serializes the `detail` of an event.
@@ -63,12 +65,35 @@ struct WireEvent {
     customer_id: Option<CustomerId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<OrderLines>,
+    /// The same field in an event that carries prices. It is read separately.
+    #[serde(rename = "items", skip_deserializing, skip_serializing_if = "Option::is_none")]
+    priced_items: Option<Vec<WireLineItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<ShortText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_number: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shortages: Option<Vec<Shortage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<EventMetadata>,
+}
+
+/// An order line with its price.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireLineItem {
+    product_id: ProductId,
+    quantity: Quantity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_price: Option<Money>,
+}
+
+/// The part of an event that has the prices of its lines.
+#[derive(Deserialize)]
+struct WirePricedItems {
+    items: Vec<WireLineItem>,
 }
 
 /// The part of an event that tells its schema version, whatever its other fields are.
@@ -84,50 +109,50 @@ struct WireMetadataVersion {
     schema_version: u32,
 }
 
-impl TryFrom<WireEvent> for OrderEvent {
-    type Error = EventError;
-
-    fn try_from(wire: WireEvent) -> Result<Self, EventError> {
-        let kind: EventKind = wire
+impl WireEvent {
+    /// Checks the fields of this event, which was read from `detail`.
+    fn into_event(self, detail: &str) -> Result<OrderEvent, EventError> {
+        let kind: EventKind = self
             .detail_type
             .parse()
             .map_err(|error: UnknownEventKindError| EventError::Malformed(error.to_string()))?;
-        if wire.order_status != wire.detail_type {
+        if self.order_status != self.detail_type {
             return Err(EventError::Malformed("orderStatus must equal detailType".into()));
         }
-        let WireEvent { order_id, customer_id, items, total_amount, shortages, metadata, .. } = wire;
+        let Self { order_id, customer_id, items, total_amount, shortages, metadata, .. } = self;
+        let customer_id = || require(customer_id, "customerId");
+        let items = || require(items, "items");
         Ok(match kind {
-            EventKind::Placed => Self::Placed {
+            EventKind::Placed => OrderEvent::Placed {
                 order_id,
-                customer_id: require(customer_id, "customerId")?,
-                items: require(items, "items")?,
+                customer_id: customer_id()?,
+                items: items()?,
                 total_amount: require(total_amount, "totalAmount")?,
                 metadata,
             },
-            EventKind::Shipped => Self::Shipped { order_id, metadata },
-            EventKind::Delivered => Self::Delivered { order_id, metadata },
-            EventKind::Canceled => Self::Canceled {
+            EventKind::Confirmed => {
+                items()?;
+                let items = read_line_items(detail)?;
+                OrderEvent::Confirmed { order_id, customer_id: customer_id()?, items, total_amount, metadata }
+            }
+            EventKind::Shipped => {
+                let shipment = Shipment { carrier: self.carrier, tracking_number: self.tracking_number };
+                OrderEvent::Shipped { order_id, shipment, metadata }
+            }
+            EventKind::Delivered => OrderEvent::Delivered { order_id, metadata },
+            EventKind::Canceled => {
+                OrderEvent::Canceled { order_id, customer_id: customer_id()?, items: items()?, metadata }
+            }
+            EventKind::Rejected => OrderEvent::Rejected {
                 order_id,
-                customer_id: require(customer_id, "customerId")?,
-                items: require(items, "items")?,
-                metadata,
-            },
-            EventKind::Rejected => Self::Rejected {
-                order_id,
-                customer_id: require(customer_id, "customerId")?,
-                items: require(items, "items")?,
+                customer_id: customer_id()?,
+                items: items()?,
                 shortages: require(shortages, "shortages")?,
                 metadata,
             },
         })
     }
-}
 
-fn require<T>(value: Option<T>, field: &str) -> Result<T, EventError> {
-    value.ok_or_else(|| EventError::Malformed(format!("missing field `{field}`")))
-}
-
-impl WireEvent {
     /// Creates an event with the fields that every kind has.
     fn with_common_fields(kind: EventKind, order_id: OrderId, metadata: Option<EventMetadata>) -> Self {
         Self {
@@ -136,10 +161,37 @@ impl WireEvent {
             order_status: kind.to_string(),
             customer_id: None,
             items: None,
+            priced_items: None,
             total_amount: None,
+            carrier: None,
+            tracking_number: None,
             shortages: None,
             metadata,
         }
+    }
+}
+
+fn require<T>(value: Option<T>, field: &str) -> Result<T, EventError> {
+    value.ok_or_else(|| EventError::Malformed(format!("missing field `{field}`")))
+}
+
+/// Reads the lines of an event with their prices.
+fn read_line_items(detail: &str) -> Result<Vec<LineItem>, EventError> {
+    let priced: WirePricedItems = serde_json::from_str(detail)?;
+    Ok(priced.items.into_iter().map(LineItem::from).collect())
+}
+
+impl From<WireLineItem> for LineItem {
+    fn from(wire: WireLineItem) -> Self {
+        let WireLineItem { product_id, quantity, unit_price } = wire;
+        Self { line: OrderLine { product_id, quantity }, unit_price }
+    }
+}
+
+impl From<LineItem> for WireLineItem {
+    fn from(item: LineItem) -> Self {
+        let LineItem { line: OrderLine { product_id, quantity }, unit_price } = item;
+        Self { product_id, quantity, unit_price }
     }
 }
 
@@ -153,7 +205,18 @@ impl From<OrderEvent> for WireEvent {
                 total_amount: Some(total_amount),
                 ..Self::with_common_fields(kind, order_id, metadata)
             },
-            OrderEvent::Shipped { order_id, metadata } | OrderEvent::Delivered { order_id, metadata } => {
+            OrderEvent::Confirmed { order_id, customer_id, items, total_amount, metadata } => Self {
+                customer_id: Some(customer_id),
+                priced_items: Some(items.into_iter().map(WireLineItem::from).collect()),
+                total_amount,
+                ..Self::with_common_fields(kind, order_id, metadata)
+            },
+            OrderEvent::Shipped { order_id, shipment, metadata } => Self {
+                carrier: shipment.carrier,
+                tracking_number: shipment.tracking_number,
+                ..Self::with_common_fields(kind, order_id, metadata)
+            },
+            OrderEvent::Delivered { order_id, metadata } => {
                 Self::with_common_fields(kind, order_id, metadata)
             }
             OrderEvent::Canceled { order_id, customer_id, items, metadata } => Self {
@@ -176,6 +239,9 @@ mod tests {
     use super::*;
 
     const PLACED: &str = r#"{"detailType":"OrderPlaced","orderId":"001","orderStatus":"OrderPlaced","customerId":"001","items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98}"#;
+    const CONFIRMED: &str = r#"{"detailType":"OrderConfirmed","orderId":"001","orderStatus":"OrderConfirmed","customerId":"001","items":[{"productId":"001","quantity":1,"unitPrice":79.99},{"productId":"002","quantity":1,"unitPrice":199.99}],"totalAmount":279.98}"#;
+    const CONFIRMED_WITHOUT_PRICES: &str = r#"{"detailType":"OrderConfirmed","orderId":"001","orderStatus":"OrderConfirmed","customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
+    const SHIPPED_BY_CARRIER: &str = r#"{"detailType":"OrderShipped","orderId":"001","orderStatus":"OrderShipped","carrier":"DHL","trackingNumber":"JD01 4600"}"#;
     const SHIPPED: &str = r#"{"detailType":"OrderShipped","orderId":"001","orderStatus":"OrderShipped"}"#;
     const DELIVERED: &str =
         r#"{"detailType":"OrderDelivered","orderId":"001","orderStatus":"OrderDelivered"}"#;
@@ -189,7 +255,17 @@ mod tests {
 
     #[test]
     fn round_trips_every_kind_of_event() {
-        let kinds = [PLACED, SHIPPED, DELIVERED, CANCELED, REJECTED].map(|bare| {
+        let details = [
+            PLACED,
+            CONFIRMED,
+            CONFIRMED_WITHOUT_PRICES,
+            SHIPPED,
+            SHIPPED_BY_CARRIER,
+            DELIVERED,
+            CANCELED,
+            REJECTED,
+        ];
+        let kinds = details.map(|bare| {
             for detail in [bare.to_owned(), with_metadata(bare)] {
                 let event = OrderEvent::from_json(&detail).unwrap();
                 assert_eq!(event.to_json().unwrap(), detail);
@@ -198,13 +274,13 @@ mod tests {
             }
             OrderEvent::from_json(bare).unwrap().kind()
         });
-        use EventKind::{Canceled, Delivered, Placed, Rejected, Shipped};
-        assert_eq!(kinds, [Placed, Shipped, Delivered, Canceled, Rejected]);
+        use EventKind::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
+        assert_eq!(kinds, [Placed, Confirmed, Confirmed, Shipped, Shipped, Delivered, Canceled, Rejected]);
     }
 
     #[test]
     fn ignores_unknown_fields() {
-        let gained = SHIPPED.replace("\"orderId\"", "\"carrier\":{\"name\":\"x\"},\"orderId\"");
+        let gained = SHIPPED.replace("\"orderId\"", "\"weight\":{\"grams\":1},\"orderId\"");
         assert_eq!(OrderEvent::from_json(&gained).unwrap(), OrderEvent::from_json(SHIPPED).unwrap());
     }
 
@@ -239,6 +315,15 @@ mod tests {
                     "[{\"productId\":\"001\",\"quantity\":1},{\"productId\":\"002\",\"quantity\":1}]",
                     "[]",
                 ),
+                "at least one line item",
+            ),
+            (&SHIPPED_BY_CARRIER.replace("DHL", ""), "must be 1 to 200 characters"),
+            (&SHIPPED_BY_CARRIER.replace("\"DHL\"", "{\"name\":\"DHL\"}"), "invalid type: map"),
+            (&CONFIRMED.replace("79.99", "-79.99"), "must not be negative"),
+            (&CONFIRMED.replace("279.98", "\"a lot\""), "must be a number"),
+            (&CONFIRMED_WITHOUT_PRICES.replace("\"customerId\":\"001\",", ""), "missing field `customerId`"),
+            (
+                &CONFIRMED_WITHOUT_PRICES.replace("{\"productId\":\"001\",\"quantity\":1}", ""),
                 "at least one line item",
             ),
             (&with_metadata(SHIPPED).replace("\"eventId\":\"e1\",", ""), "missing field `eventId`"),

@@ -42,7 +42,7 @@ pub(crate) async fn reserve(
 ) -> Vec<Result<Outcome, ApplyError>> {
     let candidates = placements.iter().enumerate().map(|(index, placement)| Candidate {
         placement: index,
-        plan: Plan::Confirm(placement.claimed.clone()),
+        plan: Plan::from_claim(&placement.claimed, placement.metadata.as_ref()),
         rounds: 0,
     });
     let mut groups = VecDeque::from(pack(candidates.collect()));
@@ -134,11 +134,10 @@ async fn reject_or_reserve(
     placement: &Placement,
     short: Option<ShortCandidate>,
 ) -> Result<Outcome, ApplyError> {
-    let metadata = placement.metadata.as_ref();
     if let Some(ShortCandidate { candidate, shortages }) = short
-        && reservation::reject(store, &candidate.plan, shortages, metadata).await? == WriteOutcome::Applied
+        && reservation::reject(store, &candidate.plan, shortages).await? == WriteOutcome::Applied
     {
         return Ok(Outcome::StatusChanged(OrderAction::Reject.target()));
     }
-    reservation::reserve(store, &placement.claimed, metadata).await
+    reservation::reserve(store, &placement.claimed, placement.metadata.as_ref()).await
 }

@@ -12,12 +12,12 @@ const MAX_ACTIONS: usize = 100;
 /// same product are grouped together and keep their order.
 pub(super) fn pack(mut candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     candidates.sort_by_cached_key(|candidate| {
-        candidate.plan.order().lines().next().map(|line| line.product_id.clone())
+        candidate.plan.order.lines().next().map(|line| line.product_id.clone())
     });
     let mut groups: Vec<Vec<Candidate>> = Vec::new();
     let mut group_products = BTreeSet::new();
     for candidate in candidates {
-        let lines = candidate.plan.order().lines();
+        let lines = candidate.plan.order.lines();
         let products: BTreeSet<_> = lines.map(|line| line.product_id.clone()).collect();
         let union: BTreeSet<_> = group_products.union(&products).cloned().collect();
         match groups.last_mut() {

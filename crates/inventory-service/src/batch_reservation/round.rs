@@ -61,18 +61,18 @@ impl Round {
 
     /// Replaces a plan that the stored order contradicts.
     fn replan(&mut self, placements: &[Placement], candidate: Candidate, stored: Option<Order>) {
-        let placement = candidate.placement;
+        let Candidate { placement, plan, rounds } = candidate;
         let plan = match stored {
-            None => Plan::Create(placements[placement].claimed.clone()),
+            None => plan.insert(placements[placement].claimed.clone()),
             Some(order) if transition(order.status, OrderAction::Confirm) == Transition::Allowed => {
-                Plan::Confirm(order)
+                plan.update(order)
             }
             Some(_) => {
                 self.settled.push(Settled { placement, result: Ok(Outcome::Stale) });
                 return;
             }
         };
-        self.retry_first.push(Candidate { plan, ..candidate });
+        self.retry_first.push(Candidate { placement, plan, rounds });
     }
 
     /// Assigns a candidate whose order matches the plan by the results of its lines.
@@ -84,14 +84,14 @@ impl Round {
         remaining: &mut ByProduct<u64>,
     ) {
         let plan = &candidate.plan;
-        let shortages = shortages(plan.order(), on_hand);
+        let shortages = shortages(&plan.order, on_hand);
         if !shortages.is_empty() {
             self.short.push(ShortCandidate { candidate, shortages });
         } else if any_line(plan, stock, |result| matches!(result, ActionResult::Failed(_))) {
             self.individual.push(candidate.placement);
         } else if any_line(plan, stock, |result| *result == ActionResult::Conflict) {
             self.retry_later.push(candidate);
-        } else if try_decrement(plan.order(), remaining) {
+        } else if try_decrement(&plan.order, remaining) {
             self.retry_first.push(candidate);
         } else {
             // Earlier candidates may use up this stock.
@@ -118,7 +118,7 @@ fn any_line(
     stock: &ByProduct<ActionResult<u64>>,
     predicate: impl Fn(&ActionResult<u64>) -> bool,
 ) -> bool {
-    plan.order().lines().any(|line| stock.get(&line.product_id).is_some_and(&predicate))
+    plan.order.lines().any(|line| stock.get(&line.product_id).is_some_and(&predicate))
 }
 
 /// Returns the lines that request more than the stock on hand.

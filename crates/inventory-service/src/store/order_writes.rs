@@ -4,15 +4,18 @@ use aws::ServiceError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::{EventId, Order, OrderAction, OrderId, OutboxEvent, Shortage};
-use dynamodb::attribute::{ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED, UPDATED_AT};
+use domain::{EventId, Order, OrderAction, OrderId, OutboxEvent, Shipment, Shortage};
+use dynamodb::attribute::{
+    FULFILLMENT_SHARD, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED, UPDATED_AT,
+};
 use dynamodb::{
-    InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, status_condition, text,
+    InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, set_shipment,
+    status_condition, text,
 };
 use lambda::clock::now;
 
 use super::Store;
-use super::plan::{Plan, WriteOutcome};
+use super::plan::{Plan, PlannedWrite, WriteOutcome};
 
 /// The outcome of an action that changes no stock.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,9 +52,9 @@ impl Store {
         plan: &Plan,
         rejection: &Rejection,
     ) -> Result<WriteOutcome, ServiceError> {
-        match plan {
-            Plan::Create(order) => self.insert_rejected(order, rejection).await,
-            Plan::Confirm(order) => self.reject_stored(order, rejection).await,
+        match plan.write {
+            PlannedWrite::Insert => self.insert_rejected(&plan.order, rejection).await,
+            PlannedWrite::Update => self.reject_stored(&plan.order, rejection).await,
         }
     }
 
@@ -98,7 +101,8 @@ impl Store {
 
     /// Cancels an order that holds no stock.
     pub(crate) async fn cancel(&self, order: &Order) -> Result<WriteOutcome, ServiceError> {
-        let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}");
+        let set =
+            format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}, {FULFILLMENT_SHARD}");
         let request = self
             .update_order(&order.id, &set, OrderAction::Cancel)
             .condition_expression(format!(
@@ -127,15 +131,20 @@ impl Store {
     }
 
     /// Sets the target status of `action` if the current status allows it, or if it was
-    /// set together with `event`.
+    /// set together with `event`. Stores the values that `shipment` has.
     pub(crate) async fn advance(
         &self,
         id: &OrderId,
         action: OrderAction,
+        shipment: &Shipment,
         event: Option<&EventId>,
     ) -> Result<AdvanceOutcome, ServiceError> {
-        let set = format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}");
+        let (set_shipment, shipment_values) = set_shipment(shipment);
+        let set = format!(
+            "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now{set_shipment} REMOVE {OUTBOX}, {FULFILLMENT_SHARD}"
+        );
         let (mut condition, mut values) = status_condition(action);
+        values.extend(shipment_values);
         if let Some(event) = event {
             condition.push_str(&format!(" OR ({ORDER_STATUS} = :to AND {OUTBOX}.{OUTBOX_ID} = :event)"));
             values.insert(":event".to_owned(), text(event));

@@ -1,21 +1,46 @@
 //! The plan of a reservation, and the outcome of a conditional write.
 
-use domain::Order;
+use domain::{CorrelationId, EventKind, EventMetadata, Order, OutboxEvent, Timestamp};
 
-/// The way an order gets its reservation.
+/// The plan to reserve the stock of an order and to confirm it.
 #[derive(Debug)]
-pub(crate) enum Plan {
-    /// Confirm the stored order, which has these lines.
-    Confirm(Order),
-    /// Create the order as confirmed.
-    Create(Order),
+pub(crate) struct Plan {
+    pub(crate) order: Order,
+    pub(crate) write: PlannedWrite,
+    /// Request that placed the order.
+    correlation_id: CorrelationId,
+}
+
+/// The way an order becomes confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PlannedWrite {
+    /// Update the stored order, which has the lines of the plan.
+    Update,
+    /// Insert the order.
+    Insert,
 }
 
 impl Plan {
-    pub(crate) const fn order(&self) -> &Order {
-        match self {
-            Self::Confirm(order) | Self::Create(order) => order,
-        }
+    /// Plans to confirm the order that an OrderPlaced claims to be stored.
+    pub(crate) fn from_claim(claimed: &Order, metadata: Option<&EventMetadata>) -> Self {
+        let correlation_id = EventMetadata::correlation_id_of(metadata, &claimed.id);
+        Self { order: claimed.clone(), write: PlannedWrite::Update, correlation_id }
+    }
+
+    /// Plans to confirm the stored order instead.
+    pub(crate) fn update(self, stored: Order) -> Self {
+        Self { order: stored, write: PlannedWrite::Update, ..self }
+    }
+
+    /// Plans to insert the claimed order, because none is stored.
+    pub(crate) fn insert(self, claimed: Order) -> Self {
+        Self { order: claimed, write: PlannedWrite::Insert, ..self }
+    }
+
+    /// Creates the event of the order's reservation or rejection at `time`. It has the
+    /// correlation id of the OrderPlaced.
+    pub(crate) fn event(&self, kind: EventKind, time: Timestamp) -> OutboxEvent {
+        OutboxEvent::new(&self.order.id, kind, time, self.correlation_id.clone())
     }
 }
 

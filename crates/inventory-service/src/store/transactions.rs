@@ -7,15 +7,16 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::{Order, OrderAction, ProductId};
+use domain::{EventKind, FulfillmentPosition, FulfillmentShard, Order, OrderAction, OutboxEvent, ProductId};
 use dynamodb::attribute::{
-    ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY, STOCK_RESERVED, UPDATED_AT,
+    FULFILLMENT_POSITION, FULFILLMENT_SHARD, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY,
+    STOCK_RESERVED, UPDATED_AT,
 };
-use dynamodb::{encode_order, number, status_condition, text};
+use dynamodb::{StoredOrder, encode_order, encode_outbox, number, status_condition, text};
 use lambda::clock::now;
 
 use super::cancellation::{self, BatchOutcome, TransactionOutcome};
-use super::plan::{Plan, WriteOutcome};
+use super::plan::{Plan, PlannedWrite, WriteOutcome};
 use super::{Store, build_error};
 
 /// The result of a transaction.
@@ -28,7 +29,7 @@ pub(super) enum Execution {
 impl Store {
     /// Reserves the stock of all lines and confirms the order, or does neither.
     pub(crate) async fn reserve(&self, plan: &Plan) -> Result<TransactionOutcome, ServiceError> {
-        let order = plan.order();
+        let order = &plan.order;
         let mut actions = vec![self.order_write(plan)?];
         for line in order.lines() {
             actions.push(self.decrement(&line.product_id, line.quantity.get().into())?);
@@ -41,7 +42,7 @@ impl Store {
     /// actions of a transaction.
     pub(crate) async fn reserve_batch(&self, plans: &[&Plan]) -> Result<BatchOutcome, ServiceError> {
         let mut units = BTreeMap::<ProductId, u64>::new();
-        for line in plans.iter().flat_map(|plan| plan.order().lines()) {
+        for line in plans.iter().flat_map(|plan| plan.order.lines()) {
             *units.entry(line.product_id.clone()).or_default() += u64::from(line.quantity.get());
         }
         let mut actions = plans.iter().map(|plan| self.order_write(plan)).collect::<Result<Vec<_>, _>>()?;
@@ -99,15 +100,17 @@ impl Store {
     }
 
     fn order_write(&self, plan: &Plan) -> Result<TransactWriteItem, ServiceError> {
-        match plan {
-            Plan::Confirm(order) => self.confirm(order),
-            Plan::Create(order) => self.create_confirmed(order),
+        let event = plan.event(EventKind::Confirmed, now());
+        match plan.write {
+            PlannedWrite::Update => self.confirm(&plan.order, &event),
+            PlannedWrite::Insert => self.insert_confirmed(&plan.order, event),
         }
     }
 
-    /// Returns an action that confirms the order on condition that it is placed and its
-    /// stored lines equal those of `order`.
-    fn confirm(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
+    /// Returns an action that confirms the order, stores `event` in its outbox and puts it
+    /// on the list of orders to ship, on condition that it is placed and its stored lines
+    /// equal those of `order`.
+    fn confirm(&self, order: &Order, event: &OutboxEvent) -> Result<TransactWriteItem, ServiceError> {
         let (mut condition, mut values) = status_condition(OrderAction::Confirm);
         condition.push_str(" AND size(#items) = :lines");
         for (index, line) in order.lines().enumerate() {
@@ -119,13 +122,17 @@ impl Store {
         }
         values.insert(":lines".into(), number(order.items.len()));
         values.insert(":to".into(), text(OrderAction::Confirm.target()));
-        values.insert(":now".into(), text(now()));
+        values.insert(":now".into(), text(event.time));
         values.insert(":reserved".into(), AttributeValue::Bool(true));
+        values.insert(":event".into(), encode_outbox(event));
+        values.insert(":shard".into(), text(FulfillmentShard::of(&order.id)));
+        values.insert(":position".into(), text(FulfillmentPosition::new(event.time, &order.id)));
         let update = Update::builder()
             .table_name(&self.settings.orders_table)
             .key(ORDER_ID, text(&order.id))
             .update_expression(format!(
-                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {STOCK_RESERVED} = :reserved REMOVE {OUTBOX}"
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {STOCK_RESERVED} = :reserved, {OUTBOX} = :event, \
+                 {FULFILLMENT_SHARD} = :shard, {FULFILLMENT_POSITION} = :position"
             ))
             .condition_expression(condition)
             .expression_attribute_names("#items", ITEMS)
@@ -136,13 +143,12 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// Returns the action that inserts an order as confirmed.
-    fn create_confirmed(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
-        let confirmed =
-            Order { status: OrderAction::Confirm.target(), stock_reserved: true, ..order.clone() };
+    /// Returns the action that inserts an order as confirmed, with `event` in its outbox.
+    fn insert_confirmed(&self, order: &Order, event: OutboxEvent) -> Result<TransactWriteItem, ServiceError> {
+        let confirmed = StoredOrder::confirmed(order.clone(), event);
         let put = Put::builder()
             .table_name(&self.settings.orders_table)
-            .set_item(Some(encode_order(&confirmed.into())))
+            .set_item(Some(encode_order(&confirmed)))
             .condition_expression(format!("attribute_not_exists({ORDER_ID})"))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
@@ -156,7 +162,7 @@ impl Store {
             .table_name(&self.settings.orders_table)
             .key(ORDER_ID, text(&order.id))
             .update_expression(format!(
-                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {STOCK_RESERVED}, {OUTBOX}"
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {STOCK_RESERVED}, {OUTBOX}, {FULFILLMENT_SHARD}"
             ))
             .condition_expression(format!("{ORDER_STATUS} = :from AND {STOCK_RESERVED} = :reserved"))
             .expression_attribute_values(":from", text(order.status))

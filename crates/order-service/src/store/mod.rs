@@ -4,7 +4,7 @@
 mod catalog;
 mod orders;
 
-pub(crate) use orders::UpdateOutcome;
+pub(crate) use orders::{StatusChange, UpdateOutcome};
 
 use std::time::Duration;
 

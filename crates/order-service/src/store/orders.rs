@@ -6,14 +6,27 @@ use std::fmt::Display;
 use aws::ServiceError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::{CustomerId, Order, OrderAction, OrderId, OrderScope, OutboxEvent};
+use domain::{CustomerId, Order, OrderAction, OrderId, OrderScope, OutboxEvent, Shipment};
 use dynamodb::attribute::{
-    CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, ORDER_ID, ORDER_STATUS, OUTBOX, UPDATED_AT,
+    CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, FULFILLMENT_SHARD, ORDER_ID, ORDER_STATUS, OUTBOX,
+    UPDATED_AT,
 };
 use dynamodb::batch_get::{batch_get, keys_of};
-use dynamodb::{InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, status_condition, text};
+use dynamodb::{
+    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, set_shipment, status_condition, text,
+};
 
 use super::{RETRY_POLICY, Store, id_attribute};
+
+/// A change of the status of an order.
+#[derive(Debug)]
+pub(crate) struct StatusChange {
+    pub(crate) action: OrderAction,
+    /// Values to store with the status.
+    pub(crate) shipment: Shipment,
+    /// Event that the change causes.
+    pub(crate) event: OutboxEvent,
+}
 
 /// The outcome of changing the status of an order.
 #[derive(Debug)]
@@ -48,33 +61,36 @@ impl Store {
         RETRY_POLICY.retry_on_conflict(async || self.orders.insert(order).await).await
     }
 
-    /// Applies `action` and stores `event` in the outbox with one write, if the status
-    /// allows it and the order is in scope.
+    /// Makes a change and stores its event in the outbox with one write, if the status
+    /// allows it and the order is in scope. The order leaves the list of orders to ship.
     pub(crate) async fn update_status(
         &self,
         id: &OrderId,
         scope: &OrderScope,
-        action: OrderAction,
-        event: &OutboxEvent,
+        change: &StatusChange,
     ) -> Result<UpdateOutcome, ServiceError> {
-        RETRY_POLICY.retry_on_conflict(async || self.try_update_status(id, scope, action, event).await).await
+        RETRY_POLICY.retry_on_conflict(async || self.try_update_status(id, scope, change).await).await
     }
 
     async fn try_update_status(
         &self,
         id: &OrderId,
         scope: &OrderScope,
-        action: OrderAction,
-        event: &OutboxEvent,
+        StatusChange { action, shipment, event }: &StatusChange,
     ) -> Result<UpdateOutcome, ServiceError> {
-        let (condition, values) = update_condition(scope, action);
+        let (condition, mut values) = update_condition(scope, *action);
+        let (set_shipment, shipment_values) = set_shipment(shipment);
+        values.extend(shipment_values);
         let result = self
             .client
             .update_item()
             .table_name(&self.settings.orders_table)
             .set_expression_attribute_values(Some(values))
             .key(ORDER_ID, text(id))
-            .update_expression(format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {OUTBOX} = :event"))
+            .update_expression(format!(
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {OUTBOX} = :event{set_shipment} \
+                 REMOVE {FULFILLMENT_SHARD}"
+            ))
             .condition_expression(condition)
             .expression_attribute_values(":to", text(action.target()))
             .expression_attribute_values(":now", text(event.time))
