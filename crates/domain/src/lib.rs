@@ -22,6 +22,7 @@ pub mod shipment;
 pub mod short_text;
 pub mod status;
 pub mod stock;
+pub mod stock_adjustment;
 pub mod timestamp;
 
 pub use event::{
@@ -43,5 +44,6 @@ pub use quote::{Quote, QuoteError, UnknownReferences};
 pub use shipment::Shipment;
 pub use short_text::ShortText;
 pub use status::{OrderAction, OrderStatus, Transition, transition};
-pub use stock::{AdjustmentReason, StockAdjustment, StockDelta, StockLevel};
+pub use stock::{StockDelta, StockLevel};
+pub use stock_adjustment::{AdjustmentReason, StockAdjustment};
 pub use timestamp::Timestamp;

@@ -6,7 +6,8 @@ use super::order_event::{EventError, EventMetadata};
 use super::wire::check_version;
 use crate::ids::{AdjustmentId, ProductId, ReceiptId};
 use crate::redact;
-use crate::stock::{AdjustmentReason, ReceivedQuantity, StockAdjustment};
+use crate::stock::ReceivedQuantity;
+use crate::stock_adjustment::{AdjustmentReason, StockAdjustment};
 use crate::timestamp::Timestamp;
 
 /// The `source` of the events that a warehouse sends.
