@@ -103,6 +103,10 @@ id!(
     /// Value of the `Idempotency-Key` header, which makes retries of a request safe.
     IdempotencyKey, 255, |c| c.is_ascii_graphic(), "printable ASCII except space"
 );
+id!(
+    /// Revision of a customer or a product. Each write gives the record a new one.
+    Revision, 64, is_id_character, ID_ALPHABET
+);
 
 impl OrderId {
     /// Creates a version 7 UUID (RFC 9562) from milliseconds since the Unix epoch
@@ -120,6 +124,21 @@ impl OrderId {
     pub fn from_idempotency_key(customer: &CustomerId, key: &IdempotencyKey) -> Self {
         let name = format!("{customer}/{key}");
         Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, name.as_bytes()).into()
+    }
+}
+
+impl Revision {
+    /// Returns the revision of a record that was stored without one.
+    #[must_use]
+    pub fn initial() -> Self {
+        Self("0".to_owned())
+    }
+
+    /// Creates a version 7 UUID (RFC 9562) from milliseconds since the Unix epoch
+    /// and ten random bytes. Later revisions sort after earlier ones.
+    #[must_use]
+    pub fn from_time(unix_millis: u64, random: &[u8; 10]) -> Self {
+        Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, random).into_uuid().to_string())
     }
 }
 
@@ -200,5 +219,14 @@ mod tests {
         let late = OrderId::from_time(1_001, &[0; 10]);
         assert!(early < late);
         assert_eq!(early.as_str().as_bytes()[14], b'7', "version 7: {early}");
+    }
+
+    #[test]
+    fn revisions_sort_by_time_after_the_initial_one() {
+        let early = Revision::from_time(1_767_225_600_000, &[255; 10]);
+        let late = Revision::from_time(1_767_225_600_001, &[0; 10]);
+        assert!(Revision::initial() < early && early < late);
+        assert_eq!(Revision::initial().as_str(), "0");
+        assert_eq!(early.as_str().len(), 36);
     }
 }

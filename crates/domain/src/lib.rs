@@ -1,10 +1,11 @@
-//! Business rules of the shop: orders, order lines, money, stock, events and
-//! the order life cycle.
+//! Business rules of the shop: customers, products, orders, order lines, money,
+//! stock, events and the order life cycle.
 //!
 //! Everything in this crate is pure and synchronous. The caller passes in time,
 //! randomness and stored data, so that each rule can be tested without a clock
 //! or a network.
 
+pub mod customer;
 pub mod event;
 pub mod fulfillment;
 pub mod ids;
@@ -15,6 +16,7 @@ pub mod order_line;
 pub mod order_request;
 pub mod order_scope;
 pub mod outbox;
+pub mod precondition;
 pub mod product;
 pub mod quote;
 pub mod redact;
@@ -25,12 +27,14 @@ pub mod stock;
 pub mod stock_adjustment;
 pub mod timestamp;
 
+pub use customer::{Customer, EmailAddress};
 pub use event::{
     EventError, EventKind, EventMetadata, EventSubject, OrderEvent, StockReceived, UnpublishableEvent,
 };
 pub use fulfillment::{FulfillmentPosition, FulfillmentShard};
 pub use ids::{
     AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
+    Revision,
 };
 pub use inventory_event::{InventoryEvent, InventoryEventKind, InventoryEvents, StockChange};
 pub use money::Money;
@@ -39,6 +43,7 @@ pub use order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};
 pub use order_request::{OrderRequest, RequestHash};
 pub use order_scope::OrderScope;
 pub use outbox::OutboxEvent;
+pub use precondition::{Precondition, RevisionSet};
 pub use product::Product;
 pub use quote::{Quote, QuoteError, UnknownReferences};
 pub use shipment::Shipment;

@@ -34,6 +34,9 @@ impl Money {
     /// No money.
     pub const ZERO: Self = Self(0);
 
+    /// Smallest amount above zero.
+    pub const SMALLEST: Self = Self(1);
+
     /// Largest amount, 10^12. An IEEE 754 double represents every amount up to it
     /// exactly, so clients that parse JSON numbers as doubles lose nothing.
     pub const MAX: Self = Self(100_000_000_000_000);

@@ -13,3 +13,8 @@ pub struct Product {
     /// Price of one unit.
     pub price: Money,
 }
+
+impl Product {
+    /// Lowest price of a product that a request stores.
+    pub const MIN_PRICE: Money = Money::SMALLEST;
+}

@@ -41,7 +41,7 @@ impl ShortText {
 /// Returns true for control characters, line separators, and the characters that hide or
 /// reorder text (Unicode Standard Annex #9, section 2, and "Trojan Source",
 /// CVE-2021-42574).
-fn is_unprintable(c: char) -> bool {
+pub(crate) fn is_unprintable(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
