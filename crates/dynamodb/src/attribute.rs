@@ -32,8 +32,14 @@ pub const OUTBOX_TYPE: &str = "Type";
 pub const OUTBOX_TIME: &str = "Time";
 pub const OUTBOX_CORRELATION_ID: &str = "CorrelationId";
 
-// Products
+// Customers
+pub const EMAIL: &str = "Email";
+
+// Customers and Products
 pub const NAME: &str = "Name";
+pub const REVISION: &str = "Revision";
+
+// Products
 pub const PRICE: &str = "Price";
 
 // Inventory

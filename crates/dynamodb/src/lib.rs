@@ -3,15 +3,18 @@
 
 pub mod attribute;
 pub mod batch_get;
+mod customer_item;
 mod decode;
 mod ledger_item;
 mod order_item;
 mod orders_table;
 mod page;
 mod product_item;
+mod revision;
 mod stock_item;
 mod value;
 
+pub use customer_item::{decode_customer, encode_customer};
 pub use decode::ItemDecodeError;
 pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
@@ -20,6 +23,7 @@ pub use order_item::{
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;
-pub use product_item::{decode_price, decode_product};
+pub use product_item::{decode_price, decode_product, encode_product};
+pub use revision::{Guard, Revised, decode_revision, precondition_expression};
 pub use stock_item::{STOCK_LIST, decode_stock, stock_list_entry};
 pub use value::{Item, key, number, text};

@@ -1,10 +1,23 @@
 //! Items of the Products table.
 
-use domain::{Money, Product, ProductId};
+use domain::{Money, Product, ProductId, Revision};
 
-use crate::attribute::{NAME, PRICE, PRODUCT_ID};
+use crate::attribute::{NAME, PRICE, PRODUCT_ID, REVISION};
 use crate::decode::{ItemDecodeError, required};
-use crate::value::Item;
+use crate::value::{Item, number, text};
+
+/// Encodes a product with its revision.
+#[must_use]
+pub fn encode_product(product: &Product, revision: &Revision) -> Item {
+    [
+        (PRODUCT_ID, text(&product.id)),
+        (NAME, text(&product.name)),
+        (PRICE, number(product.price)),
+        (REVISION, text(revision)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
 
 /// Decodes a product.
 ///
@@ -29,7 +42,7 @@ pub fn decode_price(item: &Item) -> Result<(ProductId, Money), ItemDecodeError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{number, text};
+    use crate::revision::decode_revision;
 
     #[test]
     fn decodes_the_exact_price() {
@@ -41,5 +54,18 @@ mod tests {
         assert_eq!(decode_price(&product).unwrap().1.to_string(), "79.90");
         product.remove(PRICE);
         assert_eq!(decode_product(&product).unwrap_err().to_string(), "attribute Price: is missing");
+    }
+
+    #[test]
+    fn round_trips_with_its_revision() {
+        let product = Product {
+            id: "001".parse().unwrap(),
+            name: "Smartwatch".into(),
+            price: "1000000000000".parse().unwrap(),
+        };
+        let revision = Revision::from_time(1, &[2; 10]);
+        let item = encode_product(&product, &revision);
+        assert_eq!((decode_product(&item), decode_revision(&item)), (Ok(product), Ok(revision)));
+        assert_eq!(item[PRICE], number("1000000000000.00"));
     }
 }

@@ -1,0 +1,156 @@
+//! Revisions of customers and products, and conditions on them.
+
+use domain::{Precondition, Revision, RevisionSet};
+
+use crate::attribute::REVISION;
+use crate::decode::{ItemDecodeError, optional};
+use crate::value::{Item, text};
+
+/// A record with its revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revised<T> {
+    /// The record.
+    pub record: T,
+    /// Its revision.
+    pub revision: Revision,
+}
+
+/// The stored revisions that a write may change. It keeps the SDK's retry of a write
+/// whose response was lost from undoing a later write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Guard {
+    /// Revisions older than this one, and no item.
+    OlderThan(Revision),
+    /// This revision only.
+    Exactly(Revision),
+}
+
+/// Returns the revision of an item. An item that another program stored has no attribute,
+/// and so has the initial revision.
+///
+/// # Errors
+/// [`ItemDecodeError`] if the attribute is invalid.
+pub fn decode_revision(item: &Item) -> Result<Revision, ItemDecodeError> {
+    Ok(optional(item, REVISION)?.unwrap_or_else(Revision::initial))
+}
+
+/// Returns the condition of a write to an item with the key attribute `key`, and its
+/// expression values.
+#[must_use]
+pub fn precondition_expression(key: &str, precondition: &Precondition, guard: &Guard) -> (String, Item) {
+    let mut values = Item::new();
+    let exists = format!("attribute_exists({key})");
+    let is_absent = format!("attribute_not_exists({key})");
+    let mut conditions = Vec::new();
+    match &precondition.if_match {
+        None => {}
+        Some(RevisionSet::Any) => conditions.push(exists),
+        Some(RevisionSet::OneOf(revisions)) => {
+            // Without a revision, the condition is never true.
+            let is_one = one_of(revisions, "match", &mut values).unwrap_or_else(|| is_absent.clone());
+            conditions.push(format!("{exists} AND ({is_one})"));
+        }
+    }
+    match &precondition.if_none_match {
+        None => {}
+        Some(RevisionSet::Any) => conditions.push(is_absent),
+        Some(RevisionSet::OneOf(revisions)) => {
+            if let Some(is_one) = one_of(revisions, "none", &mut values) {
+                conditions.push(format!("({is_absent} OR NOT ({is_one}))"));
+            }
+        }
+    }
+    conditions.push(guard_condition(guard, &mut values));
+    (conditions.join(" AND "), values)
+}
+
+/// Returns the condition that an item has one of these revisions, or `None` if there are none.
+fn one_of(revisions: &[Revision], prefix: &str, values: &mut Item) -> Option<String> {
+    let mut names = Vec::with_capacity(revisions.len());
+    for revision in revisions.iter().filter(|revision| **revision != Revision::initial()) {
+        let name = format!(":{prefix}{}", names.len());
+        values.insert(name.clone(), text(revision));
+        names.push(name);
+    }
+    let listed = (!names.is_empty()).then(|| format!("{REVISION} IN ({})", names.join(", ")));
+    let initial = revisions.contains(&Revision::initial()).then(has_initial_revision);
+    let conditions: Vec<_> = listed.into_iter().chain(initial).collect();
+    (!conditions.is_empty()).then(|| conditions.join(" OR "))
+}
+
+fn guard_condition(guard: &Guard, values: &mut Item) -> String {
+    match guard {
+        Guard::OlderThan(revision) => {
+            values.insert(":guard".to_owned(), text(revision));
+            format!("({} OR {REVISION} < :guard)", has_initial_revision())
+        }
+        Guard::Exactly(revision) if *revision == Revision::initial() => has_initial_revision(),
+        Guard::Exactly(revision) => {
+            values.insert(":guard".to_owned(), text(revision));
+            format!("{REVISION} = :guard")
+        }
+    }
+}
+
+fn has_initial_revision() -> String {
+    format!("attribute_not_exists({REVISION})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::CUSTOMER_ID;
+
+    fn one_of(revisions: &[&str]) -> Option<RevisionSet> {
+        Some(RevisionSet::OneOf(revisions.iter().map(|text| text.parse().unwrap()).collect()))
+    }
+
+    fn expression(precondition: &Precondition, guard: &Guard) -> (String, Vec<String>) {
+        let (condition, values) = precondition_expression(CUSTOMER_ID, precondition, guard);
+        let mut names: Vec<_> = values.into_keys().collect();
+        names.sort();
+        (condition, names)
+    }
+
+    #[test]
+    fn an_item_without_the_attribute_has_the_initial_revision() {
+        assert_eq!(decode_revision(&Item::new()), Ok(Revision::initial()));
+        let item = Item::from([(REVISION.to_owned(), text("not a revision"))]);
+        assert!(decode_revision(&item).unwrap_err().to_string().starts_with("attribute Revision: "));
+    }
+
+    #[test]
+    fn without_a_precondition_only_the_guard_remains() {
+        let guard = |guard| expression(&Precondition::default(), &guard);
+        let older = "(attribute_not_exists(Revision) OR Revision < :guard)";
+        let names = || vec![":guard".to_owned()];
+        assert_eq!(guard(Guard::OlderThan("b".parse().unwrap())), (older.to_owned(), names()));
+        assert_eq!(guard(Guard::Exactly("b".parse().unwrap())), ("Revision = :guard".to_owned(), names()));
+        let initial = guard(Guard::Exactly(Revision::initial()));
+        assert_eq!(initial, ("attribute_not_exists(Revision)".to_owned(), Vec::new()));
+    }
+
+    #[test]
+    fn names_each_revision_once() {
+        let precondition = Precondition { if_match: one_of(&["a", "0", "b"]), if_none_match: one_of(&["c"]) };
+        let (condition, names) = expression(&precondition, &Guard::Exactly("d".parse().unwrap()));
+        assert_eq!(
+            condition,
+            "attribute_exists(CustomerId) AND (Revision IN (:match0, :match1) OR attribute_not_exists(Revision)) \
+             AND (attribute_not_exists(CustomerId) OR NOT (Revision IN (:none0))) AND Revision = :guard"
+        );
+        assert_eq!(names, [":guard", ":match0", ":match1", ":none0"]);
+    }
+
+    #[test]
+    fn an_empty_set_matches_no_item() {
+        let guard = Guard::Exactly(Revision::initial());
+        let never = Precondition { if_match: one_of(&[]), if_none_match: None };
+        let (condition, _) = expression(&never, &guard);
+        assert!(
+            condition.starts_with("attribute_exists(CustomerId) AND (attribute_not_exists(CustomerId)) AND")
+        );
+        let always = Precondition { if_match: None, if_none_match: one_of(&[]) };
+        assert_eq!(expression(&always, &guard), expression(&Precondition::default(), &guard));
+    }
+}
