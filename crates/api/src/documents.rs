@@ -1,7 +1,7 @@
 //! JSON documents of successful responses.
 
 use domain::{
-    CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, ShortText, Shortage, Timestamp,
+    Customer, CustomerId, LineItem, Money, Order, OrderId, Product, ProductId, ShortText, Shortage, Timestamp,
 };
 use serde::Serialize;
 
@@ -75,6 +75,21 @@ impl<'a> OrderList<'a> {
     #[must_use]
     pub fn new(orders: &'a [Order], next_token: Option<String>) -> Self {
         Self { orders: orders.iter().map(OrderDocument::from).collect(), next_token }
+    }
+}
+
+/// A customer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerDocument<'a> {
+    customer_id: &'a CustomerId,
+    email: &'a str,
+    name: &'a str,
+}
+
+impl<'a> From<&'a Customer> for CustomerDocument<'a> {
+    fn from(customer: &'a Customer) -> Self {
+        Self { customer_id: &customer.id, email: &customer.email, name: &customer.name }
     }
 }
 
@@ -167,6 +182,14 @@ mod tests {
         let shipment = Shipment { carrier: None, tracking_number: Some("42".parse().unwrap()) };
         let document = json(&OrderDocument::from(&Order { shipment, ..order() }));
         assert!(document.contains(r#""totalAmount":279.98,"trackingNumber":"42","createdAt""#), "{document}");
+    }
+
+    #[test]
+    fn a_customer_has_the_documented_fields() {
+        let (email, name) = ("alice@example.com".into(), "Alice".into());
+        let customer = Customer { id: "001".parse().unwrap(), email, name };
+        let document = r#"{"customerId":"001","email":"alice@example.com","name":"Alice"}"#;
+        assert_eq!(json(&CustomerDocument::from(&customer)), document);
     }
 
     #[test]

@@ -169,6 +169,16 @@ impl<'a> JsonReader<'a> {
         }
     }
 
+    /// Checks that an identifier equals `expected`, the identifier in the path.
+    pub fn require_id<T>(&self, expected: &T, violations: &mut Vec<Violation>)
+    where
+        T: TryFrom<String, Error = IdError> + PartialEq,
+    {
+        if self.id::<T>(violations).is_some_and(|id| id != *expected) {
+            self.reject(Rule::IdDiffers, "must be the id in the path, or absent", violations);
+        }
+    }
+
     /// Parses a name, a note or another short text.
     pub fn short_text(&self, violations: &mut Vec<Violation>) -> Option<ShortText> {
         let text = ShortText::try_from(self.string(violations)?);

@@ -32,6 +32,8 @@ pub struct Request {
     /// Requested path including the stage, as the client sees it.
     pub path: String,
     headers: HeaderMap,
+    /// All values of each header. `headers` has only the last value of a repeated header.
+    multi_value_headers: HeaderMap,
     path_parameters: HashMap<String, String>,
     query: HashMap<String, String>,
     body: Option<String>,
@@ -56,6 +58,7 @@ impl From<ApiGatewayProxyRequest> for Request {
             resource: event.resource.unwrap_or_default(),
             path: event.request_context.path.or(event.path).unwrap_or_default(),
             headers: event.headers,
+            multi_value_headers: event.multi_value_headers,
             path_parameters: event.path_parameters,
             query: query.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body: event.body,
@@ -72,6 +75,19 @@ impl Request {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<Cow<'_, str>> {
         self.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+    }
+
+    /// Returns the list in a header, joined if the header is repeated (RFC 9110, section 5.3).
+    /// Bytes that are not UTF-8 become U+FFFD.
+    #[must_use]
+    pub fn header_list(&self, name: &HeaderName) -> Option<String> {
+        let values = self.multi_value_headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        if values.is_empty() {
+            self.header(name.as_str()).map(Cow::into_owned)
+        } else {
+            Some(values.join(","))
+        }
     }
 
     /// Parses a path parameter. Returns `None` for an invalid id, because no resource
@@ -281,6 +297,17 @@ mod tests {
     fn reads_a_header_that_is_not_ascii() {
         let request = request(serde_json::json!({"headers": {"Idempotency-Key": "ключ"}}));
         assert!(request.header("idempotency-key").is_some());
+    }
+
+    #[test]
+    fn joins_the_values_of_a_repeated_header() {
+        let list = |event| request(event).header_list(&http::header::IF_MATCH);
+        let repeated = serde_json::json!({"If-Match": ["a", "b"]});
+        let last = serde_json::json!({"If-Match": "b"});
+        let both = serde_json::json!({"headers": last, "multiValueHeaders": repeated});
+        assert_eq!(list(both).as_deref(), Some("a,b"));
+        assert_eq!(list(serde_json::json!({"headers": last})).as_deref(), Some("b"));
+        assert_eq!(list(serde_json::json!({})), None);
     }
 
     #[test]

@@ -31,6 +31,17 @@ impl Response {
         Self::json(201, "application/json", body).with_header(LOCATION, location)
     }
 
+    /// Creates a response with a JSON body.
+    pub fn with_body(status: u16, body: &impl Serialize) -> Self {
+        Self::json(status, "application/json", body)
+    }
+
+    /// Creates a response without a body.
+    #[must_use]
+    pub fn without_body(status: u16) -> Self {
+        Self { status, headers: HeaderMap::new(), body: String::new() }
+    }
+
     /// Adds a header. An invalid value is ignored.
     #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: &str) -> Self {
@@ -90,6 +101,14 @@ mod tests {
         assert_eq!(wire["headers"]["location"], "/order/1");
         assert_eq!(wire["body"], r#"{"a":1}"#);
         assert_eq!(wire["isBase64Encoded"], false);
+    }
+
+    #[test]
+    fn a_response_without_a_body_has_no_media_type() {
+        let response = Response::without_body(204);
+        let wire = serde_json::to_value(ApiGatewayProxyResponse::from(response)).unwrap();
+        assert_eq!((&wire["statusCode"], &wire["body"]), (&204.into(), &"".into()));
+        assert_eq!(wire["headers"], serde_json::json!({}));
     }
 
     #[test]

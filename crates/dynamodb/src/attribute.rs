@@ -37,13 +37,14 @@ pub const EMAIL: &str = "Email";
 
 // Customers and Products
 pub const NAME: &str = "Name";
-pub const REVISION: &str = "Revision";
 
 // Products
 pub const PRICE: &str = "Price";
 
-// Inventory
+// Customers, Products and Inventory
 pub const REVISION: &str = "Revision";
+
+// Inventory
 pub const REORDER_POINT: &str = "ReorderPoint";
 
 // Inventory: the index of stock items and of ledger entries

@@ -3,8 +3,8 @@
 use api::documents::OrderDocument;
 use api::request::{record_event_id, record_order_id};
 use api::{
-    BodyError, Problem, ProblemKind, Request, Response, Rule, Violation, authorization, idempotency_key,
-    order_body,
+    Problem, ProblemKind, Request, Response, Rule, Violation, authorization, idempotency_key, order_body,
+    validation,
 };
 use domain::{
     EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, Quote,
@@ -82,15 +82,10 @@ impl Api {
 /// Parses body and idempotency key, and reports the violations of both together.
 fn parse_request(request: &Request) -> Result<(OrderRequest, Option<IdempotencyKey>), Problem> {
     let order_request = order_body::parse(&request.json_body()?);
-    match (order_request, idempotency_key::optional(request)) {
-        (Ok(order_request), Ok(key)) => Ok((order_request, key)),
-        (Ok(_), Err(violation)) => Err(Problem::invalid(vec![violation])),
-        (Err(error @ BodyError::NotJson(_)), _) => Err(Problem::new(ProblemKind::NotJson, error.to_string())),
-        (Err(BodyError::Invalid(mut violations)), key) => {
-            violations.extend(key.err());
-            Err(Problem::invalid(violations))
-        }
-    }
+    validation::combine(
+        order_request,
+        idempotency_key::optional(request).map_err(|violation| vec![violation]),
+    )
 }
 
 fn random_order_id() -> Result<OrderId, Problem> {
