@@ -183,13 +183,13 @@ mod tests {
         let tags = |count| vec![r#""a""#; count].join(",");
         assert_eq!(both(&tags(MAX_TAGS)), [one_of(&["a"; MAX_TAGS]), one_of(&["a"; MAX_TAGS])]);
         assert_eq!(both(&tags(MAX_TAGS + 1)), [None, None]);
-        let invalid_ids = vec![r#""?""#; MAX_TAGS + 1].join(",");
+        let invalid_ids = [r#""?""#; MAX_TAGS + 1].join(",");
         assert_eq!(both(&invalid_ids), [None, None], "a tag counts even if no record can have it");
     }
 
     #[test]
     fn reads_its_own_tags() {
-        let revision = Revision::from_time(1_767_225_600_000, &[7; 10]);
+        let revision = Revision::following(None, 1_767_225_600_000, &[7; 10]);
         let set = parse_set(&entity_tag(&revision), Comparison::Strong);
         assert_eq!(set, Some(RevisionSet::OneOf(vec![revision])));
     }

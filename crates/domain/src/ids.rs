@@ -136,9 +136,20 @@ impl Revision {
 
     /// Creates a version 7 UUID (RFC 9562) from milliseconds since the Unix epoch
     /// and ten random bytes. Later revisions sort after earlier ones.
+    ///
+    /// The revision also sorts after `previous`, even if the clock that wrote `previous`
+    /// is ahead.
     #[must_use]
-    pub fn from_time(unix_millis: u64, random: &[u8; 10]) -> Self {
-        Self(uuid::Builder::from_unix_timestamp_millis(unix_millis, random).into_uuid().to_string())
+    pub fn following(previous: Option<&Self>, unix_millis: u64, random: &[u8; 10]) -> Self {
+        let after = previous.and_then(Self::unix_millis).map_or(0, |millis| millis.saturating_add(1));
+        let time = unix_millis.max(after);
+        Self(uuid::Builder::from_unix_timestamp_millis(time, random).into_uuid().to_string())
+    }
+
+    /// Returns the time of a revision that is a version 7 UUID: its first 48 bits.
+    fn unix_millis(&self) -> Option<u64> {
+        let uuid = Uuid::parse_str(&self.0).ok().filter(|uuid| uuid.get_version_num() == 7)?;
+        u64::try_from(uuid.as_u128() >> 80).ok()
     }
 }
 
@@ -223,10 +234,20 @@ mod tests {
 
     #[test]
     fn revisions_sort_by_time_after_the_initial_one() {
-        let early = Revision::from_time(1_767_225_600_000, &[255; 10]);
-        let late = Revision::from_time(1_767_225_600_001, &[0; 10]);
+        let early = Revision::following(None, 1_767_225_600_000, &[255; 10]);
+        let late = Revision::following(Some(&Revision::initial()), 1_767_225_600_001, &[0; 10]);
         assert!(Revision::initial() < early && early < late);
         assert_eq!(Revision::initial().as_str(), "0");
         assert_eq!(early.as_str().len(), 36);
+    }
+
+    #[test]
+    fn a_revision_follows_one_of_a_clock_that_is_ahead() {
+        let ahead = Revision::following(None, 2_000, &[255; 10]);
+        let next = Revision::following(Some(&ahead), 1_000, &[0; 10]);
+        assert_eq!(next.unix_millis(), Some(2_001));
+        assert!(ahead < next);
+        let unknown = "zzz".parse().unwrap();
+        assert_eq!(Revision::following(Some(&unknown), 1_000, &[0; 10]).unix_millis(), Some(1_000));
     }
 }

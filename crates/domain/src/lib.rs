@@ -33,8 +33,7 @@ pub use event::{
 };
 pub use fulfillment::{FulfillmentPosition, FulfillmentShard};
 pub use ids::{
-    AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId,
-    Revision,
+    AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId, Revision,
 };
 pub use inventory_event::{InventoryEvent, InventoryEventKind, InventoryEvents, StockChange};
 pub use money::Money;

@@ -42,6 +42,15 @@ impl Precondition {
             && self.if_none_match.as_ref().is_none_or(|revisions| !revisions.contains(stored))
     }
 
+    /// Returns the revision that a record must have, if the precondition allows only one.
+    #[must_use]
+    pub fn required_revision(&self) -> Option<&Revision> {
+        match &self.if_match {
+            Some(RevisionSet::OneOf(revisions)) if revisions.len() == 1 => revisions.first(),
+            _ => None,
+        }
+    }
+
     /// Returns true if only a record that does not exist meets the precondition.
     #[must_use]
     pub fn requires_absence(&self) -> bool {
@@ -82,6 +91,18 @@ mod tests {
         ] {
             let precondition = Precondition { if_match, if_none_match };
             assert_eq!(met(&precondition), expected, "{precondition:?}");
+        }
+    }
+
+    #[test]
+    fn requires_a_revision_only_if_it_allows_no_other() {
+        let required = |if_match| {
+            let precondition = Precondition { if_match, ..Precondition::default() };
+            precondition.required_revision().cloned()
+        };
+        assert_eq!(required(one_of(&["a"])), Some(revision("a")));
+        for if_match in [None, Some(RevisionSet::Any), one_of(&[]), one_of(&["a", "b"])] {
+            assert_eq!(required(if_match), None);
         }
     }
 

@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn round_trips_with_its_revision() {
         let customer = customer("alice@example.com", "Alice Johnson");
-        let revision = Revision::from_time(1, &[2; 10]);
+        let revision = Revision::following(None, 1, &[2; 10]);
         let item = encode_customer(&customer, &revision);
         assert_eq!((decode_customer(&item), decode_revision(&item)), (Ok(customer), Ok(revision)));
     }

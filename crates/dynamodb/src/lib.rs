@@ -24,6 +24,6 @@ pub use order_item::{
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;
 pub use product_item::{decode_price, decode_product, encode_product};
-pub use revision::{Guard, Revised, decode_revision, precondition_expression};
+pub use revision::{Revised, decode_revision, write_condition};
 pub use stock_item::{STOCK_LIST, decode_stock, stock_list_entry};
 pub use value::{Item, key, number, text};

@@ -63,7 +63,7 @@ mod tests {
             name: "Smartwatch".into(),
             price: "1000000000000".parse().unwrap(),
         };
-        let revision = Revision::from_time(1, &[2; 10]);
+        let revision = Revision::following(None, 1, &[2; 10]);
         let item = encode_product(&product, &revision);
         assert_eq!((decode_product(&item), decode_revision(&item)), (Ok(product), Ok(revision)));
         assert_eq!(item[PRICE], number("1000000000000.00"));

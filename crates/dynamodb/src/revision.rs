@@ -15,16 +15,6 @@ pub struct Revised<T> {
     pub revision: Revision,
 }
 
-/// The stored revisions that a write may change. It keeps the SDK's retry of a write
-/// whose response was lost from undoing a later write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Guard {
-    /// Revisions older than this one, and no item.
-    OlderThan(Revision),
-    /// This revision only.
-    Exactly(Revision),
-}
-
 /// Returns the revision of an item. An item that another program stored has no attribute,
 /// and so has the initial revision.
 ///
@@ -34,10 +24,14 @@ pub fn decode_revision(item: &Item) -> Result<Revision, ItemDecodeError> {
     Ok(optional(item, REVISION)?.unwrap_or_else(Revision::initial))
 }
 
-/// Returns the condition of a write to an item with the key attribute `key`, and its
-/// expression values.
+/// Returns the condition of a write with a new `revision` to an item with the key attribute
+/// `key`, and its expression values.
+///
+/// The condition also rejects an item with a later revision, unless the precondition names
+/// the revision. So the SDK's retry of a write whose response was lost cannot undo a later
+/// write.
 #[must_use]
-pub fn precondition_expression(key: &str, precondition: &Precondition, guard: &Guard) -> (String, Item) {
+pub fn write_condition(key: &str, precondition: &Precondition, revision: &Revision) -> (String, Item) {
     let mut values = Item::new();
     let exists = format!("attribute_exists({key})");
     let is_absent = format!("attribute_not_exists({key})");
@@ -60,7 +54,10 @@ pub fn precondition_expression(key: &str, precondition: &Precondition, guard: &G
             }
         }
     }
-    conditions.push(guard_condition(guard, &mut values));
+    if !matches!(precondition.if_match, Some(RevisionSet::OneOf(_))) {
+        conditions.push(format!("({} OR {REVISION} < :revision)", has_initial_revision()));
+        values.insert(":revision".to_owned(), text(revision));
+    }
     (conditions.join(" AND "), values)
 }
 
@@ -78,20 +75,6 @@ fn one_of(revisions: &[Revision], prefix: &str, values: &mut Item) -> Option<Str
     (!conditions.is_empty()).then(|| conditions.join(" OR "))
 }
 
-fn guard_condition(guard: &Guard, values: &mut Item) -> String {
-    match guard {
-        Guard::OlderThan(revision) => {
-            values.insert(":guard".to_owned(), text(revision));
-            format!("({} OR {REVISION} < :guard)", has_initial_revision())
-        }
-        Guard::Exactly(revision) if *revision == Revision::initial() => has_initial_revision(),
-        Guard::Exactly(revision) => {
-            values.insert(":guard".to_owned(), text(revision));
-            format!("{REVISION} = :guard")
-        }
-    }
-}
-
 fn has_initial_revision() -> String {
     format!("attribute_not_exists({REVISION})")
 }
@@ -105,8 +88,9 @@ mod tests {
         Some(RevisionSet::OneOf(revisions.iter().map(|text| text.parse().unwrap()).collect()))
     }
 
-    fn expression(precondition: &Precondition, guard: &Guard) -> (String, Vec<String>) {
-        let (condition, values) = precondition_expression(CUSTOMER_ID, precondition, guard);
+    fn condition(precondition: &Precondition) -> (String, Vec<String>) {
+        let revision = "z".parse().unwrap();
+        let (condition, values) = write_condition(CUSTOMER_ID, precondition, &revision);
         let mut names: Vec<_> = values.into_keys().collect();
         names.sort();
         (condition, names)
@@ -120,37 +104,32 @@ mod tests {
     }
 
     #[test]
-    fn without_a_precondition_only_the_guard_remains() {
-        let guard = |guard| expression(&Precondition::default(), &guard);
-        let older = "(attribute_not_exists(Revision) OR Revision < :guard)";
-        let names = || vec![":guard".to_owned()];
-        assert_eq!(guard(Guard::OlderThan("b".parse().unwrap())), (older.to_owned(), names()));
-        assert_eq!(guard(Guard::Exactly("b".parse().unwrap())), ("Revision = :guard".to_owned(), names()));
-        let initial = guard(Guard::Exactly(Revision::initial()));
-        assert_eq!(initial, ("attribute_not_exists(Revision)".to_owned(), Vec::new()));
+    fn a_write_without_a_precondition_replaces_only_earlier_revisions() {
+        let (condition, names) = condition(&Precondition::default());
+        assert_eq!(condition, "(attribute_not_exists(Revision) OR Revision < :revision)");
+        assert_eq!(names, [":revision"]);
     }
 
     #[test]
     fn names_each_revision_once() {
         let precondition = Precondition { if_match: one_of(&["a", "0", "b"]), if_none_match: one_of(&["c"]) };
-        let (condition, names) = expression(&precondition, &Guard::Exactly("d".parse().unwrap()));
+        let (condition, names) = condition(&precondition);
         assert_eq!(
             condition,
             "attribute_exists(CustomerId) AND (Revision IN (:match0, :match1) OR attribute_not_exists(Revision)) \
-             AND (attribute_not_exists(CustomerId) OR NOT (Revision IN (:none0))) AND Revision = :guard"
+             AND (attribute_not_exists(CustomerId) OR NOT (Revision IN (:none0)))"
         );
-        assert_eq!(names, [":guard", ":match0", ":match1", ":none0"]);
+        assert_eq!(names, [":match0", ":match1", ":none0"]);
     }
 
     #[test]
     fn an_empty_set_matches_no_item() {
-        let guard = Guard::Exactly(Revision::initial());
         let never = Precondition { if_match: one_of(&[]), if_none_match: None };
-        let (condition, _) = expression(&never, &guard);
-        assert!(
-            condition.starts_with("attribute_exists(CustomerId) AND (attribute_not_exists(CustomerId)) AND")
+        assert_eq!(
+            condition(&never).0,
+            "attribute_exists(CustomerId) AND (attribute_not_exists(CustomerId))"
         );
         let always = Precondition { if_match: None, if_none_match: one_of(&[]) };
-        assert_eq!(expression(&always, &guard), expression(&Precondition::default(), &guard));
+        assert_eq!(condition(&always), condition(&Precondition::default()));
     }
 }

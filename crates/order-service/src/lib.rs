@@ -1,8 +1,11 @@
-//! OrderServiceFunction: serves the routes of orders and products, and relays the
+//! OrderServiceFunction: serves the routes of orders, customers and products, and relays the
 //! events of orders from the table's stream to the bus.
 
 mod change_status;
+mod manage_customers;
+mod manage_products;
 mod place_order;
+mod revised_records;
 mod routes;
 mod settings;
 mod show_orders;

@@ -2,7 +2,7 @@
 
 use api::request::record_order_id;
 use api::{AuthMode, Problem, Request, Response};
-use domain::{CorrelationId, OrderId};
+use domain::{CorrelationId, OrderId, ProductId};
 use lambda::Metrics;
 
 use crate::store::Store;
@@ -24,8 +24,8 @@ impl Api {
         request.respond(self.dispatch(request)).await
     }
 
-    /// Checks the caller's scope first on every route of orders. The catalog is
-    /// available to every caller.
+    /// Checks the caller's scope first on every route, except for reads of the catalog,
+    /// which are available to every caller.
     async fn dispatch(&self, request: &Request) -> Result<Response, Problem> {
         let caller = self.auth_mode.authenticate(request)?;
         match (request.method.as_str(), request.resource.as_str()) {
@@ -43,8 +43,19 @@ impl Api {
             ("GET", "/customers/{customerId}/orders") => {
                 self.list_orders(request, &caller.require_customer()?).await
             }
+            ("PUT", "/customers/{customerId}") => self.put_customer(request, &caller).await,
+            ("GET", "/customers/{customerId}") => self.show_customer(request, &caller).await,
+            ("DELETE", "/customers/{customerId}") => self.delete_customer(request, &caller).await,
             ("GET", "/products") => self.list_products(request).await,
             ("GET", "/products/{productId}") => self.show_product(request).await,
+            ("PUT", "/products/{productId}") => {
+                caller.require_admin()?;
+                self.put_product(request).await
+            }
+            ("DELETE", "/products/{productId}") => {
+                caller.require_admin()?;
+                self.delete_product(request).await
+            }
             _ => Err(Problem::not_found("route")),
         }
     }
@@ -55,6 +66,11 @@ pub(crate) fn order_id(request: &Request) -> Result<OrderId, Problem> {
     let id = request.path_parameter("orderId").ok_or_else(|| Problem::not_found("order"))?;
     record_order_id(&id);
     Ok(id)
+}
+
+/// Returns the product id in the path.
+pub(crate) fn product_id(request: &Request) -> Result<ProductId, Problem> {
+    request.path_parameter("productId").ok_or_else(|| Problem::not_found("product"))
 }
 
 /// Returns the correlation id of a change: that of the request, or the order id.

@@ -5,7 +5,8 @@ use api::paging::{PageRequest, invalid_token};
 use api::{Problem, Request, Response, page_token};
 use domain::ProductId;
 
-use crate::routes::Api;
+use crate::revised_records;
+use crate::routes::{Api, product_id};
 
 impl Api {
     pub(crate) async fn list_products(&self, request: &Request) -> Result<Response, Problem> {
@@ -21,9 +22,8 @@ impl Api {
     }
 
     pub(crate) async fn show_product(&self, request: &Request) -> Result<Response, Problem> {
-        let not_found = || Problem::not_found("product");
-        let id: ProductId = request.path_parameter("productId").ok_or_else(not_found)?;
-        let product = self.store.product(&id).await?.ok_or_else(not_found)?;
-        Ok(Response::ok(&ProductDocument::from(&product)))
+        let id = product_id(request)?;
+        let product = self.store.product(&id).await?.ok_or_else(|| Problem::not_found("product"))?;
+        revised_records::show(request, &product.revision, &ProductDocument::from(&product.record))
     }
 }

@@ -1,14 +1,14 @@
-//! Reads of the Customers and Products tables.
+//! The read of the customer and the prices of an order request.
 
 use std::collections::BTreeMap;
 
 use aws::ServiceError;
-use domain::{CustomerId, Money, OrderLines, Product, ProductId};
+use domain::{CustomerId, Money, OrderLines, ProductId};
 use dynamodb::attribute::{CUSTOMER_ID, PRICE, PRODUCT_ID};
 use dynamodb::batch_get::{batch_get, keys_of};
-use dynamodb::{Page, decode_price, decode_product, key, text};
+use dynamodb::decode_price;
 
-use super::{Store, id_attribute};
+use super::Store;
 use crate::settings::Settings;
 
 /// The catalog data that an order request needs.
@@ -36,50 +36,5 @@ impl Store {
         let prices = products.iter().map(decode_price).collect::<Result<_, _>>()?;
         let customer_exists = found.remove(customers_table).is_some_and(|customers| !customers.is_empty());
         Ok(CatalogData { customer_exists, prices })
-    }
-
-    pub(crate) async fn customer_exists(&self, id: &CustomerId) -> Result<bool, ServiceError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.settings.customers_table)
-            .key(CUSTOMER_ID, text(id))
-            .projection_expression(CUSTOMER_ID)
-            .consistent_read(true)
-            .send()
-            .await?;
-        Ok(output.item.is_some())
-    }
-
-    pub(crate) async fn product(&self, id: &ProductId) -> Result<Option<Product>, ServiceError> {
-        let output = self
-            .client
-            .get_item()
-            .table_name(&self.settings.products_table)
-            .key(PRODUCT_ID, text(id))
-            .consistent_read(true)
-            .send()
-            .await?;
-        Ok(output.item().map(decode_product).transpose()?)
-    }
-
-    /// Returns a page of the catalog after the product `after`.
-    pub(crate) async fn products(
-        &self,
-        limit: i32,
-        after: Option<&ProductId>,
-    ) -> Result<Page<Product>, ServiceError> {
-        let output = self
-            .client
-            .scan()
-            .table_name(&self.settings.products_table)
-            .consistent_read(true)
-            .limit(limit)
-            .set_exclusive_start_key(after.map(|id| key(PRODUCT_ID, text(id))))
-            .send()
-            .await?;
-        let last = output.last_evaluated_key().map(|key| id_attribute(key, PRODUCT_ID)).transpose()?;
-        let entries = output.items().iter().map(decode_product).collect::<Result<_, _>>()?;
-        Ok(Page { entries, last })
     }
 }

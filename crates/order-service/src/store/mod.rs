@@ -2,9 +2,13 @@
 //! order would be a wrong response.
 
 mod catalog;
+mod customers;
 mod orders;
+mod products;
+mod revised_write;
 
 pub(crate) use orders::{StatusChange, UpdateOutcome};
+pub(crate) use revised_write::{DeleteOutcome, PutOutcome};
 
 use std::time::Duration;
 
@@ -14,7 +18,7 @@ use dynamodb::{Item, OrdersTable};
 
 use crate::settings::Settings;
 
-/// Retries of writes to items that a transaction holds.
+/// Retries of writes to items that a transaction holds or that other writes change.
 const RETRY_POLICY: RetryPolicy = RetryPolicy {
     max_attempts: 5,
     base_delay: Duration::from_millis(25),

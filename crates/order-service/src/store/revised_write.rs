@@ -1,0 +1,234 @@
+//! Conditional writes of items that have a revision.
+
+use std::fmt::Display;
+
+use aws::{LostResponses, ServiceError};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::{Precondition, Revision};
+use dynamodb::{Item, decode_revision, text, write_condition};
+use lambda::clock::unix_millis;
+
+use super::RETRY_POLICY;
+
+/// The outcome of creating or replacing a record.
+#[derive(Debug)]
+pub(crate) enum PutOutcome {
+    /// The record is new.
+    Created(Revision),
+    /// The record replaced an earlier one.
+    Replaced(Revision),
+    /// Nothing changed.
+    PreconditionFailed,
+}
+
+/// The outcome of deleting a record.
+#[derive(Debug)]
+pub(crate) enum DeleteOutcome {
+    /// The record was deleted.
+    Deleted,
+    /// There is no record.
+    NotFound,
+    /// Nothing changed.
+    PreconditionFailed,
+}
+
+/// A conditional write of one request.
+#[derive(Debug)]
+pub(super) struct RevisedWrite<'a> {
+    client: &'a Client,
+    table: &'a str,
+    /// Name of the key attribute.
+    key: &'static str,
+    precondition: &'a Precondition,
+    lost_responses: LostResponses,
+}
+
+/// The outcome of one call.
+#[derive(Debug)]
+enum Attempt {
+    /// The call wrote. `replaced` is true if there was an item.
+    Written { replaced: bool },
+    /// The condition failed for an item of this revision, or for a missing item.
+    ConditionFailed(Option<Revision>),
+}
+
+/// The reason for a failed condition.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// An earlier attempt of this write took effect, and its response was lost.
+    AlreadyWritten,
+    /// An earlier attempt may have taken effect before another write.
+    Unknown,
+    /// The item does not meet the precondition.
+    PreconditionFailed,
+    /// The item meets the precondition, but a concurrent write has a later revision.
+    Overtaken(Option<Revision>),
+}
+
+impl<'a> RevisedWrite<'a> {
+    pub(super) fn new(
+        client: &'a Client,
+        table: &'a str,
+        key: &'static str,
+        precondition: &'a Precondition,
+    ) -> Self {
+        Self { client, table, key, precondition, lost_responses: LostResponses::default() }
+    }
+
+    /// Stores the item that `encode` returns for its new revision.
+    pub(super) async fn put(&self, encode: impl Fn(&Revision) -> Item) -> Result<PutOutcome, ServiceError> {
+        let mut revision = new_revision(self.precondition.required_revision())?;
+        let mut attempts = 0;
+        loop {
+            let attempt = async || self.try_put(encode(&revision), &revision).await;
+            let stored = match RETRY_POLICY.retry_on_conflict(attempt).await? {
+                Attempt::Written { replaced: true } => return Ok(PutOutcome::Replaced(revision)),
+                Attempt::Written { replaced: false } => return Ok(PutOutcome::Created(revision)),
+                Attempt::ConditionFailed(stored) => stored,
+            };
+            match explain(self.precondition, stored, &revision, self.lost_responses.any()) {
+                Failure::AlreadyWritten => return Ok(self.already_written(revision)),
+                Failure::Unknown => return Err(unknown_outcome()),
+                Failure::PreconditionFailed => return Ok(PutOutcome::PreconditionFailed),
+                Failure::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
+            }
+            attempts += 1;
+            wait(attempts).await?;
+        }
+    }
+
+    /// Deletes an item.
+    pub(super) async fn delete(&self, id: &impl Display) -> Result<DeleteOutcome, ServiceError> {
+        let mut revision = new_revision(None)?;
+        let mut attempts = 0;
+        loop {
+            let attempt = async || self.try_delete(id, &revision).await;
+            let stored = match RETRY_POLICY.retry_on_conflict(attempt).await? {
+                Attempt::Written { .. } => return Ok(DeleteOutcome::Deleted),
+                Attempt::ConditionFailed(stored) => stored,
+            };
+            let response_lost = self.lost_responses.any();
+            match (stored, response_lost) {
+                // The item is gone, as the request asks for: RFC 9110, section 13.1.1.
+                (None, true) => return Ok(DeleteOutcome::Deleted),
+                (None, false) => return Ok(DeleteOutcome::NotFound),
+                (stored, _) => match explain(self.precondition, stored, &revision, response_lost) {
+                    Failure::AlreadyWritten | Failure::Unknown => return Err(unknown_outcome()),
+                    Failure::PreconditionFailed => return Ok(DeleteOutcome::PreconditionFailed),
+                    Failure::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
+                },
+            }
+            attempts += 1;
+            wait(attempts).await?;
+        }
+    }
+
+    async fn try_put(&self, item: Item, revision: &Revision) -> Result<Attempt, ServiceError> {
+        let (condition, values) = write_condition(self.key, self.precondition, revision);
+        let result = self
+            .client
+            .put_item()
+            .table_name(self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .set_expression_attribute_values(some_values(values))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .interceptor(self.lost_responses.clone())
+            .send()
+            .await;
+        let error = match result {
+            Ok(output) => return Ok(Attempt::Written { replaced: output.attributes().is_some() }),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failure)) => condition_failed(failure.item()),
+            _ => Err(error.into()),
+        }
+    }
+
+    async fn try_delete(&self, id: &impl Display, revision: &Revision) -> Result<Attempt, ServiceError> {
+        let (condition, values) = write_condition(self.key, self.precondition, revision);
+        let result = self
+            .client
+            .delete_item()
+            .table_name(self.table)
+            .key(self.key, text(id))
+            .condition_expression(format!("attribute_exists({}) AND {condition}", self.key))
+            .set_expression_attribute_values(some_values(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .customize()
+            .interceptor(self.lost_responses.clone())
+            .send()
+            .await;
+        let Err(error) = result else {
+            return Ok(Attempt::Written { replaced: true });
+        };
+        match error.as_service_error() {
+            Some(DeleteItemError::ConditionalCheckFailedException(failure)) => {
+                condition_failed(failure.item())
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Returns the outcome of a put whose response was lost. Only a precondition shows whether
+    /// there was an item before.
+    fn already_written(&self, revision: Revision) -> PutOutcome {
+        if self.precondition.requires_absence() {
+            PutOutcome::Created(revision)
+        } else {
+            PutOutcome::Replaced(revision)
+        }
+    }
+}
+
+/// Explains a failed condition. `revision` is the revision of the write.
+fn explain(
+    precondition: &Precondition,
+    stored: Option<Revision>,
+    revision: &Revision,
+    response_lost: bool,
+) -> Failure {
+    if stored.as_ref() == Some(revision) {
+        Failure::AlreadyWritten
+    } else if response_lost {
+        Failure::Unknown
+    } else if precondition.is_met(stored.as_ref()) {
+        Failure::Overtaken(stored)
+    } else {
+        Failure::PreconditionFailed
+    }
+}
+
+fn condition_failed(stored: Option<&Item>) -> Result<Attempt, ServiceError> {
+    Ok(Attempt::ConditionFailed(stored.map(decode_revision).transpose()?))
+}
+
+/// Returns the revision of a write that replaces `previous`, if it is known.
+fn new_revision(previous: Option<&Revision>) -> Result<Revision, ServiceError> {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).map_err(|error| ServiceError::Permanent(error.to_string()))?;
+    Ok(Revision::following(previous, unix_millis(), &random))
+}
+
+/// DynamoDB rejects an empty map.
+fn some_values(values: Item) -> Option<Item> {
+    (!values.is_empty()).then_some(values)
+}
+
+/// Waits before the next attempt.
+async fn wait(attempts: u32) -> Result<(), ServiceError> {
+    if RETRY_POLICY.wait(attempts).await {
+        return Ok(());
+    }
+    Err(ServiceError::Conflict("other writes change the item".to_owned()))
+}
+
+fn unknown_outcome() -> ServiceError {
+    ServiceError::Transient("a lost response leaves the outcome of a write unknown".to_owned())
+}
