@@ -40,9 +40,13 @@ impl Api {
     }
 }
 
-/// Returns the customer in the path, if the caller may manage the customer.
+/// Returns the customer in the path, if the caller may manage the customer. An invalid id
+/// belongs to no customer, so only an administrator may use it.
 fn customer_id(request: &Request, caller: &Caller) -> Result<CustomerId, Problem> {
-    let id = request.path_parameter("customerId").ok_or_else(not_found)?;
+    let Some(id) = request.path_parameter("customerId") else {
+        caller.require_admin()?;
+        return Err(not_found());
+    };
     caller.require_customer_record(&id)?;
     Ok(id)
 }
