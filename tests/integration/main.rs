@@ -18,6 +18,7 @@ mod order_confirmed;
 mod place_order;
 mod poison_messages;
 mod queue_batches;
+mod records;
 mod relay;
 mod reorder_point;
 mod republish;
