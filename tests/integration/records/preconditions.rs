@@ -50,7 +50,6 @@ async fn requires_that_a_record_exists_or_does_not_exist() {
             (put(route, "new", body).header("If-None-Match", "*"), 201),
             (put(route, "new", body).header("If-None-Match", "*"), FAILED),
             (put(route, "new", body).header("If-Match", "*"), 200),
-            (get(route, "new").header("If-Match", "*"), 200),
             (get(route, "new").header("If-None-Match", "*"), 304),
             (delete(route, "new").header("If-None-Match", "*"), FAILED),
             (delete(route, "new").header("If-Match", "*"), 204),
@@ -85,7 +84,7 @@ async fn a_malformed_header_is_rejected_and_changes_nothing() {
         let eleven = ["\"a\""; 11].join(",");
         for value in ["", "a", "\"a", "\"a\" \"b\"", "*, \"a\"", &eleven] {
             for header in ["If-Match", "If-None-Match"] {
-                for request in [put(route, "001", body), get(route, "001"), delete(route, "001")] {
+                for request in [put(route, "001", body), delete(route, "001")] {
                     let response = send(&shop, request.header(header, value)).await;
                     let violations = [(header.to_owned(), "format".to_owned())];
                     assert_eq!((response.status, response.violations()), (422, violations.into()), "{value}");
