@@ -57,6 +57,14 @@ CASES = [
     Case(ORDERS, "api-post-order.json", expect_http(201, orderStatus="Placed", totalAmount=TOTAL)),
     Case(ORDERS, "api-cancel-order.json", expect_http(200, orderStatus="Canceled"), "Placed", "Canceled"),
     Case(ORDERS, "api-ship-order.json", expect_http(200, orderStatus="Shipped"), "Confirmed", "Shipped"),
+    Case(
+        ORDERS,
+        "api-ship-order-with-carrier.json",
+        expect_http(200, orderStatus="Shipped", carrier="DHL", trackingNumber="JD014600003RU"),
+        "Confirmed",
+        "Shipped",
+    ),
+    Case(ORDERS, "api-list-orders-to-ship.json", expect_http(200, orders=[])),
     Case(ORDERS, "api-deliver-order.json", expect_http(200, orderStatus="Delivered"), "Shipped", "Delivered"),
     Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published=("OrderPlaced",)),
     Case(

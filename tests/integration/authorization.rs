@@ -79,6 +79,10 @@ fn list(customer: &str) -> ApiRequest {
     ApiRequest::get("/customers/{customerId}/orders").path("customerId", customer)
 }
 
+fn list_to_ship() -> ApiRequest {
+    ApiRequest::get("/orders").query("status", "Confirmed")
+}
+
 /// Returns a shop where order 001, of customer 001, has this status.
 async fn shop_with_order_in(status: OrderStatus) -> TestShop {
     let shop = TestShop::seeded().await;
@@ -175,6 +179,21 @@ async fn only_fulfillment_can_ship_and_deliver() {
     };
     assert_outcomes(change("ship", "001"), OrderStatus::Confirmed, expected).await;
     assert_outcomes(change("deliver", "001"), OrderStatus::Shipped, expected).await;
+}
+
+#[tokio::test]
+async fn only_fulfillment_can_list_the_orders_to_ship() {
+    let expected = |sender| match sender {
+        Fulfillment => (200, String::new()),
+        _ => without_access(sender),
+    };
+    assert_outcomes(list_to_ship(), OrderStatus::Confirmed, expected).await;
+    // The scope is checked before the query parameters.
+    let invalid = |sender| match sender {
+        Fulfillment => problem(422, "invalid"),
+        _ => without_access(sender),
+    };
+    assert_outcomes(ApiRequest::get("/orders"), OrderStatus::Confirmed, invalid).await;
 }
 
 #[tokio::test]

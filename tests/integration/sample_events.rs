@@ -71,6 +71,8 @@ async fn each_sample_request_succeeds() {
         ("api-get-order", Placed, 200, r#""orderId":"001""#),
         ("api-cancel-order", Placed, 200, r#""orderStatus":"Canceled""#),
         ("api-ship-order", Confirmed, 200, r#""orderStatus":"Shipped""#),
+        ("api-ship-order-with-carrier", Confirmed, 200, r#""trackingNumber":"JD014600003RU""#),
+        ("api-list-orders-to-ship", Confirmed, 200, r#"{"orders":[]}"#),
         ("api-deliver-order", Shipped, 200, r#""orderStatus":"Delivered""#),
         ("api-list-customer-orders", Placed, 200, r#"{"orders":[{"orderId":"001""#),
         ("api-list-products", Placed, 200, r#""name":"Smartwatch","price":199.99"#),

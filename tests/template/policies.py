@@ -46,6 +46,7 @@ USED_ACTIONS: dict[str, dict[str, set[str]]] = {
             "dynamodb:UpdateItem",
         },
         "${OrdersTable.Arn}/index/CustomerOrders": {"dynamodb:Query"},
+        "${OrdersTable.Arn}/index/OrdersToShip": {"dynamodb:Query"},
         "CustomersTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem"},
         "ProductsTable.Arn": {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan"},
         "OrdersTable.StreamArn": _READING_STREAM,

@@ -2,6 +2,7 @@
 //! events of orders from the table's stream to the bus.
 
 mod change_status;
+mod list_orders_to_ship;
 mod manage_customers;
 mod manage_products;
 mod place_order;

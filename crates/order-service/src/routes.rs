@@ -40,6 +40,10 @@ impl Api {
             ("POST", "/order/{orderId}/deliver") => {
                 self.deliver_order(request, &caller.require_fulfillment()?).await
             }
+            ("GET", "/orders") => {
+                caller.require_fulfillment()?;
+                self.list_orders_to_ship(request).await
+            }
             ("GET", "/customers/{customerId}/orders") => {
                 self.list_orders(request, &caller.require_customer()?).await
             }

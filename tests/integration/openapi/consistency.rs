@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::request::MAX_BODY_BYTES;
-use api::{ProblemKind, Rule, Violation, adjustment_body, order_body, reorder_point_body};
+use api::{ProblemKind, Rule, Violation, adjustment_body, order_body, reorder_point_body, shipment_body};
 use domain::{
     AdjustmentId, AdjustmentReason, CorrelationId, CustomerId, IdempotencyKey, Money, OrderId, OrderLines,
     OrderStatus, ProductId, Quantity, ReceiptId, ShortText, StockDelta, StockLevel,
@@ -70,7 +70,8 @@ fn documents_examples_that_match_their_schemas() {
         }
     }
     assert_eq!(examples, problems(&document).count());
-    let bodies: [(&str, Accepts); 3] = [
+    let bodies: [(&str, Accepts); 4] = [
+        ("~1order~1{orderId}~1ship/post", |body| shipment_body::parse(body).is_ok()),
         ("~1order/post", |body| order_body::parse(body).is_ok()),
         ("~1inventory~1{productId}~1adjustments/post", |body| adjustment_body::parse(body).is_ok()),
         ("~1inventory~1{productId}/patch", |body| reorder_point_body::parse(body).is_ok()),
@@ -154,7 +155,7 @@ fn documents_the_limits_of_the_code() {
         ("schemas/IdempotencyKey/maxLength", IdempotencyKey::MAX_LENGTH),
         ("schemas/AdjustmentId/maxLength", AdjustmentId::MAX_LENGTH),
         ("schemas/ReceiptId/maxLength", ReceiptId::MAX_LENGTH),
-        ("schemas/Note/maxLength", ShortText::MAX_LENGTH),
+        ("schemas/ShortText/maxLength", ShortText::MAX_LENGTH),
         ("schemas/StockDelta/maximum", StockDelta::MAX as usize),
         ("schemas/ReorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),
         ("schemas/UpdateInventory/properties/reorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),

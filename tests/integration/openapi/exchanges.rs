@@ -9,7 +9,7 @@ use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop, invo
 use super::document::Route;
 use super::{
     ADDITION, ADJUSTMENT, ADJUSTMENTS, CANCEL, DELIVER, HELLO, INVENTORY, ORDER, ORDERS, PLACE, PRODUCT,
-    PRODUCTS, SHIP, SHOW, STOCK,
+    PRODUCTS, SHIP, SHOW, STOCK, TO_SHIP,
 };
 
 /// Requests by route, with their responses.
@@ -47,6 +47,10 @@ fn get(route: &str, id: &str) -> ApiRequest {
     with_path_parameter(ApiRequest::get(route), route, id)
 }
 
+fn to_ship() -> ApiRequest {
+    ApiRequest::get(TO_SHIP).query("status", "Confirmed")
+}
+
 fn post(route: &str, id: &str) -> ApiRequest {
     with_path_parameter(ApiRequest::post(route), route, id)
 }
@@ -71,6 +75,7 @@ pub(super) async fn send_all_requests() -> Vec<(Route, ApiResponse)> {
     all.expect(&shop, ApiRequest::get(HELLO), 200).await;
     request_orders(&mut all, &shop).await;
     change_orders(&mut all, &shop).await;
+    ship_orders(&mut all, &shop).await;
     request_products_and_stock(&mut all, &shop).await;
     change_stock(&mut all, &shop).await;
     send_unauthorized_requests(&mut all, &shop).await;
@@ -130,6 +135,33 @@ async fn change_orders(all: &mut Exchanges, shop: &TestShop) {
         store(shop, "change", |order| order.status = OrderStatus::Rejected).await;
         all.expect(shop, post(route, "change"), 409).await;
     }
+}
+
+async fn ship_orders(all: &mut Exchanges, shop: &TestShop) {
+    let shipment = r#"{"carrier":"DHL","trackingNumber":"JD014600003RU"}"#;
+    for id in ["ship-1", "ship-2"] {
+        let order = domain::Order { id: id.parse().unwrap(), ..shop.order("001").await.unwrap() };
+        let event = domain::OutboxEvent::new(
+            &order.id,
+            domain::EventKind::Confirmed,
+            order.created_at,
+            "c-1".parse().unwrap(),
+        );
+        shop.put_stored_order(&dynamodb::StoredOrder::confirmed(order, event)).await;
+    }
+    let first = all.expect(shop, to_ship().query("limit", "1"), 200).await;
+    let next = first.json()["nextToken"].as_str().unwrap().to_owned();
+    all.expect(shop, to_ship().query("nextToken", &next), 200).await;
+    all.expect(shop, to_ship().query("nextToken", "?"), 422).await;
+    all.expect(shop, ApiRequest::get(TO_SHIP), 422).await;
+
+    all.expect(shop, post(SHIP, "ship-1").json(shipment), 200).await;
+    all.expect(shop, post(SHIP, "ship-1").json(r#"{"carrier":"UPS"}"#), 409).await;
+    all.expect(shop, get(SHOW, "ship-1"), 200).await;
+    all.expect(shop, post(SHIP, "ship-2").json(r#"{"carrier":""}"#), 422).await;
+    all.expect(shop, post(SHIP, "ship-2").json("{"), 400).await;
+    all.expect(shop, post(SHIP, "ship-2").json(" ".repeat(MAX_BODY_BYTES + 1)), 413).await;
+    all.expect(shop, post(SHIP, "ship-2").header("Content-Type", "text/plain").body(shipment), 415).await;
 }
 
 async fn request_products_and_stock(all: &mut Exchanges, shop: &TestShop) {
@@ -207,6 +239,7 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         post(CANCEL, "001"),
         post(SHIP, "001"),
         post(DELIVER, "001"),
+        to_ship(),
         get(ORDERS, "001"),
         adjust("001", "key-1", ADDITION),
         get(ADJUSTMENTS, "001"),
@@ -239,7 +272,7 @@ async fn send_while_throttled(all: &mut Exchanges) {
         adjustment("001", "opening-001"),
         patch("001", r#"{"reorderPoint":1}"#),
     ];
-    for request in [place(ORDER), ApiRequest::get(PRODUCTS)].into_iter().chain(stock) {
+    for request in [place(ORDER), to_ship(), ApiRequest::get(PRODUCTS)].into_iter().chain(stock) {
         all.expect(&shop, request, 503).await;
     }
     for route in [SHOW, ORDERS, PRODUCT, STOCK] {

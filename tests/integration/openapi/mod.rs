@@ -22,6 +22,7 @@ const SHOW: &str = "/order/{orderId}";
 const CANCEL: &str = "/order/{orderId}/cancel";
 const SHIP: &str = "/order/{orderId}/ship";
 const DELIVER: &str = "/order/{orderId}/deliver";
+const TO_SHIP: &str = "/orders";
 const ORDERS: &str = "/customers/{customerId}/orders";
 const PRODUCTS: &str = "/products";
 const PRODUCT: &str = "/products/{productId}";

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use api::{adjustment_body, order_body, reorder_point_body};
+use api::{adjustment_body, order_body, reorder_point_body, shipment_body};
 use domain::{AdjustmentId, CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId, ReceiptId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -131,6 +131,31 @@ prop_compose! {
         fields in proptest::sample::subsequence(vec!["reorderPoint", "x"], 0..=2),
     ) -> String {
         members(fields.into_iter().map(|name| (name, units.to_owned())).collect())
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `POST /order/{orderId}/ship` around the limits of its rules.
+    fn shipment()(
+        carrier in values(&["\"DHL\"", "\"Zoë's courier\""]),
+        number in values(&["\"JD01 4600 003RU\"", "\"7\""]),
+        fields in proptest::sample::subsequence(vec!["carrier", "trackingNumber", "x"], 0..=3),
+    ) -> String {
+        let value = |name| if name == "carrier" { carrier.to_owned() } else { number.to_owned() };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn schema_and_code_accept_the_same_shipments(body in shipment()) {
+        thread_local! {
+            static VALIDATOR: Rc<jsonschema::Validator> = Document::read().validator_of("ShipOrder");
+        }
+        let is_documented = serde_json::from_str::<Value>(&body)
+            .is_ok_and(|value| VALIDATOR.with(|validator| validator.is_valid(&value)));
+        prop_assert_eq!(shipment_body::parse(&body).is_ok(), is_documented, "{}", body);
     }
 }
 

@@ -10,7 +10,7 @@ use super::exchanges::send_all_requests;
 use super::problems;
 
 /// The schemas that only requests have.
-const REQUESTS: [&str; 4] = ["CreateAdjustment", "Line", "PlaceOrder", "UpdateInventory"];
+const REQUESTS: [&str; 5] = ["CreateAdjustment", "Line", "PlaceOrder", "ShipOrder", "UpdateInventory"];
 
 #[tokio::test]
 async fn every_response_is_documented_and_every_documented_response_is_possible() {

@@ -4,6 +4,7 @@
 mod catalog;
 mod customers;
 mod orders;
+mod orders_to_ship;
 mod products;
 mod revised_write;
 

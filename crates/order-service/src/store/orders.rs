@@ -141,7 +141,7 @@ impl Store {
     }
 
     /// Returns the orders with these ids that exist, in the order of `ids`.
-    async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, ServiceError> {
+    pub(super) async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, ServiceError> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }

@@ -1,0 +1,125 @@
+//! The list of orders to ship: a query of each shard of its index.
+
+use aws::ServiceError;
+use domain::{FulfillmentPosition, FulfillmentShard, Order, OrderStatus};
+use dynamodb::attribute::{FULFILLMENT_POSITION, FULFILLMENT_SHARD, ORDER_ID, ORDERS_TO_SHIP_INDEX};
+use dynamodb::{Item, Page, text};
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::{Store, id_attribute};
+
+/// Queries that run concurrently. Each can open a connection, which is expensive for a
+/// small function.
+const MAX_CONCURRENCY: usize = 8;
+
+/// An entry of the index. Entries sort like the list.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    position: String,
+    order_id: String,
+}
+
+/// The first entries of a shard.
+#[derive(Debug)]
+struct ShardPage {
+    entries: Vec<Entry>,
+    has_more: bool,
+}
+
+impl Store {
+    /// Returns a page of the orders to ship, oldest first, after the position `after`.
+    ///
+    /// The index is eventually consistent. A page omits orders that are shipped or canceled
+    /// by now, so it can have fewer than `limit` entries although more follow.
+    pub(crate) async fn orders_to_ship(
+        &self,
+        limit: i32,
+        after: Option<&FulfillmentPosition>,
+    ) -> Result<Page<Order>, ServiceError> {
+        let queries = FulfillmentShard::all().map(|shard| self.query_shard(shard, limit, after));
+        let queries = stream::iter(queries).buffer_unordered(MAX_CONCURRENCY);
+        let shards: Vec<ShardPage> = queries.try_collect().await?;
+        let (ids, last) = merge(shards, usize::try_from(limit).unwrap_or_default());
+        let mut orders = self.orders_by_id(&ids).await?;
+        orders.retain(|order| order.status == OrderStatus::Confirmed);
+        Ok(Page { entries: orders, last })
+    }
+
+    /// Reads the first `limit` entries of a shard after `after`. With keys only, these are
+    /// far below the 1 MB at which DynamoDB ends a query early.
+    async fn query_shard(
+        &self,
+        shard: FulfillmentShard,
+        limit: i32,
+        after: Option<&FulfillmentPosition>,
+    ) -> Result<ShardPage, ServiceError> {
+        let mut condition = format!("{FULFILLMENT_SHARD} = :shard");
+        let mut values: Item = [(":shard".to_owned(), text(shard))].into();
+        if let Some(after) = after {
+            condition.push_str(&format!(" AND {FULFILLMENT_POSITION} > :after"));
+            values.insert(":after".to_owned(), text(after));
+        }
+        let output = self
+            .client
+            .query()
+            .table_name(&self.settings.orders_table)
+            .index_name(ORDERS_TO_SHIP_INDEX)
+            .key_condition_expression(condition)
+            .set_expression_attribute_values(Some(values))
+            .limit(limit)
+            .send()
+            .await?;
+        let entries = output.items().iter().map(decode_entry).collect::<Result<_, _>>()?;
+        Ok(ShardPage { entries, has_more: output.last_evaluated_key().is_some() })
+    }
+}
+
+/// Merges the shards into the ids of the first `limit` orders, and the last of these if the
+/// list may have more.
+///
+/// A shard with more entries contributes `limit` of them, so none of its later entries
+/// belongs to the page.
+fn merge(shards: Vec<ShardPage>, limit: usize) -> (Vec<String>, Option<String>) {
+    let has_more = shards.iter().any(|shard| shard.has_more);
+    let mut entries: Vec<Entry> = shards.into_iter().flat_map(|shard| shard.entries).collect();
+    entries.sort_unstable();
+    let has_more = has_more || entries.len() > limit;
+    entries.truncate(limit);
+    let ids: Vec<_> = entries.into_iter().map(|entry| entry.order_id).collect();
+    let last = ids.last().filter(|_| has_more).cloned();
+    (ids, last)
+}
+
+fn decode_entry(item: &Item) -> Result<Entry, ServiceError> {
+    Ok(Entry { position: id_attribute(item, FULFILLMENT_POSITION)?, order_id: id_attribute(item, ORDER_ID)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shard(positions: &[&str], has_more: bool) -> ShardPage {
+        let entry =
+            |position: &&str| Entry { position: (*position).to_owned(), order_id: format!("o{position}") };
+        ShardPage { entries: positions.iter().map(entry).collect(), has_more }
+    }
+
+    fn ids<const N: usize>(ids: [&str; N]) -> Vec<String> {
+        ids.map(str::to_owned).into()
+    }
+
+    #[test]
+    fn merges_shards_by_position() {
+        let shards = vec![shard(&["3", "6"], false), shard(&[], false), shard(&["1", "4", "5"], false)];
+        assert_eq!(merge(shards, 5), (ids(["o1", "o3", "o4", "o5", "o6"]), None));
+    }
+
+    #[test]
+    fn names_the_last_order_if_there_are_more() {
+        let beyond_the_limit = vec![shard(&["1", "4"], false), shard(&["2", "3"], false)];
+        assert_eq!(merge(beyond_the_limit, 3), (ids(["o1", "o2", "o3"]), Some("o3".to_owned())));
+        let beyond_the_query = vec![shard(&["1", "2"], true), shard(&[], false)];
+        assert_eq!(merge(beyond_the_query, 2), (ids(["o1", "o2"]), Some("o2".to_owned())));
+        assert_eq!(merge(vec![shard(&[], false)], 2), (ids([]), None));
+    }
+}
