@@ -2,6 +2,7 @@
 //! engine and the SDK are linked once.
 
 mod adjustments;
+mod asyncapi;
 mod authorization;
 mod change_status;
 mod concurrent_publishing;
