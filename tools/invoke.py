@@ -40,6 +40,8 @@ def expect_http(status: int, **body: Any) -> dict[str, Any]:
     return {"statusCode": status, "body": body}
 
 
+EXPECTED_DELETION = {"statusCode": 204, "body": None}
+
 CASES = [
     Case(HELLO, "hello.json", expect_http(200, message="hello world")),
     Case(
@@ -66,6 +68,12 @@ CASES = [
     ),
     Case(ORDERS, "api-list-orders-to-ship.json", expect_http(200, orders=[])),
     Case(ORDERS, "api-deliver-order.json", expect_http(200, orderStatus="Delivered"), "Shipped", "Delivered"),
+    Case(ORDERS, "api-get-customer.json", expect_http(200, customerId="001", name="Alice Johnson")),
+    # The deletions come first: each expects the version of the seed data.
+    Case(ORDERS, "api-delete-customer.json", EXPECTED_DELETION),
+    Case(ORDERS, "api-put-customer.json", expect_http(201, name="Alice Johnson-Smith")),
+    Case(ORDERS, "api-delete-product.json", EXPECTED_DELETION),
+    Case(ORDERS, "api-put-product.json", expect_http(201, productId="001", price=Decimal("69.99"))),
     Case(ORDERS, "stream-order-placed.json", {"batchItemFailures": []}, published=("OrderPlaced",)),
     Case(
         ORDERS,
@@ -159,9 +167,9 @@ def _run_case(case: Case, function: rie.Function, state: State) -> bool:
 
 
 def parse_body(response: Any) -> Any:
-    """Replaces the JSON text in the body of an HTTP response by its value."""
-    if isinstance(response, dict) and isinstance(response.get("body"), str):
-        return response | {"body": json.loads(response["body"], parse_float=Decimal)}
+    """Replaces the JSON text in the body of an HTTP response by its value, or by None if it is empty."""
+    if isinstance(response, dict) and isinstance(text := response.get("body"), str):
+        return response | {"body": json.loads(text, parse_float=Decimal) if text else None}
     return response
 
 

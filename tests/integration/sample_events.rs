@@ -77,6 +77,11 @@ async fn each_sample_request_succeeds() {
         ("api-list-customer-orders", Placed, 200, r#"{"orders":[{"orderId":"001""#),
         ("api-list-products", Placed, 200, r#""name":"Smartwatch","price":199.99"#),
         ("api-get-product", Placed, 200, r#""name":"Wireless Headphones","price":79.99"#),
+        ("api-put-product", Placed, 200, r#"{"productId":"001","name":"Wireless Headphones","price":69.99}"#),
+        ("api-delete-product", Placed, 204, ""),
+        ("api-get-customer", Placed, 200, r#""email":"alice.johnson@example.com","name":"Alice Johnson"}"#),
+        ("api-put-customer", Placed, 200, r#""name":"Alice Johnson-Smith"}"#),
+        ("api-delete-customer", Placed, 204, ""),
     ];
     for (name, status_of_order, status, body) in requests {
         let shop = TestShop::seeded().await;

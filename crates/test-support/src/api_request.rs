@@ -34,6 +34,18 @@ impl ApiRequest {
         Self::new("POST", resource)
     }
 
+    /// Returns a PUT request for a route of the API, such as `/products/{productId}`.
+    #[must_use]
+    pub fn put(resource: &str) -> Self {
+        Self::new("PUT", resource)
+    }
+
+    /// Returns a DELETE request for a route of the API, such as `/products/{productId}`.
+    #[must_use]
+    pub fn delete(resource: &str) -> Self {
+        Self::new("DELETE", resource)
+    }
+
     /// Returns a request for a method and a route.
     #[must_use]
     pub fn new(method: &'static str, resource: &str) -> Self {

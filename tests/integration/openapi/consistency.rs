@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 
 use api::request::MAX_BODY_BYTES;
-use api::{ProblemKind, Rule, Violation, adjustment_body, order_body, reorder_point_body, shipment_body};
+use api::{
+    ProblemKind, Rule, Violation, adjustment_body, customer_body, order_body, precondition, product_body,
+    reorder_point_body, shipment_body,
+};
 use domain::{
-    AdjustmentId, AdjustmentReason, CorrelationId, CustomerId, IdempotencyKey, Money, OrderId, OrderLines,
-    OrderStatus, ProductId, Quantity, ReceiptId, ShortText, StockDelta, StockLevel,
+    AdjustmentId, AdjustmentReason, CorrelationId, CustomerId, EmailAddress, IdempotencyKey, Money, OrderId,
+    OrderLines, OrderStatus, Product, ProductId, Quantity, ReceiptId, ShortText, StockDelta, StockLevel,
 };
 use serde_json::{Value, json};
 use test_support::{ApiRequest, TestShop};
@@ -70,8 +73,10 @@ fn documents_examples_that_match_their_schemas() {
         }
     }
     assert_eq!(examples, problems(&document).count());
-    let bodies: [(&str, Accepts); 4] = [
+    let bodies: [(&str, Accepts); 6] = [
         ("~1order~1{orderId}~1ship/post", |body| shipment_body::parse(body).is_ok()),
+        ("~1customers~1{customerId}/put", |body| customer_body::parse(body, &"001".parse().unwrap()).is_ok()),
+        ("~1products~1{productId}/put", |body| product_body::parse(body, &"002".parse().unwrap()).is_ok()),
         ("~1order/post", |body| order_body::parse(body).is_ok()),
         ("~1inventory~1{productId}~1adjustments/post", |body| adjustment_body::parse(body).is_ok()),
         ("~1inventory~1{productId}/patch", |body| reorder_point_body::parse(body).is_ok()),
@@ -156,6 +161,7 @@ fn documents_the_limits_of_the_code() {
         ("schemas/AdjustmentId/maxLength", AdjustmentId::MAX_LENGTH),
         ("schemas/ReceiptId/maxLength", ReceiptId::MAX_LENGTH),
         ("schemas/ShortText/maxLength", ShortText::MAX_LENGTH),
+        ("schemas/EmailAddress/maxLength", EmailAddress::MAX_LENGTH),
         ("schemas/StockDelta/maximum", StockDelta::MAX as usize),
         ("schemas/ReorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),
         ("schemas/UpdateInventory/properties/reorderPoint/maximum", StockLevel::MAX_REORDER_POINT as usize),
@@ -172,6 +178,17 @@ fn documents_the_limits_of_the_code() {
     let lowest_delta = document.at("/components/schemas/StockDelta/minimum");
     assert_eq!(*lowest_delta, -StockDelta::MAX);
     assert_eq!(limit_at("schemas/Money/maximum").to_string(), Money::MAX.to_string().trim_end_matches(".00"));
+    assert_eq!(
+        document.at("/components/schemas/Price/maximum"),
+        document.at("/components/schemas/Money/maximum")
+    );
+    let lowest_price = document.at("/components/schemas/Price/minimum");
+    assert_eq!(lowest_price.to_string(), Product::MIN_PRICE.to_string());
+    for header in ["IfMatch", "IfNoneMatch"] {
+        let description =
+            document.at(&format!("/components/parameters/{header}/description")).as_str().unwrap();
+        assert!(description.contains(&format!("up to {}", precondition::MAX_TAGS)), "{description}");
+    }
     let text = |pointer: &str| document.at(pointer).as_str().unwrap();
     assert!(
         text("/paths/~1order/post/requestBody/description")

@@ -106,8 +106,13 @@ impl Document {
             return vec![format!("{} is not documented", response.status)];
         };
         let mut differences = self.header_differences(documented, response);
+        let Some(contents) = documented.get("content") else {
+            let is_empty = response.body.is_empty() && response.header("content-type").is_none();
+            differences.extend((!is_empty).then(|| "a body is not documented".to_owned()));
+            return differences;
+        };
         let media_type = response.header("content-type").unwrap_or_default();
-        match documented["content"].get(media_type) {
+        match contents.get(media_type) {
             None => differences.push(format!("content type {media_type:?} is not documented")),
             Some(content) => {
                 let validator = self.validator(&content["schema"]);

@@ -7,6 +7,7 @@ use serde_json::Value;
 use test_support::{ApiRequest, ApiResponse, AwsError, HelloWorld, TestShop, invocation};
 
 use super::document::Route;
+use super::record_exchanges::{change_customers_and_products, record_requests};
 use super::{
     ADDITION, ADJUSTMENT, ADJUSTMENTS, CANCEL, DELIVER, HELLO, INVENTORY, ORDER, ORDERS, PLACE, PRODUCT,
     PRODUCTS, SHIP, SHOW, STOCK, TO_SHIP,
@@ -14,10 +15,15 @@ use super::{
 
 /// Requests by route, with their responses.
 #[derive(Default)]
-struct Exchanges(Vec<(Route, ApiResponse)>);
+pub(super) struct Exchanges(Vec<(Route, ApiResponse)>);
 
 impl Exchanges {
-    async fn send(&mut self, shop: &TestShop, auth_mode: AuthMode, request: ApiRequest) -> ApiResponse {
+    pub(super) async fn send(
+        &mut self,
+        shop: &TestShop,
+        auth_mode: AuthMode,
+        request: ApiRequest,
+    ) -> ApiResponse {
         let event: Value = serde_json::from_str(request.invocation().payload.get()).unwrap();
         let text = |name: &str| event[name].as_str().unwrap().to_owned();
         let route = (text("httpMethod").to_lowercase(), text("resource"));
@@ -32,7 +38,7 @@ impl Exchanges {
         response
     }
 
-    async fn expect(&mut self, shop: &TestShop, request: ApiRequest, status: u16) -> ApiResponse {
+    pub(super) async fn expect(&mut self, shop: &TestShop, request: ApiRequest, status: u16) -> ApiResponse {
         let response = self.send(shop, AuthMode::Open, request).await;
         assert_eq!(response.status, status, "{response:?}");
         response
@@ -43,7 +49,7 @@ fn place(body: &str) -> ApiRequest {
     ApiRequest::post(PLACE).json(body)
 }
 
-fn get(route: &str, id: &str) -> ApiRequest {
+pub(super) fn get(route: &str, id: &str) -> ApiRequest {
     with_path_parameter(ApiRequest::get(route), route, id)
 }
 
@@ -55,7 +61,7 @@ fn post(route: &str, id: &str) -> ApiRequest {
     with_path_parameter(ApiRequest::post(route), route, id)
 }
 
-fn with_path_parameter(request: ApiRequest, route: &str, id: &str) -> ApiRequest {
+pub(super) fn with_path_parameter(request: ApiRequest, route: &str, id: &str) -> ApiRequest {
     let parameter = route.split(['{', '}']).nth(1).unwrap();
     request.path(parameter, id)
 }
@@ -78,6 +84,7 @@ pub(super) async fn send_all_requests() -> Vec<(Route, ApiResponse)> {
     ship_orders(&mut all, &shop).await;
     request_products_and_stock(&mut all, &shop).await;
     change_stock(&mut all, &shop).await;
+    change_customers_and_products(&mut all, &shop).await;
     send_unauthorized_requests(&mut all, &shop).await;
     send_while_throttled(&mut all).await;
     request_undecodable_order(&mut all, &shop).await;
@@ -246,11 +253,12 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
         adjustment("001", "opening-001"),
         patch("001", r#"{"reorderPoint":1}"#),
     ];
-    for request in open_to_every_token.iter().chain(&restricted) {
-        let response = all.send(shop, AuthMode::Cognito, request.clone()).await;
+    let restricted = || restricted.iter().cloned().chain(record_requests());
+    for request in open_to_every_token.into_iter().chain(restricted()) {
+        let response = all.send(shop, AuthMode::Cognito, request).await;
         assert_eq!(response.problem(), (401, "unauthorized".into()));
     }
-    for request in restricted {
+    for request in restricted() {
         let with_other_scope = request.claims([("token_use", "access"), ("scope", "openid")]);
         let response = all.send(shop, AuthMode::Cognito, with_other_scope).await;
         assert_eq!(response.problem(), (403, "forbidden".into()));
@@ -260,9 +268,16 @@ async fn send_unauthorized_requests(all: &mut Exchanges, shop: &TestShop) {
 /// Sends requests to each route while DynamoDB throttles all calls.
 async fn send_while_throttled(all: &mut Exchanges) {
     let shop = TestShop::seeded().await;
-    for operation in
-        ["BatchGetItem", "GetItem", "PutItem", "Query", "Scan", "TransactWriteItems", "UpdateItem"]
-    {
+    for operation in [
+        "BatchGetItem",
+        "DeleteItem",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactWriteItems",
+        "UpdateItem",
+    ] {
         shop.proxy.on(operation).always().fail(AwsError::throttled());
     }
     let stock = [
@@ -272,7 +287,8 @@ async fn send_while_throttled(all: &mut Exchanges) {
         adjustment("001", "opening-001"),
         patch("001", r#"{"reorderPoint":1}"#),
     ];
-    for request in [place(ORDER), to_ship(), ApiRequest::get(PRODUCTS)].into_iter().chain(stock) {
+    let others = [place(ORDER), to_ship(), ApiRequest::get(PRODUCTS)];
+    for request in others.into_iter().chain(stock).chain(record_requests()) {
         all.expect(&shop, request, 503).await;
     }
     for route in [SHOW, ORDERS, PRODUCT, STOCK] {

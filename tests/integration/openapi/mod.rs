@@ -5,6 +5,7 @@ use serde_json::Value;
 mod consistency;
 mod document;
 mod exchanges;
+mod record_exchanges;
 mod request_schema;
 mod responses;
 
@@ -15,6 +16,9 @@ const ORDER: &str =
 
 const ADDITION: &str = r#"{"delta":10,"reason":"received","note":"Pallet 7"}"#;
 
+const ALICE: &str = r#"{"email":"alice@example.com","name":"Alice"}"#;
+const WATCH: &str = r#"{"name":"Watch","price":99.95}"#;
+
 /// The routes of the API.
 const HELLO: &str = "/hello";
 const PLACE: &str = "/order";
@@ -23,6 +27,7 @@ const CANCEL: &str = "/order/{orderId}/cancel";
 const SHIP: &str = "/order/{orderId}/ship";
 const DELIVER: &str = "/order/{orderId}/deliver";
 const TO_SHIP: &str = "/orders";
+const CUSTOMER: &str = "/customers/{customerId}";
 const ORDERS: &str = "/customers/{customerId}/orders";
 const PRODUCTS: &str = "/products";
 const PRODUCT: &str = "/products/{productId}";

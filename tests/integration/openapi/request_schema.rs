@@ -2,8 +2,11 @@
 
 use std::rc::Rc;
 
-use api::{adjustment_body, order_body, reorder_point_body, shipment_body};
-use domain::{AdjustmentId, CorrelationId, CustomerId, IdempotencyKey, OrderId, ProductId, ReceiptId};
+use api::{adjustment_body, customer_body, order_body, product_body, reorder_point_body, shipment_body};
+use domain::{
+    AdjustmentId, CorrelationId, CustomerId, EmailAddress, IdempotencyKey, OrderId, ProductId, ReceiptId,
+    ShortText,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -42,6 +45,52 @@ fn schema_and_code_accept_the_same_identifiers() {
         for text in texts() {
             assert_eq!(accepted(&text), validator.is_valid(&json!(text)), "{name} {text:?}");
         }
+    }
+}
+
+/// Returns texts around the limits of a text, and texts with a special character in each position.
+fn short_texts() -> Vec<String> {
+    let special = "\0\t\u{85}\u{a0}\u{61c}\u{1680}\u{180e}\u{2003}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2010}\u{2028}\u{2029}\
+        \u{202e}\u{202f}\u{205f}\u{2060}\u{206f}\u{2070}\u{3000}\u{fefe}\u{feff}\u{fff8}\u{fff9}\u{fffb}\u{fffc}\u{1f680}\u{dffff}\
+        \u{e0000}\u{e007f}\u{e0080}";
+    let mut texts: Vec<_> = [1, 199, 200, 201].map(|length| "é".repeat(length)).into();
+    texts.extend([242, 243].map(|length| format!("{}@example.com", "x".repeat(length))));
+    texts.extend(["", "a b", " a", "a ", "a@b", "a@b@c", "@b", "a@", "@", "a b@c"].map(str::to_owned));
+    for c in special.chars().chain('\0'..='\u{17f}') {
+        texts.extend([
+            c.to_string(),
+            format!("{c}a@b"),
+            format!("a{c}@b"),
+            format!("a@{c}b"),
+            format!("a@b{c}"),
+        ]);
+    }
+    texts
+}
+
+#[test]
+fn schema_and_code_accept_the_same_names_and_addresses() {
+    let document = Document::read();
+    let checks: [(&str, Accepts); 2] = [
+        ("ShortText", |text| text.parse::<ShortText>().is_ok()),
+        ("EmailAddress", |text| text.parse::<EmailAddress>().is_ok()),
+    ];
+    for (name, accepted) in checks {
+        let validator = document.validator_of(name);
+        for text in short_texts() {
+            assert_eq!(accepted(&text), validator.is_valid(&json!(text)), "{name} {text:?}");
+        }
+    }
+}
+
+#[test]
+fn documented_entity_tags_are_accepted() {
+    let validator = Document::read().validator_of("EntityTags");
+    for text in ["*", "\"0\"", "W/\"a\"", "\"a\", \"b\"", "\"\""] {
+        assert!(validator.is_valid(&json!(text)), "{text}");
+    }
+    for text in ["", "a", "*,\"a\"", "\"a\" \"b\"", "\"a", &["\"a\""; 11].join(",")] {
+        assert!(!validator.is_valid(&json!(text)), "{text}");
     }
 }
 
@@ -176,5 +225,62 @@ proptest! {
         prop_assert_eq!(is_accepted, is_documented(0, &adjustment), "{}", adjustment);
         let is_accepted = reorder_point_body::parse(&reorder_point).is_ok();
         prop_assert_eq!(is_accepted, is_documented(1, &reorder_point), "{}", reorder_point);
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `PUT /customers/{customerId}` around the limits of its rules.
+    fn customer()(
+        email in values(&["\"a@b\"", "\"a@b@c\"", "\"a b@c\"", "\"a\""]),
+        name in values(&["\"Alice\"", "\"\\u202e\"", "\" a\"", "\"\\ud800\""]),
+        fields in proptest::sample::subsequence(vec!["customerId", "email", "name", "x"], 0..=4),
+        complete in prop::bool::weighted(0.8),
+    ) -> String {
+        let fields = if complete { vec!["customerId", "email", "name"] } else { fields };
+        let value = |name_of: &str| match name_of {
+            "customerId" => "\"001\"".to_owned(),
+            "email" => email.to_owned(),
+            _ => name.to_owned(),
+        };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+prop_compose! {
+    /// Generates a body of `PUT /products/{productId}` around the limits of its rules.
+    fn product()(
+        id in values(&["\"001\"", "\"a b\""]),
+        name in values(&["\"Watch\"", "\"a\\nb\""]),
+        price in values(&["0.01", "0", "0.001", "79.99", "79.990", "-0.01", "1000000000000.00", "1000000000000.01", "1E2"]),
+        fields in proptest::sample::subsequence(vec!["productId", "name", "price", "x"], 0..=4),
+        complete in prop::bool::weighted(0.8),
+    ) -> String {
+        let fields = if complete { vec!["productId", "name", "price"] } else { fields };
+        let value = |name_of: &str| match name_of {
+            "productId" => id.to_owned(),
+            "price" => price.to_owned(),
+            _ => name.to_owned(),
+        };
+        members(fields.into_iter().map(|name| (name, value(name))).collect())
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #[test]
+    fn schema_and_code_accept_the_same_customers_and_products(customer in customer(), product in product()) {
+        thread_local! {
+            static VALIDATORS: [Rc<jsonschema::Validator>; 2] =
+                ["PutCustomer", "PutProduct"].map(|name| Document::read().validator_of(name));
+        }
+        // The document cannot state that the id equals the id in the path. `"1"` is another id.
+        let is_documented = |n: usize, body: &str| serde_json::from_str::<Value>(body).is_ok_and(|value| {
+            let differs = ["customerId", "productId"].iter().any(|name| value[*name] == "1");
+            !differs && VALIDATORS.with(|validators| validators[n].is_valid(&value))
+        });
+        let is_accepted = customer_body::parse(&customer, &"001".parse().unwrap()).is_ok();
+        prop_assert_eq!(is_accepted, is_documented(0, &customer), "{}", customer);
+        let is_accepted = product_body::parse(&product, &"001".parse().unwrap()).is_ok();
+        prop_assert_eq!(is_accepted, is_documented(1, &product), "{}", product);
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use test_support::{ApiRequest, ApiResponse, HelloWorld, TestShop};
 
 use crate::adjustments::{ADJUSTMENT, ADJUSTMENTS};
-use crate::openapi::Document;
+
+mod document;
+mod records;
 
 /// A request of customer 001, who has order 001 of the seed data.
 const ORDER: &str = r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#;
@@ -379,45 +381,4 @@ fn every_route_of_a_closed_api_requires_a_token_and_an_api_key() {
 #[test]
 fn an_update_of_the_api_is_deployed_to_its_stage() {
     assert_eq!(test_support::api_resource()["AlwaysDeploy"], true);
-}
-
-/// Returns true if a token with this scope allows an operation, according to the document.
-fn is_allowed_by_document(document: &Document, operation: &Value, scope: &str) -> bool {
-    let security = operation.get("security").unwrap_or_else(|| document.at("/security"));
-    let mut tokens = security.as_array().unwrap().iter().filter_map(|one| {
-        assert_eq!(one.get("accessToken").is_some(), one.get("apiKey").is_some(), "{one}");
-        one.get("accessToken")?.as_array()
-    });
-    tokens.any(|scopes| scopes.is_empty() || scopes.contains(&json!(scope)))
-}
-
-#[tokio::test]
-async fn documents_the_scopes_of_each_operation() {
-    let document = Document::read();
-    for ((method, path), operation) in document.operations() {
-        let request = match method.as_str() {
-            "get" => ApiRequest::get(&path),
-            "patch" => ApiRequest::new("PATCH", &path).json(ORDER),
-            _ => ApiRequest::post(&path).json(ORDER),
-        };
-        let request = ["orderId", "customerId", "productId"]
-            .into_iter()
-            .fold(request, |request, name| request.path(name, "001"))
-            .path("adjustmentId", "opening-001");
-        let senders = [
-            (Customer, "orders/customer"),
-            (Fulfillment, "orders/fulfilment"),
-            (Administrator, "orders/admin"),
-        ];
-        for (sender, scope) in senders {
-            let shop = shop_with_order_in(OrderStatus::Placed).await;
-            let response = send(&shop, &sender.authenticate(request.clone())).await;
-            let allowed = !matches!(response.status, 401 | 403 | 404);
-            assert_eq!(
-                allowed,
-                is_allowed_by_document(&document, operation, scope),
-                "{method} {path} {sender:?} {response:?}"
-            );
-        }
-    }
 }
