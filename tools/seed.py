@@ -20,6 +20,10 @@ KEYS = {
     "OrdersTable": "OrderId",
     "ProductsTable": "ProductId",
 }
+# Separates the product from the entry in the key of a ledger item.
+LEDGER_SEPARATOR = "#"
+
+Item = dict[str, Any]
 
 
 def main(arguments: list[str]) -> int:
@@ -40,22 +44,36 @@ def get_table_names(outputs: Mapping[str, str]) -> dict[str, str]:
 
 def load_items(dynamodb: Any, names: Mapping[str, str]) -> int:
     """Loads the seed data into tables named by logical id, and returns the number of new items."""
-    return sum(_put_if_absent(dynamodb, names[table], KEYS[table], item) for table, item in _read_items())
+    return sum(_put_if_absent(dynamodb, names[table], KEYS[table], items) for table, items in _read_items())
 
 
-def _read_items() -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_items() -> Iterator[tuple[str, list[Item]]]:
+    """Returns the items that belong together, with the logical id of their table.
+
+    The stock of a product belongs to its opening entry in the ledger: without both, the
+    ledger would not equal the stock.
+    """
     for file in sorted(SEED_DATA.glob("*.json")):
         for table, requests in json.loads(file.read_text()).items():
+            groups: dict[str, list[Item]] = {}
             for request in requests:
-                yield table, request["PutRequest"]["Item"]
+                item = request["PutRequest"]["Item"]
+                groups.setdefault(item[KEYS[table]]["S"].split(LEDGER_SEPARATOR)[0], []).append(item)
+            yield from ((table, items) for items in groups.values())
 
 
-def _put_if_absent(dynamodb: Any, table: str, key: str, item: dict[str, Any]) -> bool:
+def _put_if_absent(dynamodb: Any, table: str, key: str, items: list[Item]) -> int:
+    """Stores items together, unless one of them exists. Returns the number of new items."""
+    condition = f"attribute_not_exists({key})"
+    puts = [{"Put": {"TableName": table, "Item": item, "ConditionExpression": condition}} for item in items]
     try:
-        dynamodb.put_item(TableName=table, Item=item, ConditionExpression=f"attribute_not_exists({key})")
-    except dynamodb.exceptions.ConditionalCheckFailedException:
-        return False
-    return True
+        dynamodb.transact_write_items(TransactItems=puts)
+    except dynamodb.exceptions.TransactionCanceledException as error:
+        codes = {reason["Code"] for reason in error.response["CancellationReasons"]}
+        if codes <= {"None", "ConditionalCheckFailed"}:
+            return 0
+        raise
+    return len(items)
 
 
 if __name__ == "__main__":
