@@ -14,6 +14,7 @@ use test_support::{
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
+mod records;
 mod stock;
 
 const EMAIL: &str = "mallory@secret.example";

@@ -1,5 +1,7 @@
 //! Identifiers in paths and bodies.
 
+use std::collections::BTreeSet;
+
 use domain::OrderId;
 use serde_json::json;
 use test_support::{ApiRequest, ApiResponse, TestShop};
@@ -31,6 +33,24 @@ fn stock_routes() -> [ApiRequest; 5] {
     ]
 }
 
+fn record_routes() -> [ApiRequest; 4] {
+    [
+        ApiRequest::get("/customers/{customerId}"),
+        ApiRequest::delete("/customers/{customerId}"),
+        ApiRequest::get("/products/{productId}"),
+        ApiRequest::delete("/products/{productId}"),
+    ]
+}
+
+/// Returns a request to each route that creates a record with the identifier in its path.
+fn creations(name: &str) -> [ApiRequest; 2] {
+    [
+        ApiRequest::put("/customers/{customerId}").json(r#"{"email":"a@b","name":"A"}"#),
+        ApiRequest::put("/products/{productId}").json(r#"{"name":"A","price":1}"#),
+    ]
+    .map(|request| request.path("customerId", name).path("productId", name))
+}
+
 /// Sends a request with this identifier to every route with a path parameter.
 async fn request_everywhere(shop: &TestShop, name: &str) -> Vec<ApiResponse> {
     let orders = shop.order_service();
@@ -39,7 +59,10 @@ async fn request_everywhere(shop: &TestShop, name: &str) -> Vec<ApiResponse> {
         responses.push(request.path("orderId", name).send(&orders).await);
     }
     responses.push(orders_of(name).send(&orders).await);
-    responses.push(ApiRequest::get("/products/{productId}").path("productId", name).send(&orders).await);
+    for request in record_routes() {
+        let request = request.path("customerId", name).path("productId", name);
+        responses.push(request.send(&orders).await);
+    }
     for request in stock_routes() {
         let request = request.path("productId", name);
         responses.push(request.path("adjustmentId", name).send(&shop.inventory_service()).await);
@@ -54,7 +77,11 @@ async fn returns_not_found_for_an_invalid_identifier_without_a_call() {
     let long = "x".repeat(OrderId::MAX_LENGTH + 1);
     let longer = "0".repeat(10 * 1024);
     for name in INVALID_IDENTIFIERS.into_iter().chain([long.as_str(), &longer]) {
-        for response in request_everywhere(&shop, name).await {
+        let mut responses = request_everywhere(&shop, name).await;
+        for request in creations(name) {
+            responses.push(request.send(&shop.order_service()).await);
+        }
+        for response in responses {
             assert_eq!(response.problem(), (404, "not-found".into()), "{name:?}");
             assert!(
                 name.trim().is_empty() || !response.body.contains(name),
@@ -114,4 +141,18 @@ async fn rejects_an_order_with_invalid_identifiers() {
     }
     assert_eq!(json!(shop.proxy.calls_by_operation()), json!({}));
     assert_eq!(shop.snapshot().await, before);
+}
+
+#[tokio::test]
+async fn creates_records_with_unusual_identifiers() {
+    let shop = TestShop::empty().await;
+    for name in UNUSUAL_IDENTIFIERS {
+        for request in creations(name) {
+            assert_eq!(request.send(&shop.order_service()).await.status, 201, "{name:?}");
+        }
+    }
+    let stored = shop.snapshot().await;
+    let expected = UNUSUAL_IDENTIFIERS.map(str::to_owned).into();
+    assert_eq!(stored.customers.into_keys().collect::<BTreeSet<_>>(), expected);
+    assert_eq!(stored.products.into_keys().collect::<BTreeSet<_>>(), expected);
 }

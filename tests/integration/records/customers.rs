@@ -1,8 +1,8 @@
 //! `PUT`, `GET` and `DELETE /customers/{customerId}`.
 
-use test_support::{ApiRequest, TestShop};
+use test_support::{ApiRequest, EventDriver, TestShop};
 
-use super::{ALICE, CUSTOMER, delete, get, order, put, send};
+use super::{ALICE, CUSTOMER, PRODUCT, delete, get, order, put, send};
 
 fn orders_of(customer: &str) -> ApiRequest {
     ApiRequest::get("/customers/{customerId}/orders").path("customerId", customer)
@@ -64,4 +64,39 @@ async fn the_orders_of_an_erased_customer_keep_only_the_id() {
     assert_eq!(send(&shop, orders_of("carol")).await.status, 404);
     let items = format!("{:?}", shop.snapshot().await);
     assert!(!items.contains("alice@example.com"), "{items}");
+}
+
+#[tokio::test]
+async fn an_order_outlives_its_customer_and_product() {
+    let shop = TestShop::seeded().await;
+    send(&shop, put(CUSTOMER, "carol", ALICE)).await;
+    let request = order("carol", "001").header("Idempotency-Key", "key-1");
+    let placed = send(&shop, request.clone()).await;
+    assert_eq!(placed.status, 201);
+    let mut driver = EventDriver::new(&shop).await;
+    driver.run().await;
+    assert_eq!(shop.stock_of("001").await, 148);
+    send(&shop, delete(CUSTOMER, "carol")).await;
+    send(&shop, delete(PRODUCT, "001")).await;
+
+    assert_eq!(send(&shop, request).await.body, placed.body, "a repeated request gets its first response");
+    let id = placed.json()["orderId"].as_str().unwrap().to_owned();
+    let cancel = ApiRequest::post("/order/{orderId}/cancel").path("orderId", &id);
+    assert_eq!(send(&shop, cancel).await.status, 200);
+    driver.run().await;
+    assert_eq!(shop.stock_of("001").await, 150);
+    shop.assert_ledger_invariant().await;
+}
+
+#[tokio::test]
+async fn an_older_customer_with_unusual_data_is_still_shown() {
+    let shop = TestShop::seeded().await;
+    let item = [
+        ("CustomerId", dynamodb::text("old")),
+        ("Email", dynamodb::text("no address")),
+        ("Name", dynamodb::text(" \u{202e}".repeat(300))),
+    ];
+    shop.put(&shop.tables.customers, item.map(|(name, value)| (name.to_owned(), value)).into()).await;
+    let shown = send(&shop, get(CUSTOMER, "old")).await;
+    assert_eq!((shown.status, &shown.json()["email"]), (200, &"no address".into()));
 }

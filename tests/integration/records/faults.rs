@@ -25,6 +25,23 @@ async fn a_write_consumes_one_unit() {
     shop.proxy.start_metering();
     put_ok(&shop, put(CUSTOMER, "carol", KINDS[0].1)).await;
     assert_eq!(shop.proxy.consumed_units().writes, [(shop.tables.customers.clone(), 1)].into());
+    shop.proxy.start_metering();
+    send(&shop, delete(CUSTOMER, "carol")).await;
+    assert_eq!(shop.proxy.consumed_units().writes, [(shop.tables.customers.clone(), 1)].into());
+}
+
+#[tokio::test]
+async fn showing_a_record_consumes_one_unit_even_if_the_client_has_it() {
+    if !test_support::engine_counts_units() {
+        return;
+    }
+    let shop = TestShop::seeded().await;
+    for tag in ["\"0\"", "\"other\""] {
+        shop.proxy.start_metering();
+        send(&shop, get(CUSTOMER, "001").header("If-None-Match", tag)).await;
+        assert_eq!(shop.proxy.consumed_units().reads, [(shop.tables.customers.clone(), 1)].into());
+        assert_eq!(shop.proxy.requests("GetItem")[0]["ConsistentRead"], true);
+    }
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use test_support::{ApiRequest, ApiResponse, TestShop};
 
 mod customers;
 mod faults;
+mod overlap;
 mod preconditions;
 mod products;
 mod validation;
@@ -46,5 +47,5 @@ async fn put_ok(shop: &TestShop, request: ApiRequest) -> String {
 
 fn order(customer: &str, product: &str) -> ApiRequest {
     let items = format!(r#"[{{"productId":"{product}","quantity":2}}]"#);
-    ApiRequest::post("/order").json(&format!(r#"{{"customerId":"{customer}","items":{items}}}"#))
+    ApiRequest::post("/order").json(format!(r#"{{"customerId":"{customer}","items":{items}}}"#))
 }
