@@ -43,7 +43,7 @@ def check_target(resources: Resources) -> Iterator[str]:
     }
     if len(targets) != 1:
         yield f"there are {len(targets)} targets"
-    yield from _find_differences(targets[0], expected)
+    yield from find_differences(targets[0], expected)
 
 
 def check_sender(resources: Resources) -> Iterator[str]:
@@ -69,7 +69,7 @@ def check_queue(resources: Resources) -> Iterator[str]:
         "VisibilityTimeout": 6 * get_properties(resources, CONSUMER)["Timeout"],
         "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 5},
     }
-    yield from _find_differences(get_properties(resources, ORDER_EVENT_QUEUE), expected)
+    yield from find_differences(get_properties(resources, ORDER_EVENT_QUEUE), expected)
 
 
 def check_batches(resources: Resources) -> Iterator[str]:
@@ -82,7 +82,7 @@ def check_batches(resources: Resources) -> Iterator[str]:
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
         "ScalingConfig": {"MaximumConcurrency": {"Fn::If": ["FewestBatches", 2, {"Ref": "BatchConcurrency"}]}},
     }
-    yield from _find_differences(get_properties(resources, BATCHES), expected)
+    yield from find_differences(get_properties(resources, BATCHES), expected)
 
 
 def check_permissions(resources: Resources) -> Iterator[str]:
@@ -107,8 +107,8 @@ def check_queue_age_alarm(resources: Resources) -> Iterator[str]:
         "Threshold": 600,
         "TreatMissingData": "notBreaching",
     }
-    yield from _find_differences(get_properties(resources, QUEUE_AGE_ALARM), expected)
-    yield from _check_alarm(resources, QUEUE_AGE_ALARM)
+    yield from find_differences(get_properties(resources, QUEUE_AGE_ALARM), expected)
+    yield from check_alarm(resources, QUEUE_AGE_ALARM)
 
 
 def check_events_failed_alarm(resources: Resources) -> Iterator[str]:
@@ -122,11 +122,11 @@ def check_events_failed_alarm(resources: Resources) -> Iterator[str]:
         "Threshold": 5,
         "TreatMissingData": "notBreaching",
     }
-    yield from _find_differences(get_properties(resources, EVENTS_FAILED_ALARM), expected)
-    yield from _check_alarm(resources, EVENTS_FAILED_ALARM)
+    yield from find_differences(get_properties(resources, EVENTS_FAILED_ALARM), expected)
+    yield from check_alarm(resources, EVENTS_FAILED_ALARM)
 
 
-def _check_alarm(resources: Resources, name: str) -> Iterator[str]:
+def check_alarm(resources: Resources, name: str) -> Iterator[str]:
     """Checks that an alarm has actions and a heading in the operations guide."""
     if get_at(resources, (name, "Type")) != ALARM or "AlarmActions" not in get_properties(resources, name):
         yield f"{name} has no actions"
@@ -134,7 +134,7 @@ def _check_alarm(resources: Resources, name: str) -> Iterator[str]:
         yield f"{name} is not in the operations guide"
 
 
-def _find_differences(actual: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
+def find_differences(actual: dict[str, Any], expected: dict[str, Any]) -> Iterator[str]:
     """Yields a line for each member that differs. Additional members are allowed."""
     for name, value in expected.items():
         if actual.get(name) != value:

@@ -8,11 +8,10 @@ from template import (
     ALARM,
     DASHBOARD,
     EVENT_SOURCE_MAPPING,
-    EVENTS_FAILED_ALARM,
     FUNCTION,
     LOG_GROUP,
+    OPTIONAL_ALARMS,
     QUEUE,
-    QUEUE_AGE_ALARM,
     Properties,
     Resources,
     find_by_type,
@@ -114,7 +113,7 @@ def check_operations_guide(resources: Resources) -> Iterator[str]:
     """Checks that the operations guide has a heading for each alarm and a row for each metric."""
     headings = set(re.findall(r"^### (\w+Alarm)$", read_guide_section("Alarms"), re.MULTILINE))
     alarms = {name for name, _ in find_by_type(resources, ALARM)}
-    for name in (headings - {QUEUE_AGE_ALARM, EVENTS_FAILED_ALARM}) ^ alarms:
+    for name in (headings - OPTIONAL_ALARMS) ^ alarms:
         yield f"{name} is in only one of the template and the operations guide"
     documented = set(re.findall(r"^\| `(\w+)`", read_guide_section("Metrics"), re.MULTILINE))
     for name in _list_own_metrics(resources) - documented:

@@ -45,13 +45,19 @@ BUS = "CustomEventBus"
 # These alarms exist only with a queue in front of the consumer.
 QUEUE_AGE_ALARM = "OrderEventQueueAgeAlarm"
 EVENTS_FAILED_ALARM = "EventsFailedAlarm"
+# These alarms exist only with FulfillmentQueue=on.
+TO_SHIP_AGE_ALARM = "OrdersToShipQueueAgeAlarm"
+TO_SHIP_DEPTH_ALARM = "OrdersToShipDeadLetterQueueDepthAlarm"
+OPTIONAL_ALARMS = {QUEUE_AGE_ALARM, EVENTS_FAILED_ALARM, TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM}
 
-# The value of the condition with InventoryEvents=all or thresholds.
-RELAYED = {"StockIsRelayed": True}
+# The values of the conditions with InventoryEvents=all or thresholds, and with FulfillmentQueue=off.
+DEFAULTS = {"StockIsRelayed": True, "FulfillmentIsQueued": False}
 # The values of the conditions for each value of the parameter EventDelivery.
-DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False} | RELAYED
-BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True} | RELAYED
-DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True} | RELAYED
+DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False} | DEFAULTS
+BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True} | DEFAULTS
+DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True} | DEFAULTS
+# FulfillmentQueue=on.
+QUEUED_FULFILLMENT = DIRECT | {"FulfillmentIsQueued": True}
 # InventoryEvents=none.
 UNRELAYED = DIRECT | {"StockIsRelayed": False}
 
