@@ -2,7 +2,7 @@
 
 use api::adjustment_body::{self, AdjustmentRequest};
 use api::stock_documents::AdjustmentDocument;
-use api::{BodyError, Problem, ProblemKind, Request, Response, idempotency_key};
+use api::{Problem, ProblemKind, Request, Response, idempotency_key, validation};
 use domain::{AdjustmentId, IdempotencyKey, ProductId, StockAdjustment};
 use lambda::clock::now;
 use lambda::{Metric, Metrics};
@@ -44,15 +44,7 @@ pub(crate) async fn create_adjustment(
 /// Parses body and idempotency key, and reports the violations of both together.
 fn parse_request(request: &Request) -> Result<(AdjustmentRequest, IdempotencyKey), Problem> {
     let body = adjustment_body::parse(&request.json_body()?);
-    match (body, idempotency_key::required(request)) {
-        (Ok(body), Ok(key)) => Ok((body, key)),
-        (Ok(_), Err(violation)) => Err(Problem::invalid(vec![violation])),
-        (Err(error @ BodyError::NotJson(_)), _) => Err(Problem::new(ProblemKind::NotJson, error.to_string())),
-        (Err(BodyError::Invalid(mut violations)), key) => {
-            violations.extend(key.err());
-            Err(Problem::invalid(violations))
-        }
-    }
+    validation::combine(body, idempotency_key::required(request).map_err(|violation| vec![violation]))
 }
 
 fn adjustment(product_id: ProductId, key: &IdempotencyKey, body: AdjustmentRequest) -> StockAdjustment {
