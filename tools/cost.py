@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import Any
 
 import cost_model as model
-from cost_designs import build_designs
-from cost_model import LIFECYCLES, MILLION, ONE, ORDERS, PRICES
+from cost_designs import build_designs, fill_relay_batches
+from cost_model import LIFECYCLES, MILLION, ONE, ORDERS, PRICES, Design
 from figures import (
     DOCS,
     Report,
@@ -44,6 +44,7 @@ def build_report() -> Report:
             "services": render_services(orders),
             "charges": render_charges(orders),
             "lifecycles": render_lifecycles(orders),
+            "fulfillment": render_fulfillment(orders),
             "designs": render_designs(orders),
             "sizes": render_sizes(orders),
             "monthly": render_monthly(orders),
@@ -94,6 +95,22 @@ def render_lifecycles(orders: Any) -> str:
     return render_table(["lifecycle", *(f">$, {text}" for text in ORDERS.values()), ">write units"], rows)
 
 
+def render_fulfillment(orders: Any) -> str:
+    """Renders the cost of OrderConfirmed and of the list of orders to ship."""
+    order = orders["oneLine"]
+    relay = model.build_step(order, "relayConfirmed")
+    full_relay = fill_relay_batches(relay, model.read_stream_batch_size())
+    rows = [
+        [f"event OrderConfirmed, {text}", format_money(Design("", [step]).total)]
+        for text, step in (("in a relay invocation of its own", relay), ("in a full relay batch", full_relay))
+    ]
+    for step, text in (("reserve", "confirming"), ("ship", "shipping"), ("cancel", "canceling")):
+        units = Decimal(order["steps"][step]["writes"]["orders/OrdersToShip"])
+        dollars = format_money(units * PRICES["write"].unit_price * MILLION)
+        rows.append([f"index of orders to ship, {text}: {format_number(units)} write unit", dollars])
+    return render_table(["for a million orders", ">$"], rows)
+
+
 def render_designs(orders: Any) -> str:
     """Renders the cost of this project and of the alternatives."""
     designs = build_designs(orders["oneLine"])
@@ -116,10 +133,12 @@ def render_sizes(orders: Any) -> str:
     lines = 1 + (model.WRITE_UNIT_BYTES - placed) // line
     rows = [
         ["item in Orders, placed", str(placed)],
-        ["… confirmed, event published", str(one["itemBytes"]["confirmed"])],
+        ["… confirmed", str(one["itemBytes"]["confirmed"])],
         ["… for each further line", str(line)],
-        ["index entry", str(one["indexEntryBytes"])],
-        ["event on the bus", str(one["steps"]["relayPlaced"]["eventBytes"])],
+        ["entry in the index of the customer's orders", str(one["indexEntryBytes"])],
+        ["entry in the index of orders to ship", str(one["toShipEntryBytes"])],
+        ["event OrderPlaced on the bus", str(one["steps"]["relayPlaced"]["eventBytes"])],
+        ["event OrderConfirmed on the bus", str(one["steps"]["relayConfirmed"]["eventBytes"])],
         ["response to the client", str(one["steps"]["place"]["answerBytes"])],
         [f"order lines that fit in one write unit ({model.WRITE_UNIT_BYTES} bytes)", str(lines)],
     ]
@@ -129,9 +148,11 @@ def render_sizes(orders: Any) -> str:
 def render_monthly(orders: Any) -> str:
     """Renders the charges by the month, which do not depend on the load."""
     template = model.TEMPLATE.read_text(encoding="utf-8")
-    item = Decimal(orders["oneLine"]["itemBytes"]["confirmed"] + orders["oneLine"]["indexEntryBytes"])
+    order = orders["oneLine"]
+    stored = [order["itemBytes"]["confirmed"], order["indexEntryBytes"], order["toShipEntryBytes"]]
+    bytes_of_order = Decimal(sum(stored) + len(stored) * model.ITEM_OVERHEAD_BYTES)
     amounts = {
-        "stored": (item + 2 * model.ITEM_OVERHEAD_BYTES) * MILLION,
+        "stored": bytes_of_order * MILLION,
         "metric": Decimal(model.CUSTOM_METRICS),
         "alarm": Decimal(len(DEFAULT_ALARM.findall(template))),
         "dashboard": Decimal(template.count("Type: AWS::CloudWatch::Dashboard\n")),

@@ -13,6 +13,8 @@ BATCH_SIZE = Decimal(10)
 QUEUE_BATCH_SIZE = Decimal(10)
 # Entries in one PutEvents request.
 PUT_EVENTS_ENTRIES = Decimal(10)
+# PutEvents requests that the relay makes at the same time: MAX_CONCURRENT_CALLS in crates/outbox.
+CONCURRENT_PUT_EVENTS = Decimal(5)
 # Used share of provisioned capacity.
 UTILIZATION = Decimal("0.70")
 HOUR_SECONDS = Decimal(3600)
@@ -21,24 +23,25 @@ HOUR_SECONDS = Decimal(3600)
 def build_designs(order: Any) -> list[Design]:
     """Builds the design of this project, followed by the alternatives."""
     base = build_design(order)
-    place, relay, reserve = base.steps
+    place, relay, reserve, relay_confirmed = base.steps
     full_batch = read_stream_batch_size()
     stock_writes = Decimal(order["steps"]["reserve"]["writes"]["inventory"])
     arm64 = {"x86_64": PRICES["arm64"].unit_price}
     http = {"rest": PRICES["http"].unit_price}
     per_second = UTILIZATION * HOUR_SECONDS
-    batched = [place, relay, batch_reservations(reserve, stock_writes)]
+    batched = [place, relay, batch_reservations(reserve, stock_writes), relay_confirmed]
+    full_relays = [fill_relay_batches(step, full_batch) for step in (relay, relay_confirmed)]
     return [
         base,
         Design(
             "full relay batches",
-            [place, fill_relay_batches(relay, full_batch), reserve],
+            [place, reserve, *full_relays],
             f"this project under load: one relay invocation publishes {full_batch} records",
         ),
         Design(
-            "publish in the request",
-            [publish_event(place, relay), reserve],
-            "a crash between the two calls loses the event, or publishes an event for an order that does not exist",
+            "publish without an outbox",
+            [publish_event(place, relay), publish_event(reserve, relay_confirmed)],
+            "a crash between the two calls loses the event, or publishes an event of a change that was not made",
         ),
         Design(
             "HTTP API",
@@ -48,12 +51,12 @@ def build_designs(order: Any) -> list[Design]:
         ),
         Design(
             "separate idempotency table",
-            [add_calls(place, {"PutItem": ONE, "GetItem": ONE}, reads=1, writes=1), relay, reserve],
+            [add_calls(place, {"PutItem": ONE, "GetItem": ONE}, reads=1, writes=1), relay, reserve, relay_confirmed],
             "one more write and its read; a record that is claimed first and completed later adds another write",
         ),
         Design(
             "separate outbox table",
-            [separate_outbox(place, order), relay, reserve],
+            [separate_outbox(place, order), relay, add_calls(reserve, {}, writes=TRANSACTION_UNITS), relay_confirmed],
             "order and event are two items in one transaction; the event item must expire",
         ),
         Design(
@@ -87,9 +90,9 @@ def add_calls(step: Step, calls: Mapping[str, Decimal], reads: int = 0, writes: 
     return replace(step, calls=sums, reads=step.reads + reads, writes=step.writes + writes)
 
 
-def publish_event(place: Step, relay: Step) -> Step:
-    """Returns the placing step with the relay's PutEvents call."""
-    return replace(add_calls(place, relay.calls), events=relay.events)
+def publish_event(step: Step, relay: Step) -> Step:
+    """Returns the step with the relay's PutEvents call."""
+    return replace(add_calls(step, relay.calls), events=relay.events)
 
 
 def separate_outbox(place: Step, order: Any) -> Step:
@@ -105,7 +108,7 @@ def separate_outbox(place: Step, order: Any) -> Step:
 def fill_relay_batches(relay: Step, records: Decimal) -> Step:
     """Returns one order's share of a relay invocation with that many records."""
     calls = {call: count / PUT_EVENTS_ENTRIES for call, count in relay.calls.items()}
-    return replace(relay, calls=calls, invocations=1 / records)
+    return replace(relay, calls=calls, invocations=1 / records, parallel_calls=CONCURRENT_PUT_EVENTS)
 
 
 def batch_reservations(reserve: Step, stock_writes: Decimal) -> Step:

@@ -130,12 +130,13 @@ class Step:
     response_bytes: Decimal
     queue_requests: Decimal = Decimal(0)
     invocations: Decimal = ONE  # less than one if several orders share the invocation
+    parallel_calls: Decimal = ONE  # calls that the invocation makes at the same time
 
     @property
     def seconds(self) -> Decimal:
         """Duration of the whole invocation."""
         waiting = sum((LATENCIES[call] * count for call, count in self.calls.items()), Decimal(0))
-        return (COMPUTE_MILLISECONDS + waiting / self.invocations) / 1000
+        return (COMPUTE_MILLISECONDS + waiting / self.invocations / self.parallel_calls) / 1000
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def measure_usage(steps: Iterable[Step]) -> dict[str, Decimal]:
 
 API_STEPS = {"place", "ship", "deliver", "cancel"}
 PLACED = ["place", "relayPlaced"]
-CONFIRMED = [*PLACED, "reserve"]
+CONFIRMED = [*PLACED, "reserve", "relayConfirmed"]
 LIFECYCLES = {
     "Placed to Confirmed": CONFIRMED,
     "… to Delivered": [

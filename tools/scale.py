@@ -38,6 +38,10 @@ FIRST_LIMITS = 8
 POPULAR_PRODUCT = Decimal("0.10")
 # Share of all orders that belong to the busiest customer.
 BUSIEST_CUSTOMER = Decimal("0.01")
+# Partitions of the index of orders to ship: FulfillmentShard in crates/domain.
+TO_SHIP_SHARDS = Decimal(16)
+# Records of an order that the relay publishes: OrderPlaced and OrderConfirmed.
+RECORDS_PER_ORDER = Decimal(2)
 
 # ---- Default quotas of AWS ------------------------------------------------------
 
@@ -90,15 +94,28 @@ class Order:
     place: model.Step
     relay: model.Step
     reserve: model.Step
+    relay_confirmed: model.Step
     counts: Any
 
     @classmethod
     def load(cls) -> "Order":
-        """Loads the measured order; a full batch publishes its event."""
+        """Loads the measured order; full batches publish its events."""
         order = model.load_counts()["oneLine"]
-        place, relay, reserve = model.build_design(order).steps
-        relay = fill_relay_batches(relay, model.read_stream_batch_size())
-        return cls(place, relay, reserve, order["steps"])
+        place, relay, reserve, relay_confirmed = model.build_design(order).steps
+        relay, relay_confirmed = (
+            fill_relay_batches(step, model.read_stream_batch_size()) for step in (relay, relay_confirmed)
+        )
+        return cls(place, relay, reserve, relay_confirmed, order["steps"])
+
+    @property
+    def steps(self) -> list[model.Step]:
+        """All steps of the order."""
+        return [self.place, self.relay, self.reserve, self.relay_confirmed]
+
+    @property
+    def put_events(self) -> Decimal:
+        """PutEvents requests."""
+        return sum((step.calls["PutEvents"] for step in (self.relay, self.relay_confirmed)), Decimal(0))
 
     def count_writes(self, table: str) -> Decimal:
         """Returns the write units on a table."""
@@ -111,7 +128,7 @@ class Order:
     @property
     def function_seconds(self) -> Decimal:
         """Seconds of function time. By Little's law: environments in use per order per second."""
-        return sum((step.seconds * step.invocations for step in (self.place, self.relay, self.reserve)), Decimal(0))
+        return sum((step.seconds * step.invocations for step in self.steps), Decimal(0))
 
 
 def build_report() -> Report:
@@ -132,7 +149,7 @@ def build_report() -> Report:
 def build_limits(order: Order) -> list[Limit]:
     """Builds every limit, the first reached first."""
     transaction_seconds = model.LATENCIES["TransactWriteItems"] / 1000
-    synchronous = order.place.invocations + order.relay.invocations
+    synchronous = order.place.invocations + order.relay.invocations + order.relay_confirmed.invocations
     orders, inventory, products = (
         order.count_writes("orders"),
         order.count_writes("inventory"),
@@ -167,6 +184,13 @@ def build_limits(order: Order) -> list[Limit]:
             "write units",
             PARTITION,
         ),
+        Limit(
+            "index partition of the orders to ship",
+            PARTITION_WRITES,
+            order.count_writes("orders/OrdersToShip") / TO_SHIP_SHARDS,
+            "write units",
+            PARTITION,
+        ),
         Limit("Orders, new table", NEW_TABLE_WRITES, orders, "write units", NEW_TABLE),
         Limit("Orders, table quota", TABLE_UNITS, orders, "write units", TABLE_QUOTA),
         Limit("Inventory, new table", NEW_TABLE_WRITES, inventory, "write units", NEW_TABLE),
@@ -183,9 +207,10 @@ def build_limits(order: Order) -> list[Limit]:
         ),
         Limit("Lambda, concurrency per account", CONCURRENCY, order.function_seconds, "environments", LAMBDA_QUOTAS),
         *(
-            Limit(f"PutEvents, {region}", quota, order.relay.calls["PutEvents"], "requests", EVENT_QUOTAS)
+            Limit(f"PutEvents, {region}", quota, order.put_events, "requests", EVENT_QUOTAS)
             for region, quota in PUT_EVENTS.items()
         ),
+        # A default deployment has no rule for OrderConfirmed, so only OrderPlaced is delivered.
         *(
             Limit(f"EventBridge deliveries, {region}", quota, order.relay.events, "events", EVENT_QUOTAS)
             for region, quota in DELIVERIES.items()
@@ -238,10 +263,10 @@ def render_needs(order: Order) -> str:
         design = single if rate < PARTITION_WRITES else full_batches
         return format_money(design.total * rate * DAY_SECONDS / model.MILLION)
 
-    log_bytes = model.measure_usage([order.place, order.relay, order.reserve])["log"]
+    log_bytes = model.measure_usage(order.steps)["log"]
     rows: list[tuple[str, Callable[[Decimal], str]]] = [
         ("write units/s on Orders", lambda rate: format_whole(rate * order.count_writes("orders"))),
-        ("… on its index", lambda rate: format_whole(rate * order.count_writes("orders/CustomerOrders"))),
+        ("… on each of its two indexes", lambda rate: format_whole(rate * order.count_writes("orders/CustomerOrders"))),
         ("… on Inventory", lambda rate: format_whole(rate * order.count_writes("inventory"))),
         (
             "partitions for the writes to Orders",
@@ -251,7 +276,7 @@ def render_needs(order: Order) -> str:
         ("… at ten requests/s each", lambda rate: format_ceiling(rate / REQUESTS_PER_ENVIRONMENT)),
         ("… seconds until Lambda has added them", lambda rate: format_ramp(rate / REQUESTS_PER_ENVIRONMENT)),
         ("environments that reserve, by Little's law", lambda rate: format_ceiling(rate * order.reserve.seconds)),
-        ("PutEvents/s, ten events each", lambda rate: format_ceiling(rate * order.relay.calls["PutEvents"])),
+        ("PutEvents/s, ten events each", lambda rate: format_ceiling(rate * order.put_events)),
         ("MB of logs/s", lambda rate: format_number((rate * log_bytes / 2**20).quantize(Decimal("0.01")))),
         ("$ per day", dollars_per_day),
     ]
@@ -265,10 +290,11 @@ def render_shard(order: Order) -> str:
     throughput = records / order.relay.seconds
     arrivals = PARTITION_WRITES / order.count_writes("orders")
     rows = [
-        ["orders/s that one partition of Orders accepts, and one shard delivers", format_whole(arrivals)],
+        ["orders/s that one partition of Orders accepts", format_whole(arrivals)],
+        ["records/s with an event that its shard delivers", format_whole(arrivals * RECORDS_PER_ORDER)],
         [f"seconds per invocation with {format_number(records)} records", format_number(order.relay.seconds)],
         ["records/s that the relay publishes, one invocation at a time", format_whole(throughput)],
-        ["highest utilization of the relay", format_share(arrivals, throughput)],
+        ["highest utilization of the relay", format_share(arrivals * RECORDS_PER_ORDER, throughput)],
     ]
     return render_table(["one shard of the stream", ">"], rows)
 

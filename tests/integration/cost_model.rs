@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use serde_json::{Map, Value, json};
-use test_support::{ApiRequest, EventDriver, StreamReader, TestShop, matches_pattern};
+use test_support::{ApiRequest, EventDriver, OrderSizes, StreamReader, TestShop, matches_pattern};
 
 const COUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/counted.json");
 
@@ -95,7 +95,7 @@ impl<'a> MeasuredOrder<'a> {
         records.iter().filter(|record| filters.iter().any(|filter| matches_pattern(filter, record))).count()
     }
 
-    async fn sizes(&self) -> (usize, usize) {
+    async fn sizes(&self) -> OrderSizes {
         self.shop.order_sizes(&self.order_id).await
     }
 }
@@ -108,10 +108,10 @@ fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
 async fn measure(body: &str) -> Value {
     let shop = TestShop::seeded().await;
     let mut order = MeasuredOrder::place(&shop, body).await;
-    let (placed, index_entry) = order.sizes().await;
+    let placed = order.sizes().await;
     order.relay("relayPlaced").await;
     order.consume("reserve").await;
-    let (confirmed, _) = order.sizes().await;
+    let confirmed = order.sizes().await;
     order.relay("relayConfirmed").await;
     order.change("ship").await;
     order.relay("relayShipped").await;
@@ -142,8 +142,9 @@ async fn measure(body: &str) -> Value {
     order.relay("relayRejected").await;
     steps.extend(order.steps);
 
-    let item = json!({"placed": placed, "confirmed": confirmed});
-    json!({"itemBytes": item, "indexEntryBytes": index_entry, "steps": steps})
+    let item = json!({"placed": placed.item, "confirmed": confirmed.item});
+    json!({"itemBytes": item, "indexEntryBytes": confirmed.customer_entry,
+        "toShipEntryBytes": confirmed.to_ship_entry, "steps": steps})
 }
 
 #[tokio::test]

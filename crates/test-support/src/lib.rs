@@ -57,4 +57,4 @@ pub use template::{
     order_event_pattern, stock_event_pattern, stock_stream_filters, stream_filters, stream_max_attempts,
     unhandled_event_pattern, unhandled_stock_event_pattern,
 };
-pub use test_shop::{Snapshot, TableNames, TestShop};
+pub use test_shop::{OrderSizes, Snapshot, TableNames, TestShop};

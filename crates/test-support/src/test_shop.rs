@@ -8,7 +8,9 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::types::{AttributeValue, StreamSpecification};
 use aws_sdk_eventbridge::Client as EventBridge;
 use domain::{InventoryEvents, Order, OutboxEvent};
-use dynamodb::attribute::{CREATED_AT, CUSTOMER_ID, ORDER_ID, PRODUCT_ID};
+use dynamodb::attribute::{
+    CREATED_AT, CUSTOMER_ID, FULFILLMENT_POSITION, FULFILLMENT_SHARD, ORDER_ID, PRODUCT_ID,
+};
 use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
 use lambda::Metrics;
@@ -83,6 +85,17 @@ pub struct Snapshot {
     pub customers: BTreeMap<String, Item>,
     pub products: BTreeMap<String, Item>,
     pub inventory: BTreeMap<String, Item>,
+}
+
+/// The sizes of an order in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderSizes {
+    /// The item of the table.
+    pub item: usize,
+    /// The entry in the index of customers' orders.
+    pub customer_entry: usize,
+    /// The entry in the index of orders to ship, if the order is confirmed.
+    pub to_ship_entry: usize,
 }
 
 /// A system that no other test shares. Its tables are deleted when this is dropped.
@@ -268,17 +281,23 @@ impl TestShop {
         self.item(&self.tables.orders, ORDER_ID, id).await
     }
 
-    /// Returns the sizes of an order's item and of its entry in the customer index, in bytes, as
-    /// DynamoDB counts them.
+    /// Returns the sizes of an order's item and of its index entries, in bytes, as DynamoDB counts them.
     /// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
-    pub async fn order_sizes(&self, id: &str) -> (usize, usize) {
+    pub async fn order_sizes(&self, id: &str) -> OrderSizes {
         let key = json!({ORDER_ID: {"S": id}});
         let request = json!({"TableName": self.tables.orders, "Key": key, "ConsistentRead": true});
         let response = RawDynamoDb::new().call(TABLES, "GetItem", &request).await;
-        let mut item: dynoxide::Item = serde_json::from_value(response["Item"].clone()).expect("an item");
-        let size = dynoxide::types::item_size(&item);
-        item.retain(|name, _| [ORDER_ID, CUSTOMER_ID, CREATED_AT].contains(&name.as_str()));
-        (size, dynoxide::types::item_size(&item))
+        let item: dynoxide::Item = serde_json::from_value(response["Item"].clone()).expect("an item");
+        let size_of_keys = |keys: [&str; 3]| {
+            let mut entry = item.clone();
+            entry.retain(|name, _| keys.contains(&name.as_str()));
+            dynoxide::types::item_size(&entry)
+        };
+        OrderSizes {
+            item: dynoxide::types::item_size(&item),
+            customer_entry: size_of_keys([ORDER_ID, CUSTOMER_ID, CREATED_AT]),
+            to_ship_entry: size_of_keys([ORDER_ID, FULFILLMENT_SHARD, FULFILLMENT_POSITION]),
+        }
     }
 
     /// Returns an order.
