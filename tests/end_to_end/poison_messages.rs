@@ -221,7 +221,9 @@ async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair()
     let mut corrupted = template;
     corrupted["OrderId"] = json!({"S": "e2e-corrupted"});
     corrupted["OrderStatus"] = json!({"S": "Lost"});
-    corrupted.as_object_mut().unwrap().remove("StockReserved");
+    for attribute in ["StockReserved", "FulfillmentShard", "FulfillmentPosition"] {
+        corrupted.as_object_mut().unwrap().remove(attribute);
+    }
     corrupted["Event"] = json!({"M": {"Id": {"S": "e2e-corrupted-placed"}, "Type": {"S": "OrderPlaced"},
         "Time": corrupted["CreatedAt"], "CorrelationId": {"S": "e2e"}}});
     let put = |item: &Value| {
@@ -237,7 +239,7 @@ async fn reports_an_unpublishable_order_once_and_publishes_it_after_its_repair()
     place_and_confirm(&deployment).await;
 
     let output = deployment.run_tool("redrive", &["--all"]);
-    assert!(output.contains("left: mend the order"), "{output}");
+    assert!(output.contains("left: repair the item"), "{output}");
     assert_eq!(messages(&deployment, EVENTS), [message], "the message is kept once");
 
     corrupted["OrderStatus"] = json!({"S": "Placed"});
