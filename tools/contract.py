@@ -24,6 +24,12 @@ SECONDS = 60
 # that bring each order to its status after it is confirmed.
 ORDERS = {"CONFIRMED": (), "SHIPPED": ("ship",), "DELIVERED": ("ship", "deliver")}
 CONFIRMED_WITHIN_SECONDS = 60
+# The id of a customer and a product that schemathesis may delete, and their bodies by path.
+SPARE_ID = "spare"
+SPARES = {
+    "customers": {"email": "spare@example.com", "name": "Spare Customer"},
+    "products": {"name": "Spare Product", "price": 1},
+}
 
 
 def main() -> int:
@@ -41,8 +47,12 @@ def main() -> int:
 def run_schemathesis(emulator: Emulator, api_url: str) -> int:
     """Tests a deployed API and returns the exit code of schemathesis."""
     orders = {f"ORDER_{name}": _create_order(api_url, actions) for name, actions in ORDERS.items()}
+    for path, body in SPARES.items():
+        _send(f"{api_url}/{path}/{SPARE_ID}", json.dumps(body).encode(), "PUT")
     command = [SCHEMATHESIS, "--config-file", CONFIG, "run", DOCUMENT, "--url", api_url, "--max-time", str(SECONDS)]
-    return subprocess.run(command, cwd=emulator.directory, env=os.environ | orders, check=False).returncode
+    return subprocess.run(
+        command, cwd=emulator.directory, env=os.environ | orders | {"SPARE_ID": SPARE_ID}, check=False
+    ).returncode
 
 
 def _create_order(api_url: str, actions: tuple[str, ...]) -> str:
@@ -60,9 +70,9 @@ def _create_order(api_url: str, actions: tuple[str, ...]) -> str:
     return str(order["orderId"])
 
 
-def _send(url: str, body: bytes | None = None) -> dict[str, Any]:
-    """Sends a GET request, or a POST request with a body. Raises an error unless it succeeds."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+def _send(url: str, body: bytes | None = None, method: str | None = None) -> dict[str, Any]:
+    """Sends a GET request, or a request with a body, by default a POST. Raises an error unless it succeeds."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method=method)
     with urllib.request.urlopen(request) as response:
         return dict(json.load(response))
 
