@@ -4,7 +4,7 @@ use domain::{EventKind, OrderStatus};
 use serde_json::{Value, json};
 use test_support::{
     ApiRequest, BusBehavior, EventDriver, Invocation, PublishedEvent, TestShop, batch_item_failures,
-    invocation, matches_pattern,
+    fulfillment_pattern, invocation, matches_pattern,
 };
 
 const ORDER: &str =
@@ -204,6 +204,25 @@ async fn is_not_published_for_a_placed_event_after_the_cancellation() {
     apply_batch(&shop, &[external_event(EventKind::Placed, "new-1")]).await;
     driver.run().await;
     assert_eq!(kinds(&shop), ["OrderPlaced", "OrderCanceled"]);
+}
+
+#[tokio::test]
+async fn is_the_only_event_in_the_queue_of_a_warehouse() {
+    let shop = TestShop::seeded().await;
+    let mut driver = EventDriver::new(&shop).await;
+    let (shipped, canceled) = (place(&shop).await, place(&shop).await);
+    driver.run().await;
+    for (action, id) in [("ship", &shipped), ("deliver", &shipped), ("cancel", &canceled)] {
+        change(&shop, action, id).await;
+        driver.run().await;
+    }
+    let published = shop.bus.published();
+    assert_eq!(published.len(), 7);
+    for event in published {
+        let envelope = serde_json::from_str(event.envelope().get()).unwrap();
+        let is_queued = matches_pattern(fulfillment_pattern(), &envelope);
+        assert_eq!(is_queued, event.detail_type() == "OrderConfirmed", "{envelope}");
+    }
 }
 
 #[tokio::test]

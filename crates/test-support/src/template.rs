@@ -59,6 +59,12 @@ pub fn stock_event_pattern() -> &'static Value {
     &properties("StockEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
+/// Returns the pattern of the rule that sends confirmed orders to the queue of a warehouse.
+#[must_use]
+pub fn fulfillment_pattern() -> &'static Value {
+    &properties("FulfillmentRule", "AWS::Events::Rule")["EventPattern"]
+}
+
 /// Returns the pattern of the rule that sends unhandled order events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_event_pattern() -> &'static Value {

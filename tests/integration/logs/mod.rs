@@ -112,7 +112,9 @@ fn requests() -> Vec<ApiRequest> {
     let mut requests = vec![ApiRequest::get("/products"), ApiRequest::get("/unknown")];
     for value in [EMAIL, TOKEN] {
         requests.push(ApiRequest::get("/products").query("limit", value).query("nextToken", value));
+        requests.push(ApiRequest::get("/orders").query("status", value).query("nextToken", value));
     }
+    requests.push(ApiRequest::get("/orders").query("status", "Confirmed"));
     for id in ["001", "404", EMAIL] {
         let order = |request: ApiRequest| request.path("orderId", id);
         requests.push(order(ApiRequest::get("/order/{orderId}")));
@@ -120,6 +122,12 @@ fn requests() -> Vec<ApiRequest> {
             ["cancel", "ship", "deliver"]
                 .map(|action| order(ApiRequest::post(&format!("/order/{{orderId}}/{action}")))),
         );
+        let shipments = [
+            json!({"carrier": EMAIL, "trackingNumber": NOTE}).to_string(),
+            json!({"carrier": [EMAIL], "trackingNumber": TOKEN.repeat(2), EMAIL: NOTE}).to_string(),
+            format!(r#"{{"carrier":"{EMAIL}""#),
+        ];
+        requests.extend(shipments.map(|body| order(ApiRequest::post("/order/{orderId}/ship")).json(body)));
         requests.push(ApiRequest::get("/products/{productId}").path("productId", id));
         requests.push(
             ApiRequest::get("/customers/{customerId}/orders")
@@ -240,6 +248,12 @@ async fn events_leave_no_secret_in_the_log() {
             invoke(&inventory, invocation::event(secret, &event)).await;
             invoke(&inventory, invocation::event_from(secret, "OrderPlaced", &event)).await;
         }
+    }
+    for shipment in [json!({"carrier": EMAIL, "trackingNumber": NOTE}), json!({"carrier": {EMAIL: NOTE}})] {
+        let mut event =
+            json!({"detailType": "OrderShipped", "orderId": "001", "orderStatus": "OrderShipped"});
+        event.as_object_mut().unwrap().extend(shipment.as_object().unwrap().clone());
+        invoke(&inventory, invocation::event("OrderShipped", &event.to_string())).await;
     }
     assert!(log.assert_no_secret() > pointers.len(), "each rejection is logged");
 }
