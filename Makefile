@@ -40,7 +40,7 @@ seed: $(SAM)/.installed ## Load the seed data (on AWS: STACK=name)
 	@$(SAM)/python tools/seed.py $(STACK)
 
 .PHONY: backfill
-backfill: $(SAM)/.installed ## Complete the data of a stack from before stock ledger and fulfillment list (on AWS: STACK=name)
+backfill: $(SAM)/.installed ## Add list keys and opening ledger entries to an older stack (on AWS: STACK=name)
 	@$(SAM)/python tools/backfill.py $(STACK)
 
 .PHONY: redrive

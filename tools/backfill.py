@@ -1,4 +1,4 @@
-"""Completes the data of a stack that was deployed before fulfillment lists and the stock ledger.
+"""Adds list keys and opening ledger entries to a stack from before these lists.
 
 python tools/backfill.py            the local stack (.local/stack.json)
 python tools/backfill.py STACK      a stack on AWS, with the credentials of the environment
@@ -8,12 +8,11 @@ index InventoryLists, and its product an opening entry in the ledger, so that th
 equals the units on hand and those that orders hold. The tool changes only what is missing,
 so it is safe to run it twice, and while the shop is open.
 
-Exits with 1 if a product kept changing. Run the tool again, when fewer orders arrive.
+Exits with 1 if a product kept changing. Run the tool again when fewer orders arrive.
 """
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,19 +20,21 @@ from pathlib import Path
 from typing import Any
 
 import botocore.exceptions
+from inventory_items import (
+    SEPARATOR,
+    STOCK_LIST,
+    Item,
+    count_held_units,
+    create_ledger_entry,
+    get_ship_shard,
+    sum_ledger,
+)
 from stack_target import LOCAL_STACK, read_outputs, select_stack
 
-# Number of partitions of the index OrdersToShip.
-SHARDS = 16
-# A product id never contains this character, so ledger keys are no product ids.
-LEDGER_SEPARATOR = "#"
-STOCK_LIST = "#stock"
 # Largest change that an entry of the ledger can hold, in units.
 MAX_DELTA = 1_000_000
 # Attempts for products that change between the reads and the write.
 MAX_ROUNDS = 5
-
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class StockItem:
 
 def main(arguments: list[str]) -> int:
     """Completes orders and stock, prints what was added and returns 1 if a product kept changing."""
-    parser = argparse.ArgumentParser(description="Completes the data of a stack from before new lists.")
+    parser = argparse.ArgumentParser(description="Adds list keys and opening ledger entries to an older stack.")
     parser.add_argument("stack", nargs="*", metavar="STACK", help="a stack on AWS")
     parser.add_argument("--local-stack", type=Path, default=LOCAL_STACK, help="description of the local stack")
     options = parser.parse_args(arguments)
@@ -57,7 +58,7 @@ def main(arguments: list[str]) -> int:
         create_client, stack = select_stack(options.stack, options.local_stack)
         outputs = read_outputs(create_client, stack)
         backfill = Backfill(create_client("dynamodb"), outputs["OrdersTableName"], outputs["InventoryTableName"])
-        print(f"{stack}: {backfill.complete_orders()} confirmed orders added to the fulfillment list")
+        print(f"{stack}: {backfill.complete_orders()} confirmed orders added to the list of orders to ship")
         completed, changing = backfill.complete_stock()
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
         sys.exit(f"backfill: {error}")
@@ -98,23 +99,16 @@ class Backfill:
         changes the revision of its stock item, which makes the write fail.
         """
         stock = [_parse_stock(item) for item in self._scan(self._inventory) if "Quantity" in item]
-        ledger: Counter[str] = Counter()
-        for entry in self._scan(self._inventory):
-            if "Delta" in entry:
-                ledger[entry["ListedUnder"]["S"]] += int(entry["Delta"]["N"])
-        held: Counter[str] = Counter()
-        for order in self._scan(self._orders):
-            if "StockReserved" in order:
-                held.update(_count_units(order))
+        ledger = sum_ledger(self._scan(self._inventory))
+        held = count_held_units(self._scan(self._orders))
         missing = [(item, item.quantity + held[item.product] - ledger[item.product]) for item in stock]
         return [(item, units) for item, units in missing if units or not item.listed]
 
     def _add_to_index(self, order: Item) -> bool:
         order_id = order["OrderId"]["S"]
-        shard = sum(order_id.encode()) % SHARDS
         values = {
-            ":shard": {"S": str(shard)},
-            ":position": {"S": f"{order['UpdatedAt']['S']}{LEDGER_SEPARATOR}{order_id}"},
+            ":shard": {"S": get_ship_shard(order_id)},
+            ":position": {"S": f"{order['UpdatedAt']['S']}{SEPARATOR}{order_id}"},
             ":confirmed": {"S": "Confirmed"},
         }
         try:
@@ -164,15 +158,7 @@ class Backfill:
     def _opening_entry(self, product: str, name: str, units: int, now: str) -> Item:
         # An id of an entry has no colon.
         entry = name.replace(":", "-")
-        item = {
-            "ProductId": {"S": f"{product}{LEDGER_SEPARATOR}{entry}"},
-            "ListedUnder": {"S": product},
-            "ListedAs": {"S": f"{now}{LEDGER_SEPARATOR}{entry}"},
-            "Delta": {"N": str(units)},
-            "Reason": {"S": "counted"},
-            "Note": {"S": "Opening stock"},
-            "CreatedAt": {"S": now},
-        }
+        item = create_ledger_entry(product, entry, units, "Opening stock", now)
         return {
             "Put": {
                 "TableName": self._inventory,
@@ -189,12 +175,6 @@ class Backfill:
 def _parse_stock(item: Item) -> StockItem:
     revision = int(item["Revision"]["N"]) if "Revision" in item else None
     return StockItem(item["ProductId"]["S"], int(item["Quantity"]["N"]), revision, "ListedUnder" in item)
-
-
-def _count_units(order: Item) -> dict[str, int]:
-    """Returns the units of each product in an order."""
-    lines = [line["M"] for line in order["Items"]["L"]]
-    return {line["ProductId"]["S"]: int(line["Quantity"]["N"]) for line in lines}
 
 
 def _split(units: int) -> Iterator[int]:

@@ -27,6 +27,7 @@ from figures import (
     render_csv,
     render_table,
 )
+from inventory_items import SHIP_SHARDS
 
 RATES = [Decimal(10), Decimal(1_000), Decimal(100_000)]
 # Limits in the table of the page; docs/data has all of them.
@@ -38,8 +39,6 @@ FIRST_LIMITS = 8
 POPULAR_PRODUCT = Decimal("0.10")
 # Share of all orders that belong to the busiest customer.
 BUSIEST_CUSTOMER = Decimal("0.01")
-# Partitions of the index of orders to ship: FulfillmentShard in crates/domain.
-TO_SHIP_SHARDS = Decimal(16)
 # Records of an order that the relay publishes: OrderPlaced and OrderConfirmed.
 RECORDS_PER_ORDER = Decimal(2)
 
@@ -187,7 +186,7 @@ def build_limits(order: Order) -> list[Limit]:
         Limit(
             "index partition of the orders to ship",
             PARTITION_WRITES,
-            order.count_writes("orders/OrdersToShip") / TO_SHIP_SHARDS,
+            order.count_writes("orders/OrdersToShip") / SHIP_SHARDS,
             "write units",
             PARTITION,
         ),

@@ -11,6 +11,7 @@ from typing import Any
 
 import botocore.exceptions
 import emulator
+from inventory_items import Item, get_product
 from stack_target import read_outputs, select_stack
 
 SEED_DATA = emulator.ROOT / "seed-data"
@@ -20,10 +21,6 @@ KEYS = {
     "OrdersTable": "OrderId",
     "ProductsTable": "ProductId",
 }
-# Separates the product from the entry in the key of a ledger item.
-LEDGER_SEPARATOR = "#"
-
-Item = dict[str, Any]
 
 
 def main(arguments: list[str]) -> int:
@@ -58,7 +55,7 @@ def _read_items() -> Iterator[tuple[str, list[Item]]]:
             groups: dict[str, list[Item]] = {}
             for request in requests:
                 item = request["PutRequest"]["Item"]
-                groups.setdefault(item[KEYS[table]]["S"].split(LEDGER_SEPARATOR)[0], []).append(item)
+                groups.setdefault(get_product(item[KEYS[table]]["S"]), []).append(item)
             yield from ((table, items) for items in groups.values())
 
 
