@@ -12,18 +12,20 @@ mod page;
 mod product_item;
 mod revision;
 mod stock_item;
+mod stored_order;
 mod value;
 
 pub use customer_item::{decode_customer, encode_customer};
 pub use decode::ItemDecodeError;
 pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
-    StoredOrder, decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox,
-    encode_shortages, set_shipment, status_condition,
+    decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox, encode_shortages,
+    set_shipment, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;
 pub use product_item::{decode_price, decode_product, encode_product};
 pub use revision::{Revised, decode_revision, write_condition};
 pub use stock_item::{STOCK_LIST, decode_stock, stock_list_entry};
+pub use stored_order::StoredOrder;
 pub use value::{Item, key, number, text};

@@ -2,8 +2,8 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    CorrelationId, EventId, EventKind, FulfillmentPosition, FulfillmentShard, LineItem, Order, OrderAction,
-    OrderLine, OrderStatus, OutboxEvent, Quantity, RequestHash, Shipment, Shortage,
+    FulfillmentShard, LineItem, Order, OrderAction, OrderLine, OrderStatus, OutboxEvent, Quantity,
+    RequestHash, Shipment, Shortage,
 };
 
 use crate::attribute::{
@@ -13,54 +13,8 @@ use crate::attribute::{
     UPDATED_AT,
 };
 use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
+use crate::stored_order::StoredOrder;
 use crate::value::{Item, number, text};
-
-/// An order with its idempotency record and its outbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredOrder {
-    /// The order itself.
-    pub order: Order,
-    /// Hash of the request that placed it. Absent if another producer's event created it.
-    pub request_hash: Option<RequestHash>,
-    /// Event of the last change. Its consumer removes it; an OrderConfirmed stays until the
-    /// next change, and an OrderRejected stays.
-    pub outbox: Option<OutboxEvent>,
-    /// Position on the list of orders to ship. Kept after the order has left the list.
-    pub fulfillment_position: Option<FulfillmentPosition>,
-}
-
-impl StoredOrder {
-    /// Creates a placed order with its idempotency record and the OrderPlaced event in
-    /// its outbox.
-    #[must_use]
-    pub fn placed(order: Order, request_hash: RequestHash, correlation_id: CorrelationId) -> Self {
-        let event = OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, correlation_id);
-        Self { request_hash: Some(request_hash), outbox: Some(event), ..order.into() }
-    }
-
-    /// Creates a confirmed order that holds its stock, with `event` in its outbox and a
-    /// position on the list of orders to ship.
-    #[must_use]
-    pub fn confirmed(order: Order, event: OutboxEvent) -> Self {
-        let position = FulfillmentPosition::new(event.time, &order.id);
-        let (status, updated_at) = (OrderAction::Confirm.target(), event.time);
-        let order = Order { status, updated_at, stock_reserved: true, ..order };
-        Self { outbox: Some(event), fulfillment_position: Some(position), ..order.into() }
-    }
-
-    /// Returns true if the outbox holds the event `id`.
-    #[must_use]
-    pub fn holds_event(&self, id: &EventId) -> bool {
-        self.outbox.as_ref().is_some_and(|event| event.id == *id)
-    }
-}
-
-impl From<Order> for StoredOrder {
-    /// Wraps an order without idempotency record, outbox and position.
-    fn from(order: Order) -> Self {
-        Self { order, request_hash: None, outbox: None, fulfillment_position: None }
-    }
-}
 
 /// Encodes an order. Absent fields get no attribute. A confirmed order with a position is
 /// on the list of orders to ship.
@@ -221,6 +175,8 @@ fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> 
 
 #[cfg(test)]
 mod tests {
+    use domain::{EventKind, FulfillmentPosition};
+
     use super::*;
 
     fn full_order() -> StoredOrder {
@@ -260,18 +216,6 @@ mod tests {
         let items = order.items.into_iter().map(|item| LineItem { unit_price: None, ..item }).collect();
         let (shortages, shipment) = (Vec::new(), Shipment::default());
         Order { items, total_amount: None, shortages, shipment, stock_reserved: false, ..order }.into()
-    }
-
-    #[test]
-    fn a_placed_order_has_its_event_in_the_outbox() {
-        let order = minimal_order().order;
-        let hash = RequestHash::from_stored("hash".into());
-        let stored = StoredOrder::placed(order.clone(), hash.clone(), "c1".parse().unwrap());
-        let event = stored.outbox.unwrap();
-        assert_eq!((event.kind, event.time), (EventKind::Placed, order.created_at));
-        assert_eq!(event.id, EventId::derive(&order.id, EventKind::Placed));
-        assert_eq!(event.correlation_id.as_str(), "c1");
-        assert_eq!((stored.order, stored.request_hash), (order, Some(hash)));
     }
 
     #[test]

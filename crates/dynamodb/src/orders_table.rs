@@ -7,7 +7,8 @@ use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::OrderId;
 
 use crate::attribute::ORDER_ID;
-use crate::order_item::{StoredOrder, decode_order, encode_order};
+use crate::order_item::{decode_order, encode_order};
+use crate::stored_order::StoredOrder;
 use crate::value::text;
 
 /// The Orders table.

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::kind::{EventKind, UnknownEventKindError};
+use super::line_items::{WireLineItem, read_line_items};
 use super::order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
-use crate::ids::{CustomerId, OrderId, ProductId};
+use crate::ids::{CustomerId, OrderId};
 use crate::money::Money;
-use crate::order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};
+use crate::order_line::{OrderLines, Shortage};
 use crate::redact;
 use crate::shipment::Shipment;
 use crate::short_text::ShortText;
@@ -78,22 +79,6 @@ struct WireEvent {
     shortages: Option<Vec<Shortage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<EventMetadata>,
-}
-
-/// An order line with its price.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireLineItem {
-    product_id: ProductId,
-    quantity: Quantity,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unit_price: Option<Money>,
-}
-
-/// The part of an event that has the prices of its lines.
-#[derive(Deserialize)]
-struct WirePricedItems {
-    items: Vec<WireLineItem>,
 }
 
 /// The part of an event that tells its schema version, whatever its other fields are.
@@ -173,26 +158,6 @@ impl WireEvent {
 
 fn require<T>(value: Option<T>, field: &str) -> Result<T, EventError> {
     value.ok_or_else(|| EventError::Malformed(format!("missing field `{field}`")))
-}
-
-/// Reads the lines of an event with their prices.
-fn read_line_items(detail: &str) -> Result<Vec<LineItem>, EventError> {
-    let priced: WirePricedItems = serde_json::from_str(detail)?;
-    Ok(priced.items.into_iter().map(LineItem::from).collect())
-}
-
-impl From<WireLineItem> for LineItem {
-    fn from(wire: WireLineItem) -> Self {
-        let WireLineItem { product_id, quantity, unit_price } = wire;
-        Self { line: OrderLine { product_id, quantity }, unit_price }
-    }
-}
-
-impl From<LineItem> for WireLineItem {
-    fn from(item: LineItem) -> Self {
-        let LineItem { line: OrderLine { product_id, quantity }, unit_price } = item;
-        Self { product_id, quantity, unit_price }
-    }
 }
 
 impl From<OrderEvent> for WireEvent {
