@@ -10,9 +10,9 @@ use crate::statistics::{Distribution, ratio};
 use crate::target::{BOTO3, HELLO_WORLD, NODE, ORDER_SERVICE};
 
 /// The largest peak memory of a function, in bytes.
-const MAX_MEMORY: u64 = 10_000_000;
+const MAX_MEMORY: u64 = 6_500_000;
 /// The largest deployment package, in bytes.
-pub(crate) const MAX_PACKAGE: u64 = 2_600_000;
+pub(crate) const MAX_PACKAGE: u64 = 2_700_000;
 /// The largest init time, relative to hello-world.
 const MAX_INIT_RATIO: f64 = 2.0;
 /// The smallest cold start of each peer, relative to order-service.

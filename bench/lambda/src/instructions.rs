@@ -12,16 +12,31 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::process::{Process, ProcessError, Program};
-use crate::target::{ORDER_SERVICE, Target, Transport};
+use crate::target::{HELLO_WORLD, ORDER_SERVICE, Target, Transport};
 
 /// Warm invocations that are counted together.
 const WARM_INVOCATIONS: u32 = 20;
 
-/// The limits for OrderServiceFunction when it places an order.
-const LIMITS: Instructions =
-    Instructions { init: 2_500_000, first_invocation: 6_000_000, warm_invocation: 1_500_000 };
+/// The limits of each target.
+const LIMITS: [(&str, Transport, Instructions); 3] = [
+    (
+        ORDER_SERVICE,
+        Transport::Http,
+        Instructions { init: 900_000, first_invocation: 1_800_000, warm_invocation: 1_400_000 },
+    ),
+    (
+        ORDER_SERVICE,
+        Transport::Https,
+        Instructions { init: 700_000, first_invocation: 4_200_000, warm_invocation: 1_420_000 },
+    ),
+    (
+        HELLO_WORLD,
+        Transport::Http,
+        Instructions { init: 160_000, first_invocation: 290_000, warm_invocation: 280_000 },
+    ),
+];
 /// The tolerance of the check above a limit, in percent. Compilers and libraries change.
-const TOLERANCE: u64 = 20;
+pub(crate) const TOLERANCE: u64 = 10;
 
 /// The instructions of each phase.
 #[derive(Debug, Clone, Copy)]
@@ -84,13 +99,14 @@ impl InstructionCount {
         }
     }
 
-    /// Returns the limits of this target. Only OrderServiceFunction has limits.
+    /// Returns the limit of each phase, or nothing for a target without limits.
     pub(crate) fn limits(&self) -> Vec<PhaseLimit> {
-        if self.name != ORDER_SERVICE {
-            return Vec::new();
-        }
-        let phases = self.instructions.phases().into_iter().zip(LIMITS.phases());
-        phases.map(|((phase, counted), (_, limit))| PhaseLimit { phase, counted, limit }).collect()
+        let limits =
+            LIMITS.iter().filter(|(name, transport, _)| (*name, *transport) == (self.name, self.transport));
+        limits
+            .flat_map(|(_, _, limits)| self.instructions.phases().into_iter().zip(limits.phases()))
+            .map(|((phase, counted), (_, limit))| PhaseLimit { phase, counted, limit })
+            .collect()
     }
 
     /// Describes the limits that are exceeded by more than the tolerance.

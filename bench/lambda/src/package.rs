@@ -13,7 +13,7 @@ use crate::target::FunctionDirectory;
 pub(crate) fn size(functions: FunctionDirectory<'_>, name: &str, directory: &Path) -> io::Result<u64> {
     let folder = directory.join(name);
     fs::create_dir_all(&folder)?;
-    fs::copy(functions.0.join(name), folder.join("bootstrap"))?;
+    fs::copy(functions.program(name), folder.join("bootstrap"))?;
     let zip = ["-m", "zipfile", "-c", "package.zip", "bootstrap"];
     if !Command::new("python3").args(zip).current_dir(&folder).status()?.success() {
         return Err(io::Error::other(format!("{name} cannot be packaged")));

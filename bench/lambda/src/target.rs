@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hyper::body::Bytes;
 use test_support::TestShop;
@@ -58,14 +58,21 @@ impl Target {
     }
 }
 
-/// The folder with the functions' programs.
+/// The folder with the functions' programs: `NAME/bootstrap` of cargo-lambda, or
+/// `NAME` of Cargo.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FunctionDirectory<'a>(pub(crate) &'a Path);
 
 impl FunctionDirectory<'_> {
+    /// Returns the path of a function's program.
+    pub(crate) fn program(self, name: &str) -> PathBuf {
+        let program = self.0.join(name);
+        if program.is_dir() { program.join("bootstrap") } else { program }
+    }
+
     /// Returns a function of this project, by the name of its program.
     pub(crate) fn target(self, name: &'static str, event: &str, shop: &TestShop) -> io::Result<Target> {
-        let program = self.0.join(name);
+        let program = self.program(name);
         if !program.exists() {
             return Err(io::Error::other(format!("{} is not built", program.display())));
         }
