@@ -21,6 +21,13 @@ WITH_SAM := PATH="$(CURDIR)/$(SAM):$$PATH" SAM_CLI_TELEMETRY=0
 INSTALL := cargo install --quiet --debug --locked --root .local/cargo
 WITH_CARGO_TOOLS := PATH="$(CURDIR)/.local/cargo/bin:$$PATH"
 
+# Another machine links programs for arm64 with the cross compiler of Debian and Ubuntu.
+ifeq ($(filter aarch64 arm64,$(shell uname -m)),)
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER ?= aarch64-linux-gnu-gcc
+endif
+# Builds the functions like `sam build`, into target/lambda.
+BUILD_FUNCTIONS := $(WITH_SAM) cargo lambda build --release --locked $(FUNCTIONS:%=--package %)
+
 ##@ Run on this machine
 
 .PHONY: run
@@ -72,9 +79,9 @@ e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed $(VENV)
 
 # The driver contains the DynamoDB engine, so the driver is compiled for speed too.
 .PHONY: bench
-bench: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and update docs/performance.md (needs Node.js 20, valgrind)
-	@cargo build --locked --release $(FUNCTIONS:%=--package %)
-	@cargo run --quiet --locked --profile measure --package bench -- measure target/release
+bench: $(SAM)/.installed $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and update docs/performance.md (needs Node.js 20, valgrind)
+	@$(BUILD_FUNCTIONS)
+	@cargo run --quiet --locked --profile measure --package bench -- measure target/lambda
 
 .PHONY: ci
 ci: ## Run every check of the continuous integration (ONLY="lint test")
@@ -217,9 +224,9 @@ mutants: ## Change the code in small ways and list the changes that no test dete
 		--baseline skip --timeout 300 -- --lib --test integration
 
 .PHONY: bench-instructions
-bench-instructions: ## Count the instructions of the functions and fail above the limits (needs valgrind)
-	@cargo build --locked --release $(FUNCTIONS:%=--package %)
-	@cargo run --quiet --locked --package bench -- instructions target/release
+bench-instructions: $(SAM)/.installed ## Count the instructions of the functions and fail above the limits (needs valgrind)
+	@$(BUILD_FUNCTIONS)
+	@cargo run --quiet --locked --package bench -- instructions target/lambda
 
 .PHONY: bench-agreement
 bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the Node.js and Python peers match the function (needs Node.js 20)

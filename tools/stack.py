@@ -26,10 +26,8 @@ CONFIG = "local"
 BUILD = LOCAL / "build"
 SAM = LOCAL / "venv" / "sam" / "bin"
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
-# Settings for a short build. The functions need not be small or fast, and need not
-# run on other machines, so Zig is not needed for linking.
+# Settings for a short build. The functions need not be small or fast.
 QUICK_BUILD = {
-    "CARGO_LAMBDA_COMPILER": "cargo",
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
     "CARGO_PROFILE_RELEASE_LTO": "off",
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
