@@ -84,7 +84,7 @@ fn every_event_schema_describes_the_message_of_its_detail_type() {
 fn consumed_messages_are_those_that_the_rules_route() {
     let document = document();
     assert_eq!(messages_of(&document, "applyOrderEvents"), detail_types(test_support::order_event_pattern()));
-    assert_eq!(messages_of(&document, "applyDeliveries"), detail_types(test_support::stock_event_pattern()));
+    assert_eq!(messages_of(&document, "applyReceipts"), detail_types(test_support::stock_event_pattern()));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn every_message_of_a_channel_has_an_operation() {
     for (channel, operations) in [
         ("orders", &["publishOrderEvents", "applyOrderEvents"][..]),
         ("inventory", &["publishStockEvents"]),
-        ("warehouse", &["applyDeliveries"]),
+        ("warehouse", &["applyReceipts"]),
     ] {
         let used: BTreeSet<_> = operations.iter().flat_map(|name| messages_of(&document, name)).collect();
         assert_eq!(keys(&document, &format!("/channels/{channel}/messages")), used, "{channel}");
