@@ -47,7 +47,7 @@ pub use function::{Function, HelloWorld, concurrently};
 pub use gate::Gate;
 pub use invocation::Invocation;
 pub use metrics_recorder::MetricsRecorder;
-pub use proxy::Proxy;
+pub use proxy::{Pause, Proxy};
 pub use request_units::RequestUnits;
 pub use response::{ApiResponse, batch_item_failures};
 pub use stream_poller::StreamPoller;

@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::Client as DynamoDb;
 use hyper::body::Bytes;
 use hyper::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use serde_json::{Map, Value, json};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock};
 
 use crate::aws_error::json_response;
 use crate::clients::dynamodb_client;
@@ -23,7 +24,21 @@ use crate::request_units::{self, RequestUnits};
 pub struct Proxy {
     server: Server,
     state: Arc<Mutex<State>>,
+    upstream: Upstream,
 }
+
+/// The engine behind a proxy.
+#[derive(Debug, Clone)]
+struct Upstream {
+    client: Client,
+    /// Held for reading by each call while it takes effect, and for writing during a pause.
+    calls: Arc<RwLock<()>>,
+}
+
+/// A pause of a proxy, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the pause ends when this is dropped"]
+pub struct Pause(#[expect(dead_code, reason = "held until it is dropped")] OwnedRwLockWriteGuard<()>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -37,9 +52,10 @@ struct State {
 impl Proxy {
     pub(crate) fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
-        let (shared, client) = (Arc::clone(&state), Client::new());
-        let server = Server::start(move |request| handle(Arc::clone(&shared), client.clone(), request));
-        Self { server, state }
+        let upstream = Upstream { client: Client::new(), calls: Arc::default() };
+        let (shared, engine) = (Arc::clone(&state), upstream.clone());
+        let server = Server::start(move |request| handle(Arc::clone(&shared), engine.clone(), request));
+        Self { server, state, upstream }
     }
 
     /// Returns a client whose calls go through the proxy.
@@ -71,6 +87,12 @@ impl Proxy {
     /// Stops injecting faults, and returns the injector.
     pub fn stop_faults(&self) -> Option<FaultInjector> {
         self.lock().faults.take()
+    }
+
+    /// Waits for the calls that are taking effect, and holds all later ones until the pause ends. In
+    /// the meantime, the tables show one instant.
+    pub async fn pause(&self) -> Pause {
+        Pause(Arc::clone(&self.upstream.calls).write_owned().await)
     }
 
     /// Returns the number of calls of an operation. Retries of the SDK count as calls.
@@ -136,7 +158,7 @@ impl State {
 
 async fn handle(
     state: Arc<Mutex<State>>,
-    client: Client,
+    upstream: Upstream,
     request: Request,
 ) -> Result<Response, CloseConnection> {
     let operation = operation_of(&request);
@@ -145,21 +167,21 @@ async fn handle(
         (state.record(&operation, request.body()), state.units.is_some())
     };
     match fault {
-        None if metered => Ok(forward_metered(&state, &client, &operation, request).await),
-        None => Ok(forward(&client, request).await),
+        None if metered => Ok(forward_metered(&state, &upstream, &operation, request).await),
+        None => Ok(upstream.forward(request).await),
         Some(Fault::Error(error)) => Ok(error.response()),
         Some(Fault::DropRequest) => Err(CloseConnection),
         Some(Fault::DropResponse) => {
-            forward(&client, request).await;
+            upstream.forward(request).await;
             Err(CloseConnection)
         }
-        Some(Fault::LeaveKeysUnprocessed(keys)) => Ok(forward_in_part(&client, request, keys).await),
+        Some(Fault::LeaveKeysUnprocessed(keys)) => Ok(forward_in_part(&upstream, request, keys).await),
         Some(Fault::HoldRequest(gate)) => {
             gate.pass().await;
-            Ok(forward(&client, request).await)
+            Ok(upstream.forward(request).await)
         }
         Some(Fault::HoldResponse(gate)) => {
-            let response = forward(&client, request).await;
+            let response = upstream.forward(request).await;
             gate.pass().await;
             Ok(response)
         }
@@ -173,33 +195,42 @@ fn operation_of(request: &Request) -> String {
     operation.to_owned()
 }
 
-async fn forward(client: &Client, mut request: Request) -> Response {
-    let url = format!("{}{}", engine::endpoint(), request.uri().path());
-    *request.uri_mut() = url.parse().expect("a URL");
-    let mut response = client.send(request).await;
-    // These headers describe the connection to the engine. The server sets its own.
-    for header in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
-        response.headers_mut().remove(header);
+impl Upstream {
+    /// Sends a call to the engine. It completes even if the client closes its connection, so that no
+    /// call takes effect during a pause.
+    async fn forward(&self, mut request: Request) -> Response {
+        let url = format!("{}{}", engine::endpoint(), request.uri().path());
+        *request.uri_mut() = url.parse().expect("a URL");
+        let Self { client, calls } = self.clone();
+        let call = tokio::spawn(async move {
+            let _in_progress = calls.read().await;
+            client.send(request).await
+        });
+        let mut response = call.await.expect("a response of the engine");
+        // These headers describe the connection to the engine. The server sets its own.
+        for header in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+            response.headers_mut().remove(header);
+        }
+        response
     }
-    response
 }
 
 async fn forward_metered(
     state: &Mutex<State>,
-    client: &Client,
+    upstream: &Upstream,
     operation: &str,
     mut request: Request,
 ) -> Response {
     let body = request.body().clone();
     request_units::request_consumed_capacity(&mut request);
-    let response = forward(client, request).await;
+    let response = upstream.forward(request).await;
     if let Some(units) = &mut state.lock().expect("the state of the proxy").units {
         request_units::add(units, operation, &body, &response);
     }
     response
 }
 
-async fn forward_in_part(client: &Client, mut request: Request, keys: usize) -> Response {
+async fn forward_in_part(upstream: &Upstream, mut request: Request, keys: usize) -> Response {
     let mut body: Value = serde_json::from_slice(request.body()).expect("a request in JSON");
     let unprocessed = remove_keys(body["RequestItems"].as_object_mut().expect("a BatchGetItem"), keys);
     let mut response = if body["RequestItems"] == json!({}) {
@@ -207,7 +238,7 @@ async fn forward_in_part(client: &Client, mut request: Request, keys: usize) -> 
     } else {
         *request.body_mut() = Bytes::from(body.to_string());
         request.headers_mut().remove(CONTENT_LENGTH);
-        let response = forward(client, request).await;
+        let response = upstream.forward(request).await;
         assert!(response.status().is_success(), "BatchGetItem failed: {:?}", response.body());
         serde_json::from_slice(response.body()).expect("a response in JSON")
     };

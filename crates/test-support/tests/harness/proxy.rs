@@ -181,3 +181,39 @@ async fn a_rule_for_any_call_counts_all_operations() {
     assert!(held.await.unwrap_err().is_cancelled());
     assert!(shop.order_item("o1").await.is_none());
 }
+
+#[tokio::test]
+async fn a_pause_holds_calls_until_it_ends() {
+    let shop = TestShop::seeded().await;
+    let client = shop.proxy.client();
+    let pause = shop.proxy.pause().await;
+    let call = tokio::spawn({
+        let decrements = [decrement(&shop, "001", 1)];
+        async move { transact(&client, decrements).await }
+    });
+    while shop.proxy.calls("TransactWriteItems") == 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shop.stock_of("001").await, 150);
+    drop(pause);
+    assert_eq!((call.await.unwrap(), shop.stock_of("001").await), (Ok(()), 149));
+}
+
+#[tokio::test]
+async fn a_call_whose_client_is_gone_ends_before_a_pause_begins() {
+    let shop = TestShop::seeded().await;
+    for taken in 1..=20 {
+        let client = shop.proxy.client();
+        let mut call = Box::pin(transact(&client, [decrement(&shop, "001", 1)]));
+        let calls = || shop.proxy.calls("TransactWriteItems");
+        tokio::select! {
+            result = &mut call => assert_eq!(result, Ok(())),
+            () = async { while calls() < taken { tokio::task::yield_now().await } } => {}
+        }
+        drop(call);
+        let _pause = shop.proxy.pause().await;
+        let stock = shop.stock_of("001").await;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        assert_eq!(shop.stock_of("001").await, stock, "a call took effect during the pause");
+    }
+}
