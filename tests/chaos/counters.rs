@@ -22,6 +22,11 @@ pub(crate) struct Counters {
     pub(crate) requests: Counter,
     pub(crate) repeated_requests: Counter,
     pub(crate) lost_responses: Counter,
+    pub(crate) unknown_products: Counter,
+    pub(crate) late_repeats: Counter,
+    pub(crate) edits: Counter,
+    pub(crate) deletions: Counter,
+    pub(crate) failed_preconditions: Counter,
     pub(crate) aborted_invocations: Counter,
     pub(crate) batches: Counter,
     pub(crate) retried_batches: Counter,
@@ -30,4 +35,5 @@ pub(crate) struct Counters {
     pub(crate) retried_deliveries: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) redriven: Counter,
+    pub(crate) cuts: Counter,
 }

@@ -1,4 +1,4 @@
-//! Delivery of events: from the stream to the relay, and from the bus to the consumer.
+//! Delivery of events to the consumer, with retries, dead letters and redriving.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -7,40 +7,46 @@ use std::time::Duration;
 use domain::EventKind;
 use inventory_service::ILLEGAL_TRANSITION;
 use serde_json::value::RawValue;
-use test_support::{
-    Function as _, PublishedEvent, StreamPoller, consumer_max_attempts, invocation, stream_max_attempts,
-    take_routed_events,
-};
+use serde_json::{Value, json};
+use test_support::{Function as _, PublishedEvent, consumer_max_attempts, invocation};
 use tokio::time::sleep;
 
+use crate::client::{CARRIERS, shipment};
+use crate::relay::Streams;
 use crate::system::System;
 
 /// The time before the first retry of an event, and half the time before the second. Lambda waits
 /// one minute, then two.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// The time between two polls of the stream. Lambda waits 250 ms.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
-
 /// The maximum number of times that dead letters are redriven.
 const MAX_REDRIVES: usize = 10;
+
+/// The subject of an event for InventoryServiceFunction.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Message {
+    /// An event of an order.
+    Order { kind: EventKind, order: String },
+    /// StockReceived: a product of a receipt of goods.
+    Receipt { receipt: String, product: String },
+}
 
 /// An event for InventoryServiceFunction.
 #[derive(Debug, Clone)]
 pub(crate) struct Delivery {
-    pub(crate) kind: EventKind,
-    pub(crate) order: String,
+    pub(crate) message: Message,
     envelope: Box<RawValue>,
 }
 
 impl Delivery {
+    pub(crate) const fn new(message: Message, envelope: Box<RawValue>) -> Self {
+        Self { message, envelope }
+    }
+
     pub(crate) fn published(event: &PublishedEvent) -> Self {
-        Self {
-            kind: event.detail_type().parse().unwrap(),
-            order: event.detail()["orderId"].as_str().unwrap().to_owned(),
-            envelope: event.envelope(),
-        }
+        let kind = event.detail_type().parse().unwrap();
+        let order = event.detail()["orderId"].as_str().unwrap().to_owned();
+        Self::new(Message::Order { kind, order }, event.envelope())
     }
 }
 
@@ -54,18 +60,24 @@ pub(crate) struct FailedDelivery {
 impl System {
     /// Publishes an event as another producer does.
     pub(crate) fn publish(self: &Rc<Self>, kind: EventKind, order: &str, items: &str) {
-        let content = match kind {
-            EventKind::Canceled => format!(r#","customerId":"c0","items":{items}"#),
-            _ => String::new(),
+        let mut detail = match kind {
+            EventKind::Shipped => shipment(CARRIERS[1], order),
+            EventKind::Canceled => {
+                json!({"customerId": "c0", "items": serde_json::from_str::<Value>(items).unwrap()})
+            }
+            _ => json!({}),
         };
-        let detail =
-            format!(r#"{{"detailType":"{kind}","orderId":"{order}","orderStatus":"{kind}"{content}}}"#);
-        let envelope = invocation::event(kind.as_str(), &detail).payload;
-        self.deliver(Delivery { kind, order: order.to_owned(), envelope });
+        for (field, value) in
+            [("detailType", kind.as_str()), ("orderId", order), ("orderStatus", kind.as_str())]
+        {
+            detail[field] = value.into();
+        }
+        let envelope = invocation::event(kind.as_str(), &detail.to_string()).payload;
+        self.deliver(Delivery::new(Message::Order { kind, order: order.to_owned() }, envelope));
     }
 
     /// Delivers an event once, or twice at random.
-    fn deliver(self: &Rc<Self>, delivery: Delivery) {
+    pub(crate) fn deliver(self: &Rc<Self>, delivery: Delivery) {
         if self.draw_fault() {
             self.counters.duplicate_deliveries.increment();
             self.spawn(Rc::clone(self).consume(delivery.clone()));
@@ -98,48 +110,18 @@ impl System {
 
     /// Continues the scenario of an order when its OrderPlaced is consumed.
     async fn after_success(&self, delivery: &Delivery) {
-        if delivery.kind == EventKind::Placed {
-            let scenario = self.scenarios.borrow_mut().remove(&delivery.order);
+        if let Message::Order { kind: EventKind::Placed, order } = &delivery.message {
+            let scenario = self.scenarios.borrow_mut().remove(order);
             match scenario {
-                Some(scenario) => self.follow_up(&delivery.order, scenario).await,
-                None => drop(self.confirmed_or_rejected.borrow_mut().insert(delivery.order.clone())),
-            }
-        }
-    }
-
-    /// Polls the stream, relays its records and delivers the published events, until no task runs
-    /// and no record is pending.
-    pub(crate) async fn run_until_idle(self: &Rc<Self>, poller: &mut StreamPoller) {
-        let mut failed_attempts = 0;
-        loop {
-            let idle = self.tasks.borrow().is_empty();
-            poller.poll().await;
-            if idle && poller.pending_records() == 0 {
-                return;
-            }
-            while poller.pending_records() > 0 {
-                self.counters.batches.increment();
-                if self.run_or_abort(poller.invoke(&self.orders)).await == Some(true) {
-                    failed_attempts = 0;
-                } else {
-                    failed_attempts += 1;
-                    assert!(failed_attempts < stream_max_attempts(), "Lambda would discard the batch");
-                    self.counters.retried_batches.increment();
-                }
-                for event in take_routed_events(&self.shop.bus) {
-                    self.deliver(Delivery::published(&event));
-                }
-            }
-            sleep(POLL_INTERVAL).await;
-            while let Some(ended) = self.tasks.borrow_mut().try_join_next() {
-                ended.unwrap();
+                Some(scenario) => self.follow_up(order, scenario).await,
+                None => drop(self.confirmed_or_rejected.borrow_mut().insert(order.clone())),
             }
         }
     }
 
     /// Redrives each failed event with two concurrent deliveries until only forbidden transitions
     /// remain. Returns those.
-    pub(crate) async fn redrive(self: &Rc<Self>, poller: &mut StreamPoller) -> Vec<FailedDelivery> {
+    pub(crate) async fn redrive(self: &Rc<Self>, streams: &mut Streams) -> Vec<FailedDelivery> {
         for _ in 0..MAX_REDRIVES {
             let dead_letters = self.dead_letters.take().into_iter();
             let (forbidden, retryable): (Vec<_>, Vec<_>) =
@@ -151,13 +133,13 @@ impl System {
             // A duplicated event can leave two dead letters. Redrive it once.
             let mut redriven = HashSet::new();
             for FailedDelivery { delivery, .. } in retryable {
-                if redriven.insert((delivery.order.clone(), delivery.kind)) {
+                if redriven.insert(delivery.message.clone()) {
                     self.counters.redriven.increment();
                     self.spawn(Rc::clone(self).consume(delivery.clone()));
                     self.spawn(Rc::clone(self).consume(delivery));
                 }
             }
-            self.run_until_idle(poller).await;
+            self.run_until_idle(streams).await;
         }
         panic!("dead letters remain after redriving: {:?}", self.dead_letters.borrow());
     }

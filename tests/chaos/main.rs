@@ -1,5 +1,6 @@
 //! The chaos test: hundreds of orders while calls of DynamoDB and EventBridge fail, invocations stop
-//! in the middle, responses are lost and events are delivered twice. No order and no event may be
+//! in the middle, responses are lost and events are delivered twice. Meanwhile stock is adjusted,
+//! goods arrive, and customers and products change. No order, no event and no unit of stock may be
 //! lost or duplicated.
 //!
 //! `make storm ORDERS=10000 SEED=7 FAULTS=25` runs it with other settings and prints its figures. The
@@ -12,21 +13,29 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use test_support::{FaultInjector, StreamPoller};
+use test_support::FaultInjector;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
+use editor::EDITORS;
+use relay::Streams;
 use settings::Settings;
+use stock_clerk::CLERKS;
 use system::System;
 
 mod checks;
 mod client;
 mod counters;
 mod delivery;
+mod editor;
+mod relay;
 mod report;
+mod requests;
 mod scenario;
 mod settings;
+mod stock_clerk;
 mod system;
+mod warehouse;
 
 /// The DynamoDB calls that fail in an outage. Many calls are concurrent, so the outage covers several
 /// retries of each.
@@ -49,15 +58,22 @@ fn loses_and_duplicates_nothing_while_calls_fail() {
 async fn run(settings: Settings) -> String {
     let started = Instant::now();
     let system = System::new(settings).await;
-    let mut poller = StreamPoller::new(&system.shop).await;
+    let mut streams = Streams::new(&system.shop).await;
     let faults = |seed| FaultInjector::new(seed, settings.fault_share());
     system.shop.proxy.start_faults(faults(settings.seed).with_outage(DYNAMODB_OUTAGE));
     system.shop.bus.start_faults(faults(settings.seed + 1).with_outage(EVENTBRIDGE_OUTAGE));
     for n in 0..settings.orders {
         system.spawn(Rc::clone(&system).run_client(n));
     }
-    system.run_until_idle(&mut poller).await;
-    let remaining = system.redrive(&mut poller).await;
+    for clerk in 0..CLERKS {
+        system.spawn(Rc::clone(&system).run_stock_clerk(clerk));
+    }
+    for editor in 0..EDITORS {
+        system.spawn(Rc::clone(&system).run_editor(editor));
+    }
+    system.spawn(Rc::clone(&system).run_warehouse());
+    system.run_until_idle(&mut streams).await;
+    let remaining = system.redrive(&mut streams).await;
     let dynamodb = system.shop.proxy.stop_faults().unwrap();
     let eventbridge = system.shop.bus.stop_faults().unwrap();
     let totals = system.check(&remaining).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use test_support::FaultInjector;
 
-use crate::checks::Totals;
+use crate::checks::{OrderEventTotals, StockEventTotals, Totals};
 use crate::settings::{PRODUCTS, Settings};
 use crate::system::System;
 
@@ -20,12 +20,24 @@ impl System {
         let mut table = Table::default();
         table.row(format!("orders, of 1 to 3 of {PRODUCTS} products"), orders);
         table.rows(&totals.orders_by_status);
+        table.row("prices at which orders were placed", totals.prices);
         table.row("initial stock, in units", self.settings.initial_stock() * PRODUCTS as u64);
-        table.row("- sold", totals.sold);
-        table.row("- on hand", totals.on_hand);
+        table.row(format!("- received, {} events", totals.stock.receipts), totals.stock.received);
+        table.row(
+            format!("- added and removed, {} adjustments", totals.stock.adjustments),
+            totals.stock.adjusted,
+        );
+        table.row("- sold", totals.stock.held);
+        table.row("- on hand", totals.stock.on_hand);
+        table.row("keys of adjustments", self.adjustments.borrow().len());
+        table.row("- repeated later", counters.late_repeats.get());
+        table.row("changes of customers and products", counters.edits.get());
+        table.row("- products deleted and created again", counters.deletions.get());
+        table.row("- repeated, because another change was first", counters.failed_preconditions.get());
         table.row("client requests", counters.requests.get());
         table.row("- repeated, because the client got no response", counters.repeated_requests.get());
         table.row("- processed, but the response was lost", counters.lost_responses.get());
+        table.row("- orders of products that were deleted at the time", counters.unknown_products.get());
         table.row("DynamoDB calls", calls.values().sum::<usize>());
         table.rows(&calls);
         table.row("DynamoDB faults", dynamodb.values().sum::<usize>());
@@ -34,17 +46,25 @@ impl System {
         table.row("EventBridge faults", eventbridge.values().sum::<usize>());
         table.rows(eventbridge);
         table.row("invocations aborted", counters.aborted_invocations.get());
-        table.row("stream batches sent to the relay", counters.batches.get());
+        table.row("stream batches sent to the relays", counters.batches.get());
         table.row("- retried, in whole or in part", counters.retried_batches.get());
-        table.row("events in the outboxes", totals.outbox_events);
-        table.row("- published, duplicates included", totals.published_events);
-        table.row("- duplicates", totals.published_events - totals.outbox_events);
+        let OrderEventTotals { in_outboxes, published, confirmed } = totals.order_events;
+        table.row("events in the outboxes", in_outboxes);
+        table.row("- OrderConfirmed", confirmed);
+        table.row("- published, duplicates included", published);
+        table.row("- duplicates", published - in_outboxes);
+        let StockEventTotals { changes, published, distinct } = &totals.stock_events;
+        table.row("changes of stock items", changes);
+        table.row("events of stock", distinct.values().sum::<usize>());
+        table.rows(distinct);
+        table.row("- published, duplicates included", published);
         table.row("events delivered to the consumer", counters.deliveries.get());
         table.row("- duplicate deliveries of the bus", counters.duplicate_deliveries.get());
         table.row("- retries after a failure", counters.retried_deliveries.get());
         table.row("dead letters, those of redriven events included", counters.dead_letters.get());
         table.row("- redriven", counters.redriven.get());
         table.row("- remaining, because the order can never make the change", totals.remaining_dead_letters);
+        table.row("checks of all tables at one instant", counters.cuts.get());
         let engine =
             if env::var("DYNAMODB_ENDPOINT").is_ok() { "DYNAMODB_ENDPOINT" } else { "embedded engine" };
         let seconds = duration.as_secs_f64();

@@ -4,8 +4,16 @@ use std::env;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use fastrand::Rng;
+
+/// The products that are in the catalog and in stock from the start.
 pub(crate) const PRODUCTS: usize = 20;
+/// The products that the catalog gains during the run. No order has them.
+pub(crate) const NEW_PRODUCTS: usize = 4;
 pub(crate) const CUSTOMERS: usize = 10;
+
+/// An odd factor that spreads consecutive numbers over all seeds.
+const SEED_FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The number of orders, the seed and the share of faults.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +38,32 @@ impl Settings {
         f64::from(self.faults) / 100.0
     }
 
-    /// Returns the initial units of each product, which are enough for most orders, but not for all.
+    /// Returns the initial units of each product. With the goods that arrive they are enough for most
+    /// orders, but not for all.
     pub(crate) fn initial_stock(self) -> u64 {
-        u64::try_from(self.orders * 3 / PRODUCTS).unwrap() + 1
+        u64::try_from(self.orders * 5 / 2 / PRODUCTS).unwrap() + 1
+    }
+
+    /// Returns the number of adjustments.
+    pub(crate) const fn adjustments(self) -> usize {
+        self.orders / 5
+    }
+
+    /// Returns the number of receipts of goods.
+    pub(crate) const fn receipts(self) -> usize {
+        self.orders / 20
+    }
+
+    /// Returns how often each editor changes each record.
+    pub(crate) const fn edits(self) -> usize {
+        1 + self.orders / 500
+    }
+
+    /// Returns a generator of random numbers for one actor of a run.
+    pub(crate) fn rng(self, actor: &str, n: usize) -> Rng {
+        let bytes = actor.bytes().chain(n.to_le_bytes());
+        let mixed = bytes.fold(self.seed, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(SEED_FACTOR));
+        Rng::with_seed(mixed)
     }
 }
 

@@ -18,8 +18,10 @@ use tokio::time::timeout;
 
 use crate::counters::Counters;
 use crate::delivery::FailedDelivery;
+use crate::editor::{Counts, name_of};
 use crate::scenario::Scenario;
 use crate::settings::{CUSTOMERS, PRODUCTS, Settings};
+use crate::stock_clerk::Adjustment;
 
 /// The maximum number of concurrent invocations of one function.
 const CONCURRENCY: usize = 16;
@@ -43,6 +45,10 @@ pub(crate) struct System {
     pub(crate) dead_letters: RefCell<Vec<FailedDelivery>>,
     /// The bodies of all responses with status 201 for each client, lost responses included.
     pub(crate) created_responses: RefCell<BTreeMap<usize, BTreeSet<String>>>,
+    /// The adjustments that clerks have made or tried to make, by number.
+    pub(crate) adjustments: RefCell<BTreeMap<usize, Adjustment>>,
+    /// The units of each receipt of a product.
+    pub(crate) receipts: RefCell<BTreeMap<(String, String), i64>>,
     pub(crate) tasks: RefCell<JoinSet<()>>,
     pub(crate) counters: Counters,
 }
@@ -63,6 +69,8 @@ impl System {
             confirmed_or_rejected: RefCell::default(),
             dead_letters: RefCell::default(),
             created_responses: RefCell::default(),
+            adjustments: RefCell::default(),
+            receipts: RefCell::default(),
             tasks: RefCell::default(),
             counters: Counters::default(),
         })
@@ -98,12 +106,19 @@ impl System {
 /// Stores the customers, and the products with their stock.
 async fn seed(shop: &TestShop, initial_stock: u64) {
     for n in 0..CUSTOMERS {
-        let customer = item([("CustomerId", text(format!("c{n}")))]);
+        let customer = item([
+            ("CustomerId", text(format!("c{n}"))),
+            ("Email", text(format!("c{n}@example.com"))),
+            ("Name", text(name_of(Counts::default()))),
+        ]);
         shop.put(&shop.tables.customers, customer).await;
     }
     for n in 0..PRODUCTS {
-        let product =
-            item([("ProductId", text(product_id(n))), ("Name", text("Thing")), ("Price", number("9.99"))]);
+        let product = item([
+            ("ProductId", text(product_id(n))),
+            ("Name", text(name_of(Counts::default()))),
+            ("Price", number("9.99")),
+        ]);
         shop.put(&shop.tables.products, product).await;
         shop.set_stock(&product_id(n), initial_stock).await;
     }

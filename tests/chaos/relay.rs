@@ -1,0 +1,84 @@
+//! The streams of both tables, and the relays that publish their events.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use test_support::{Function, StreamPoller, TestShop, stream_max_attempts, take_routed_events};
+use tokio::time::sleep;
+
+use crate::delivery::Delivery;
+use crate::system::System;
+
+/// The time between two polls of the streams. Lambda waits 250 ms.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The number of polls from one check of the tables to the next.
+const POLLS_PER_CHECK: usize = 3;
+
+/// The streams of both tables.
+pub(crate) struct Streams {
+    orders: Stream,
+    stock: Stream,
+}
+
+struct Stream {
+    poller: StreamPoller,
+    failed_attempts: u64,
+}
+
+impl Streams {
+    pub(crate) async fn new(shop: &TestShop) -> Self {
+        let stream = |poller| Stream { poller, failed_attempts: 0 };
+        Self {
+            orders: stream(StreamPoller::new(shop).await),
+            stock: stream(StreamPoller::of_stock(shop).await),
+        }
+    }
+}
+
+impl System {
+    /// Polls the streams, relays their records, delivers the published events and checks the tables
+    /// from time to time, until no task runs and no record is pending.
+    pub(crate) async fn run_until_idle(self: &Rc<Self>, streams: &mut Streams) {
+        for poll in 1.. {
+            let idle = self.tasks.borrow().is_empty();
+            let relayed = [
+                self.relay(&mut streams.orders, &self.orders).await,
+                self.relay(&mut streams.stock, &self.inventory).await,
+            ];
+            if idle && relayed == [0, 0] {
+                return;
+            }
+            for event in take_routed_events(&self.shop.bus) {
+                self.deliver(Delivery::published(&event));
+            }
+            if poll % POLLS_PER_CHECK == 0 {
+                self.check_cut().await;
+            }
+            sleep(POLL_INTERVAL).await;
+            while let Some(ended) = self.tasks.borrow_mut().try_join_next() {
+                ended.unwrap();
+            }
+        }
+    }
+
+    /// Invokes a function with the new records of a stream until all are processed. Returns the number
+    /// of invocations.
+    async fn relay(&self, stream: &mut Stream, function: &impl Function) -> usize {
+        stream.poller.poll().await;
+        let mut invocations = 0;
+        while stream.poller.pending_records() > 0 {
+            invocations += 1;
+            self.counters.batches.increment();
+            if self.run_or_abort(stream.poller.invoke(function)).await == Some(true) {
+                stream.failed_attempts = 0;
+            } else {
+                stream.failed_attempts += 1;
+                assert!(stream.failed_attempts < stream_max_attempts(), "Lambda would discard the batch");
+                self.counters.retried_batches.increment();
+            }
+        }
+        invocations
+    }
+}
