@@ -14,7 +14,7 @@ use crate::system::System;
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of polls from one check of the tables to the next.
-const POLLS_PER_CHECK: usize = 3;
+const POLLS_PER_CHECK: usize = 4;
 
 /// The streams of both tables.
 pub(crate) struct Streams {
@@ -47,7 +47,7 @@ impl System {
                 self.relay(&mut streams.orders, &self.orders).await,
                 self.relay(&mut streams.stock, &self.inventory).await,
             ];
-            if idle && relayed == [0, 0] {
+            if idle && relayed == [false, false] {
                 return;
             }
             for event in take_routed_events(&self.shop.bus) {
@@ -63,13 +63,11 @@ impl System {
         }
     }
 
-    /// Invokes a function with the new records of a stream until all are processed. Returns the number
-    /// of invocations.
-    async fn relay(&self, stream: &mut Stream, function: &impl Function) -> usize {
-        stream.poller.poll().await;
-        let mut invocations = 0;
+    /// Invokes a function with the next records of a stream until all are processed. Returns false if
+    /// there are none.
+    async fn relay(&self, stream: &mut Stream, function: &impl Function) -> bool {
+        let found = stream.poller.poll_page().await;
         while stream.poller.pending_records() > 0 {
-            invocations += 1;
             self.counters.batches.increment();
             if self.run_or_abort(stream.poller.invoke(function)).await == Some(true) {
                 stream.failed_attempts = 0;
@@ -79,6 +77,6 @@ impl System {
                 self.counters.retried_batches.increment();
             }
         }
-        invocations
+        found
     }
 }

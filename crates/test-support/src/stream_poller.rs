@@ -29,10 +29,22 @@ impl StreamPoller {
         Self { mapping: StreamMapping::Inventory, stream: shop.stock_stream().await, records: Vec::new() }
     }
 
-    /// Reads the new records that pass the filters of the event source mapping.
+    /// Reads all new records that pass the filters of the event source mapping.
     pub async fn poll(&mut self) {
-        let filters = self.mapping.filters();
         let new = self.stream.read().await;
+        self.keep_matching(new);
+    }
+
+    /// Reads one page of new records like [`StreamPoller::poll`]. Returns false if there are none.
+    pub async fn poll_page(&mut self) -> bool {
+        let new = self.stream.read_page().await;
+        let is_empty = new.is_empty();
+        self.keep_matching(new);
+        !is_empty
+    }
+
+    fn keep_matching(&mut self, new: Vec<Value>) {
+        let filters = self.mapping.filters();
         let passes = |record: &Value| filters.iter().any(|filter| matches_pattern(filter, record));
         self.records.extend(new.into_iter().filter(passes));
     }

@@ -28,10 +28,20 @@ impl StreamReader {
     /// Returns the records since the last read, in the format in which Lambda delivers them.
     /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
     pub async fn read(&mut self) -> Vec<Value> {
+        self.read_pages(usize::MAX).await
+    }
+
+    /// Returns some of the records since the last read: those of one call for each shard. While other
+    /// tasks keep writing, [`StreamReader::read`] may not end for a long time.
+    pub async fn read_page(&mut self) -> Vec<Value> {
+        self.read_pages(1).await
+    }
+
+    async fn read_pages(&mut self, max_pages: usize) -> Vec<Value> {
         self.find_shards().await;
         let mut records = Vec::new();
         for (shard, last) in &mut self.shards {
-            let new = read_shard(&self.dynamodb, &self.arn, shard, last.as_deref()).await;
+            let new = read_shard(&self.dynamodb, &self.arn, shard, last.as_deref(), max_pages).await;
             if let Some(newest) = new.last() {
                 *last = Some(sequence_number(newest).to_owned());
             }
@@ -62,14 +72,21 @@ pub(crate) fn sequence_number(record: &Value) -> &str {
     record["dynamodb"]["SequenceNumber"].as_str().expect("a sequence number")
 }
 
-/// Returns the records of a shard after the sequence number `after`.
+/// Returns the records of a shard after the sequence number `after`, with a maximum of calls.
 ///
 /// Each read uses a new iterator: DynamoDB Local reports a trimmed stream for an iterator that has
 /// been at the end of the shard for a while.
-async fn read_shard(dynamodb: &RawDynamoDb, arn: &str, shard: &str, after: Option<&str>) -> Vec<Value> {
+async fn read_shard(
+    dynamodb: &RawDynamoDb,
+    arn: &str,
+    shard: &str,
+    after: Option<&str>,
+    max_pages: usize,
+) -> Vec<Value> {
     let mut records = Vec::new();
     let mut position = Some(iterator(dynamodb, arn, shard, after).await);
-    while let Some(iterator) = position {
+    for _ in 0..max_pages {
+        let Some(iterator) = position else { break };
         let mut response = dynamodb.call(STREAMS, "GetRecords", &json!({"ShardIterator": iterator})).await;
         let read = response["Records"].as_array_mut().map(std::mem::take).expect("records");
         if read.is_empty() {
