@@ -3,154 +3,49 @@
 //!
 //! `cargo test` checks the inputs in `fuzz/corpus`. `make fuzz` searches for new inputs.
 
-use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
-use api::{BodyError, order_body, page_token};
+use api::page_token;
 use domain::{
-    CorrelationId, CustomerId, EventError, EventId, IdempotencyKey, InventoryEvent, Money, OrderEvent,
-    OrderId, OrderRequest, ProductId, Quantity, Quote, QuoteError, StockReceived, Timestamp,
+    CorrelationId, CustomerId, EventId, IdempotencyKey, Money, OrderId, ProductId, Quantity, Timestamp,
 };
-use dynamodb::{Item, StoredOrder};
+use dynamodb::Item;
 use lambda::trigger::{INVALID_REQUEST, UNSUPPORTED_TRIGGER};
 use lambda::{RepublishRequest, Trigger};
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
-mod records;
+mod bodies;
+mod events;
+mod items;
+mod order_body;
+mod preconditions;
+mod record_bodies;
+mod stock_bodies;
+
+pub use bodies::request;
+pub use events::event;
+pub use items::{inventory_item, order_item};
+pub use preconditions::precondition;
 
 /// A property of arbitrary bytes.
 pub type Property = fn(&[u8]) -> bool;
 
 /// All properties, by the name of their fuzz target and corpus.
-pub const ALL: [(&str, Property); 8] = [
+pub const ALL: [(&str, Property); 10] = [
     ("event", event),
     ("identifier", identifier),
+    ("inventory_item", inventory_item),
     ("money", money),
     ("order_item", order_item),
+    ("precondition", precondition),
     ("request", request),
     ("timestamp", timestamp),
     ("token", token),
     ("trigger", trigger),
 ];
-
-/// Reads a body of each route that has one with several fields. A valid body round-trips, and the
-/// total of an order is exact.
-pub fn request(data: &[u8]) -> bool {
-    let Ok(body) = str::from_utf8(data) else { return false };
-    let results = [order(body), records::customer(body), records::product(body)];
-    // Every body is read, also after one was accepted.
-    results.map(|result| is_accepted(body, result)).contains(&true)
-}
-
-fn order(body: &str) -> Result<(), BodyError> {
-    let request = order_body::parse(body)?;
-    let again = order_body::parse(&to_body(&request)).expect("a written request is valid");
-    assert_eq!((&again, again.hash()), (&request, request.hash()));
-    assert_total_is_exact(&request);
-    Ok(())
-}
-
-/// Checks the error of a body, if it has one.
-fn is_accepted(body: &str, result: Result<(), BodyError>) -> bool {
-    match result {
-        Ok(()) => true,
-        Err(BodyError::NotJson(_)) => {
-            assert!(serde_json::from_str::<Value>(body).is_err(), "valid JSON was rejected as malformed");
-            false
-        }
-        Err(BodyError::Invalid(violations)) => {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "#/-._~%".contains(c);
-            assert!(!violations.is_empty());
-            assert!(
-                violations
-                    .iter()
-                    .all(|violation| violation.pointer.starts_with('#')
-                        && violation.pointer.chars().all(plain))
-            );
-            false
-        }
-    }
-}
-
-fn to_body(request: &OrderRequest) -> String {
-    let mut body = json!({"customerId": request.customer_id, "items": request.lines});
-    if let Some(total) = request.expected_total {
-        body["totalAmount"] = "TOTAL".into();
-        return body.to_string().replace("\"TOTAL\"", &total.to_string());
-    }
-    body.to_string()
-}
-
-/// Asserts that the total equals a sum in 128 bits. The prices are derived from the product ids.
-fn assert_total_is_exact(request: &OrderRequest) {
-    let maximum = minor_units(Money::MAX);
-    let price = |product: &ProductId| {
-        let digits =
-            product.as_str().bytes().fold(1_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-        u128::from(digits) % (maximum + 1)
-    };
-    let mut prices = BTreeMap::new();
-    let mut sum = 0;
-    for line in &request.lines {
-        let price = price(&line.product_id);
-        prices.insert(
-            line.product_id.clone(),
-            Money::from_minor_units(price.try_into().expect("64 bits")).expect("a price"),
-        );
-        sum += price * u128::from(line.quantity.get());
-    }
-    match Quote::new(request, true, &prices) {
-        Ok(quote) => assert_eq!(minor_units(quote.total_amount), sum),
-        Err(QuoteError::TotalDiffers { expected, computed }) => {
-            assert_eq!(minor_units(computed), sum);
-            assert_eq!(Some(expected), request.expected_total);
-        }
-        Err(QuoteError::TotalTooLarge) => assert!(sum > maximum),
-        Err(QuoteError::UnknownReferences(unknown)) => panic!("{unknown:?}"),
-    }
-}
-
-fn minor_units(amount: Money) -> u128 {
-    amount.to_string().replace('.', "").parse().expect("digits")
-}
-
-/// Reads the detail of an event of an order or a warehouse. A valid event round-trips.
-pub fn event(data: &[u8]) -> bool {
-    str::from_utf8(data).is_ok_and(|detail| check_event(detail) | check_stock_received(detail))
-}
-
-fn check_stock_received(detail: &str) -> bool {
-    let Ok(event) = StockReceived::from_json(detail) else { return false };
-    let text = serde_json::to_string(&event).expect("an event in JSON");
-    assert_eq!(StockReceived::from_json(&text).expect("a written event is valid"), event);
-    let adjustment = event.adjustment(Timestamp::MAX);
-    assert!(adjustment.delta.removed_units().is_none());
-    let item = dynamodb::encode_adjustment(&adjustment);
-    assert_eq!(dynamodb::decode_adjustment(&item).expect("an encoded entry is valid"), adjustment);
-    true
-}
-
-fn check_event(detail: &str) -> bool {
-    match OrderEvent::from_json(detail) {
-        Ok(event) => {
-            assert_event_round_trips(&event);
-            true
-        }
-        Err(EventError::UnknownVersion(version)) => {
-            assert_ne!(version, domain::event::SCHEMA_VERSION);
-            false
-        }
-        Err(EventError::Malformed(_)) => false,
-    }
-}
-
-fn assert_event_round_trips(event: &OrderEvent) {
-    let text = event.to_json().expect("an event in JSON");
-    assert_eq!(&OrderEvent::from_json(&text).expect("a written event is valid"), event);
-}
 
 /// Reads the payload of an invocation, and the data in it.
 pub fn trigger(data: &[u8]) -> bool {
@@ -167,16 +62,19 @@ pub fn trigger(data: &[u8]) -> bool {
         }
         Ok(Trigger::Stream(batch)) => {
             for record in batch.records {
-                for image in [record.change.old_image, record.change.new_image] {
-                    let item = image.into();
-                    check_order_item(&item);
-                    check_stock_item(&item);
+                let images = [record.change.old_image, record.change.new_image].map(Item::from);
+                for image in &images {
+                    items::check_order_item(image);
+                    items::check_inventory_item(image);
                 }
+                let [old, new] = &images;
+                items::check_stock_change(old, new);
             }
             true
         }
         Ok(Trigger::Bus(event)) => {
-            check_event(event.detail.get());
+            events::check_event(event.detail.get());
+            events::check_stock_received(event.detail.get());
             true
         }
         Ok(Trigger::Queue(batch)) => {
@@ -197,36 +95,6 @@ pub fn trigger(data: &[u8]) -> bool {
             assert!([UNSUPPORTED_TRIGGER, INVALID_REQUEST].contains(&error.error_type), "{error}");
             false
         }
-    }
-}
-
-/// Reads an item of the Orders table in DynamoDB's JSON. A valid order round-trips, and its event too.
-pub fn order_item(data: &[u8]) -> bool {
-    serde_json::from_slice::<serde_dynamo::Item>(data).is_ok_and(|item| check_order_item(&item.into()))
-}
-
-fn check_order_item(item: &Item) -> bool {
-    let Ok(order) = dynamodb::decode_order(item) else { return false };
-    assert_eq!(dynamodb::decode_order(&dynamodb::encode_order(&order)).as_ref(), Ok(&order));
-    assert_event_of_outbox(&order);
-    true
-}
-
-/// Reads an item of the Inventory table. The events of a valid item report its stock.
-fn check_stock_item(item: &Item) {
-    let Ok(level) = dynamodb::decode_stock(item) else { return };
-    for event in InventoryEvent::of_level(&level, Timestamp::MAX) {
-        let detail: Value = serde_json::from_str(&event.to_json().expect("JSON")).expect("JSON");
-        assert_eq!(detail["quantity"], level.quantity);
-        assert_eq!(detail["revision"], level.revision);
-    }
-}
-
-fn assert_event_of_outbox(stored: &StoredOrder) {
-    let Some(outbox) = &stored.outbox else { return };
-    if let Some(event) = outbox.to_event(&stored.order) {
-        assert_eq!(event.kind(), outbox.kind);
-        assert_event_round_trips(&event);
     }
 }
 
