@@ -2,12 +2,12 @@
 
 python tools/kill_test.py [--orders N] [--seed N]
 
-Clients place orders over HTTP with idempotency keys. They retry requests without a
-response, repeat some requests and cancel some orders. Meanwhile SIGKILL ends processes of
-the functions. Afterwards every order must have a final status, every key must belong to
-one order, every outbox must be empty and the stock must be exact. Unlike AWS, the local
-AWS does not retry an event whose function was killed, so tools/redrive.py recovers such
-events, as an operator would.
+Clients place orders and adjust stock over HTTP with idempotency keys. They retry requests
+without a response, repeat some requests and cancel some orders. Meanwhile SIGKILL ends
+processes of the functions. Afterwards every order must have a final status, every key must
+belong to one order or adjustment, every outbox must be empty and the stock must be exact.
+Unlike AWS, the local AWS does not retry an event whose function was killed, so
+tools/redrive.py recovers such events, as an operator would.
 """
 
 import argparse
@@ -16,24 +16,31 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import redrive
+from api_client import UnexpectedResponseError
 from emulator import Emulator, EmulatorError, create_client, run_temporary_emulator
 from function_killer import FunctionKiller
-from order_client import OrderClient, PlacedOrder, UnexpectedResponseError
+from order_client import OrderClient, PlacedOrder
 from order_finder import KEPT_EVENTS
 from stack import StackError, build, deploy, load_seed_data, locate_stack_file
 from stack_target import read_outputs, select_stack
+from stock_client import Adjustment, StockClient
 
 # The stock of product 002 is too low for all orders, so some orders are rejected.
 STOCK = {"001": 100_000, "002": 60}
 CONCURRENT_CLIENTS = 8
+# For each adjustment of stock there are this many orders.
+ORDERS_PER_ADJUSTMENT = 3
 # Without further kills, an event that was not applied within this time is lost.
 LOST_AFTER_SECONDS = 3
 MAX_REDRIVES = 10
 DECIDED_STATUSES = {"Confirmed", "Rejected"}
 HOLDING_STATUSES = {"Confirmed", "Delivered", "Shipped"}
+
+UUID_LENGTH = 36
 
 # The item of an order.
 Item = dict[str, Any]
@@ -63,9 +70,8 @@ def _run_test(emulator: Emulator, tables: "Tables", api_url: str, options: argpa
     seed_orders = tables.read_orders().keys()
     started = time.monotonic()
     killer = FunctionKiller(emulator, random.Random(options.seed))  # noqa: S311
-    clients = [OrderClient(api_url, f"kill-{number}", options.seed + number) for number in range(options.orders)]
-    with killer, ThreadPoolExecutor(CONCURRENT_CLIENTS) as workers:
-        placed = list(workers.map(OrderClient.place_order, clients))
+    with killer:
+        load = _run_clients(api_url, options)
     load_seconds = time.monotonic() - started
     republished = _recover_lost_events(emulator, tables)
     orders = tables.read_orders()
@@ -75,19 +81,47 @@ def _run_test(emulator: Emulator, tables: "Tables", api_url: str, options: argpa
         {
             "orders": len(new_orders),
             **{f"  {status.lower()}": count for status, count in sorted(statuses.items())},
+            "adjustments of stock": len(load.adjustments),
             "processes killed": killer.kills,
-            "requests retried without a response": sum(order.retries for order in placed),
-            "requests repeated after a response": sum(order.repeats for order in placed),
+            "requests retried without a response": sum(result.retries for result in load.results),
+            "requests repeated after a response": sum(result.repeats for result in load.results),
             "lost events, republished": republished,
             "seconds of load": round(load_seconds),
             "seconds in total": round(time.monotonic() - started),
         }
     )
-    violations = _count_violations(placed, orders, len(new_orders), tables)
+    violations = _count_order_violations(load.placed, orders, len(new_orders)) | _count_stock_violations(
+        load.adjustments, orders, tables
+    )
     _print_figures(violations)
     if not killer.kills:
         sys.exit("kill-test: no process was killed")
     return int(any(violations.values()))
+
+
+@dataclass(frozen=True)
+class Load:
+    """The results of all clients."""
+
+    placed: list[PlacedOrder]
+    adjustments: list[Adjustment]
+
+    @property
+    def results(self) -> list[PlacedOrder | Adjustment]:
+        """The results of both kinds of clients."""
+        return [*self.placed, *self.adjustments]
+
+
+def _run_clients(api_url: str, options: argparse.Namespace) -> Load:
+    """Places the orders and adjusts stock in between."""
+    orders, adjustments = [], []
+    with ThreadPoolExecutor(CONCURRENT_CLIENTS) as workers:
+        for number in range(options.orders):
+            seed = options.seed + number
+            orders.append(workers.submit(OrderClient(api_url, f"kill-{number}", seed).place_order))
+            if number % ORDERS_PER_ADJUSTMENT == 0:
+                adjustments.append(workers.submit(StockClient(api_url, f"adjust-{number}", seed).adjust_stock))
+    return Load([order.result() for order in orders], [adjustment.result() for adjustment in adjustments])
 
 
 class Tables:
@@ -124,13 +158,12 @@ class Tables:
         items = (item for item in self._scan("inventory") if "Quantity" in item)
         return {item["ProductId"]["S"]: int(item["Quantity"]["N"]) for item in items}
 
-    def sum_ledger(self) -> Counter[str]:
-        """Adds up the ledger of each product."""
-        ledger: Counter[str] = Counter()
-        for item in self._scan("inventory"):
-            if "Delta" in item:
-                ledger[item["ListedUnder"]["S"]] += int(item["Delta"]["N"])
-        return ledger
+    def read_ledger(self) -> dict[str, tuple[str, int]]:
+        """Reads the product and the delta of each entry of the ledger, by adjustment id."""
+        items = (item for item in self._scan("inventory") if "Delta" in item)
+        return {
+            item["ProductId"]["S"].split("#")[1]: (item["ListedUnder"]["S"], int(item["Delta"]["N"])) for item in items
+        }
 
     def read_orders(self) -> dict[str, Item]:
         """Reads the item of each order, by id."""
@@ -162,11 +195,8 @@ def _has_outstanding_event(order: Item) -> bool:
     return "Event" in order and order["Event"]["M"]["Type"]["S"] not in KEPT_EVENTS.values()
 
 
-def _count_violations(
-    placed: list[PlacedOrder], orders: dict[str, Item], new_orders: int, tables: Tables
-) -> dict[str, int]:
-    """Counts the violations of each invariant."""
-    stock, ledger = tables.read_stock(), tables.sum_ledger()
+def _count_order_violations(placed: list[PlacedOrder], orders: dict[str, Item], new_orders: int) -> dict[str, int]:
+    """Counts the violations of each invariant of orders."""
     ids = {order.order_id for order in placed}
     by_id = {order.order_id: order for order in placed if order.order_id in orders}
     without_final_status = [
@@ -179,18 +209,35 @@ def _count_violations(
         for order_id in by_id
         if _has_reserved_stock(orders[order_id]) != (_get_status(orders[order_id]) in HOLDING_STATUSES)
     ]
-    held = {product: sum(_count_held_units(order, product) for order in orders.values()) for product in STOCK}
     return {
         "orders lost": len(ids) - len(by_id),
         "orders without a unique key": abs(len(placed) - new_orders) + len(placed) - len(ids),
         "orders with a wrong or missing final status": len(without_final_status),
         "outboxes not empty": sum(map(_has_outstanding_event, orders.values())),
         "reservations that contradict the status": len(wrong_reservations),
+    }
+
+
+def _count_stock_violations(adjustments: list[Adjustment], orders: dict[str, Item], tables: Tables) -> dict[str, int]:
+    """Counts the violations of each invariant of stock and ledger."""
+    stock, ledger = tables.read_stock(), tables.read_ledger()
+    held = {product: sum(_count_held_units(order, product) for order in orders.values()) for product in STOCK}
+    added, explained = Counter[str](), Counter[str]()
+    for adjustment in adjustments:
+        added[adjustment.product] += adjustment.delta
+    for product, delta in ledger.values():
+        explained[product] += delta
+    expected = {adjustment.adjustment_id: (adjustment.product, adjustment.delta) for adjustment in adjustments}
+    # Entries of the seed data and of this test have short ids, and those of requests are UUIDs.
+    recorded = {entry_id: entry for entry_id, entry in ledger.items() if len(entry_id) == UUID_LENGTH}
+    return {
+        "adjustments without a unique key": len(adjustments) - len(expected),
+        "adjustments lost, changed or surplus": len(expected.items() ^ recorded.items()),
         "units of stock missing or surplus": sum(
-            abs(stock[product] + held[product] - STOCK[product]) for product in STOCK
+            abs(stock[product] + held[product] - STOCK[product] - added[product]) for product in STOCK
         ),
         "units that the ledger does not explain": sum(
-            abs(stock[product] + held[product] - ledger[product]) for product in STOCK
+            abs(stock[product] + held[product] - explained[product]) for product in STOCK
         ),
     }
 
