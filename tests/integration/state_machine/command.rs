@@ -3,7 +3,7 @@
 use domain::{EventKind, OrderAction};
 use proptest::prelude::*;
 
-use super::model::Quantities;
+use super::model::{Adjustment, Cause, Quantities};
 
 /// A command that the test executes. Its indexes select from the existing orders or events, by remainder.
 #[derive(Debug, Clone)]
@@ -40,6 +40,9 @@ pub(super) enum Action {
     ChangeStatus(OrderAction, usize),
     /// The bus delivers a pending event, which may stay pending to be delivered again.
     Deliver { event: usize, again: bool },
+    /// An administrator adjusts stock with an idempotency key, or a warehouse reports goods. Either may
+    /// repeat an earlier one, or reuse its key or receipt for another quantity.
+    Adjust(Adjustment),
 }
 
 /// A point in an invocation: one of its calls, counted from 1, before or after it takes effect.
@@ -85,7 +88,18 @@ fn action() -> impl Strategy<Value = Action> {
             .prop_map(|(key, quantities)| Action::Place { key, quantities }),
         3 => (change, any::<usize>()).prop_map(|(change, order)| Action::ChangeStatus(change, order)),
         5 => (any::<usize>(), any::<bool>()).prop_map(|(event, again)| Action::Deliver { event, again }),
+        2 => adjustment().prop_map(Action::Adjust),
     ]
+}
+
+/// Returns removals and additions by a request, and additions by a receipt of goods.
+fn adjustment() -> impl Strategy<Value = Adjustment> {
+    let deltas = prop::sample::select(&[-4_i64, -2, 1, 2, 3]);
+    (0_u8..3, any::<bool>(), 0_usize..2, deltas).prop_map(|(n, by_request, product, delta)| {
+        let (cause, delta) =
+            if by_request { (Cause::Key(n), delta) } else { (Cause::Receipt(n), delta.abs()) };
+        Adjustment { cause, product, delta }
+    })
 }
 
 fn interruption_point() -> impl Strategy<Value = InterruptionPoint> {

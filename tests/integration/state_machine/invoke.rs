@@ -3,12 +3,13 @@
 use std::future::Future;
 
 use domain::{EventKind, OrderAction};
-use inventory_service::{ILLEGAL_TRANSITION, TOO_EARLY};
+use inventory_service::{ILLEGAL_TRANSITION, RECEIPT_REUSED, TOO_EARLY};
+use serde_json::json;
 use test_support::{ApiRequest, Gate, invocation};
 
 use super::command::Action;
 use super::inbound_event::quantities_of;
-use super::model::{OperationResult, Quantities};
+use super::model::{Adjustment, Cause, OperationResult, Quantities};
 use super::system::SystemUnderTest;
 use crate::stock_conservation::PRODUCTS;
 
@@ -19,6 +20,42 @@ impl SystemUnderTest {
             Action::Place { key, quantities } => self.place(*key, *quantities).await,
             Action::ChangeStatus(change, order) => self.change(*change, self.order(*order)).await,
             Action::Deliver { event, .. } => self.deliver(*event).await,
+            Action::Adjust(adjustment) => match adjustment.cause {
+                Cause::Key(key) => self.adjust(key, *adjustment).await,
+                Cause::Receipt(receipt) => self.receive_goods(receipt, *adjustment).await,
+            },
+        }
+    }
+
+    async fn adjust(&self, key: u8, adjustment: Adjustment) -> OperationResult {
+        let key = format!("key-{key}");
+        let request = ApiRequest::post("/inventory/{productId}/adjustments")
+            .path("productId", PRODUCTS[adjustment.product].0)
+            .header("Idempotency-Key", &key)
+            .json(json!({"delta": adjustment.delta, "reason": "counted", "note": key}).to_string());
+        let response = request.send(&self.inventory_service).await;
+        match response.status {
+            201 => {
+                assert_eq!(response.json()["delta"], adjustment.delta, "{response:?}");
+                OperationResult::Adjusted
+            }
+            409 => OperationResult::InsufficientStock,
+            422 => OperationResult::KeyReused,
+            _ => panic!("{response:?}"),
+        }
+    }
+
+    async fn receive_goods(&self, receipt: u8, adjustment: Adjustment) -> OperationResult {
+        let detail = json!({
+            "receiptId": format!("r-{receipt}"),
+            "productId": PRODUCTS[adjustment.product].0,
+            "quantity": adjustment.delta,
+            "reason": "received",
+        });
+        match self.inventory_service.handle(invocation::stock_received(&detail.to_string())).await {
+            Ok(_) => OperationResult::Adjusted,
+            Err(error) if error.error_type == RECEIPT_REUSED => OperationResult::KeyReused,
+            Err(error) => panic!("{error}"),
         }
     }
 

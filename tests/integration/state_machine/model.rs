@@ -22,11 +22,28 @@ pub(crate) struct OrderState {
     pub(crate) available: [Option<u64>; 2],
 }
 
+/// The cause of an adjustment: an idempotency key or a receipt of goods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    Key(u8),
+    Receipt(u8),
+}
+
+/// An adjustment of one of the two products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Adjustment {
+    pub(crate) cause: Cause,
+    pub(crate) product: usize,
+    pub(crate) delta: i64,
+}
+
 /// The observable content of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Observed {
     pub(crate) stock: Quantities,
     pub(crate) orders: BTreeMap<String, OrderState>,
+    /// The delta of each adjustment of a product since the start, by cause and product.
+    pub(crate) ledger: BTreeMap<(Cause, usize), i64>,
 }
 
 /// An event that the consumer receives.
@@ -49,6 +66,8 @@ pub(crate) enum Operation {
     ChangeStatus(OrderAction, String),
     /// The consumer receives an event.
     Consume(ConsumedEvent),
+    /// A request or a receipt of goods adjusts stock.
+    Adjust(Adjustment),
 }
 
 /// The result of one invocation.
@@ -62,6 +81,8 @@ pub(crate) enum OperationResult {
     Applied,
     TooEarly,
     Forbidden,
+    Adjusted,
+    InsufficientStock,
 }
 
 /// A possible state of the system.
@@ -76,7 +97,7 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) const fn new(stock: Quantities) -> Self {
-        let observed = Observed { stock, orders: BTreeMap::new() };
+        let observed = Observed { stock, orders: BTreeMap::new(), ledger: BTreeMap::new() };
         Self { observed, keys: BTreeMap::new(), unpublished: Vec::new() }
     }
 
@@ -92,6 +113,7 @@ impl Model {
                 EventKind::Delivered => self.advance(event, Shipped, Delivered),
                 EventKind::Confirmed | EventKind::Rejected => panic!("the bus rule does not match {event:?}"),
             },
+            Operation::Adjust(adjustment) => self.adjust(*adjustment),
         };
         (self, result)
     }
@@ -161,6 +183,18 @@ impl Model {
         };
         self.observed.orders.insert(event.order.clone(), order);
         OperationResult::Applied
+    }
+
+    fn adjust(&mut self, Adjustment { cause, product, delta }: Adjustment) -> OperationResult {
+        if let Some(recorded) = self.observed.ledger.get(&(cause, product)) {
+            return if *recorded == delta { OperationResult::Adjusted } else { OperationResult::KeyReused };
+        }
+        let Some(stock) = self.observed.stock[product].checked_add_signed(delta) else {
+            return OperationResult::InsufficientStock;
+        };
+        self.observed.stock[product] = stock;
+        self.observed.ledger.insert((cause, product), delta);
+        OperationResult::Adjusted
     }
 
     fn cancel_by_event(&mut self, event: &ConsumedEvent) -> OperationResult {

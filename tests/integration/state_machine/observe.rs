@@ -1,12 +1,12 @@
 //! Observed orders, and the invariants of their final state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use domain::{EventKind, FulfillmentShard, OrderStatus};
+use domain::{EventKind, FulfillmentShard, OrderStatus, StockAdjustment};
 use dynamodb::Item;
 use dynamodb::attribute::FULFILLMENT_SHARD;
 
-use super::model::OrderState;
+use super::model::{Cause, OrderState};
 use crate::stock_conservation::PRODUCTS;
 
 use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
@@ -30,6 +30,35 @@ pub(super) fn order_state(item: &Item) -> OrderState {
     });
     let outbox = stored.outbox.as_ref().map(|event| event.kind);
     OrderState { status: order.status, quantities, reserved: order.stock_reserved, outbox, available }
+}
+
+/// Returns the units on hand of a stock item.
+pub(super) fn quantity_of(item: &Item) -> u64 {
+    dynamodb::decode_stock(item).unwrap().quantity
+}
+
+/// Returns the entries of the ledger among the items of the Inventory table.
+pub(super) fn ledger_entries(items: &BTreeMap<String, Item>) -> Vec<StockAdjustment> {
+    let entries = items.iter().filter(|(key, _)| key.contains('#'));
+    entries.map(|(_, item)| dynamodb::decode_adjustment(item).unwrap()).collect()
+}
+
+/// Returns the deltas of the entries that a key or a receipt caused. The opening stock has neither.
+pub(super) fn adjustments_since_start(entries: &[StockAdjustment]) -> BTreeMap<(Cause, usize), i64> {
+    let mut deltas = BTreeMap::new();
+    for entry in entries {
+        let product = PRODUCTS.iter().position(|(product, _)| *product == entry.product_id.as_str()).unwrap();
+        let note = entry.note.as_ref().and_then(|note| note.as_str().strip_prefix("key-"));
+        let receipt = entry.receipt_id.as_ref().and_then(|receipt| receipt.as_str().strip_prefix("r-"));
+        let cause = match (note, receipt) {
+            (Some(key), None) => Cause::Key(key.parse().unwrap()),
+            (None, Some(receipt)) => Cause::Receipt(receipt.parse().unwrap()),
+            _ => continue,
+        };
+        let earlier = deltas.insert((cause, product), entry.delta.get().into());
+        assert_eq!(earlier, None, "{entry:?} is recorded twice");
+    }
+    deltas
 }
 
 /// Asserts that the final state of an order follows from its requested events, without the model.

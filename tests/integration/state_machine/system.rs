@@ -12,7 +12,7 @@ use super::command::{Action, Command, InterruptionPoint};
 use super::inbound_event::InboundEvent;
 use super::invoke::{event_kind_of, until_interrupted};
 use super::model::{Model, Observed, Operation, OperationResult};
-use super::observe::order_state;
+use super::observe::{adjustments_since_start, ledger_entries, order_state, quantity_of};
 use crate::stock_conservation::{PRODUCTS, small_shop};
 
 /// A placeholder for the id of an order that was not created.
@@ -178,6 +178,7 @@ impl SystemUnderTest {
             Action::Deliver { event, .. } => {
                 Operation::Consume(self.pending[event % self.pending.len()].event.clone())
             }
+            Action::Adjust(adjustment) => Operation::Adjust(*adjustment),
         }
     }
 
@@ -187,7 +188,7 @@ impl SystemUnderTest {
             Operation::Place { id, .. } if id == NO_ID => return,
             Operation::Place { id, .. } => (id, EventKind::Placed),
             Operation::ChangeStatus(change, order) => (order, event_kind_of(*change)),
-            Operation::Consume(_) => return,
+            Operation::Consume(_) | Operation::Adjust(_) => return,
         };
         if !self.orders.contains(order) {
             self.orders.push(order.clone());
@@ -223,16 +224,27 @@ impl SystemUnderTest {
         self.possible_models = matching;
     }
 
-    /// Returns the content of the tables, and asserts that stock is conserved.
+    /// Returns the content of the tables, and asserts that the ledger explains every unit.
     pub(super) async fn observe(&self) -> Observed {
-        let stock = [self.shop.stock_of(PRODUCTS[0].0).await, self.shop.stock_of(PRODUCTS[1].0).await];
-        let orders = self.shop.order_items().await;
-        let orders = orders.iter().map(|(id, item)| (id.clone(), order_state(item))).collect();
-        let observed = Observed { stock, orders };
-        for (n, (product, initial)) in PRODUCTS.into_iter().enumerate() {
+        let snapshot = self.shop.snapshot().await;
+        let stock = PRODUCTS.map(|(product, _)| quantity_of(&snapshot.inventory[product]));
+        let orders = snapshot.orders.iter().map(|(id, item)| (id.clone(), order_state(item))).collect();
+        let entries = ledger_entries(&snapshot.inventory);
+        let observed = Observed { stock, orders, ledger: adjustments_since_start(&entries) };
+        for (n, (product, _)) in PRODUCTS.into_iter().enumerate() {
             let orders = observed.orders.values();
-            let reserved = orders.filter(|order| order.reserved).map(|order| order.quantities[n]);
-            assert_eq!(stock[n] + reserved.sum::<u64>(), initial, "product {product} of {observed:#?}");
+            let reserved =
+                orders.filter(|order| order.reserved).map(|order| order.quantities[n]).sum::<u64>();
+            let recorded: i64 = entries
+                .iter()
+                .filter(|entry| entry.product_id.as_str() == product)
+                .map(|entry| i64::from(entry.delta.get()))
+                .sum();
+            assert_eq!(
+                stock[n] + reserved,
+                u64::try_from(recorded).unwrap(),
+                "product {product} of {observed:#?}"
+            );
         }
         observed
     }
