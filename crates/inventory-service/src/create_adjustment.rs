@@ -8,7 +8,7 @@ use lambda::clock::now;
 use lambda::{Metric, Metrics};
 
 use crate::adjust_stock::{AdjustmentEffect, adjust};
-use crate::routes::product_id;
+use crate::path_parameters::product_id;
 use crate::store::Store;
 
 /// Applies the adjustment in the body, or returns the first response to a retry.

@@ -13,6 +13,7 @@ mod create_adjustment;
 mod event_consumer;
 mod fulfillment;
 mod outcome;
+mod path_parameters;
 mod queue_consumer;
 mod release;
 mod reorder_point;

@@ -3,7 +3,7 @@
 use api::stock_documents::StockDocument;
 use api::{BodyError, Problem, ProblemKind, Request, Response, reorder_point_body};
 
-use crate::routes::product_id;
+use crate::path_parameters::product_id;
 use crate::store::Store;
 
 /// Sets or removes the reorder point of a product.

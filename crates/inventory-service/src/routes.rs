@@ -1,7 +1,6 @@
 //! Dispatch of REST requests to the use cases of this function.
 
 use api::{AuthMode, Problem, Request, Response};
-use domain::ProductId;
 use lambda::Metrics;
 
 use crate::create_adjustment::create_adjustment;
@@ -49,9 +48,4 @@ async fn dispatch(
         }
         _ => Err(Problem::not_found("route")),
     }
-}
-
-/// Returns the product id in the path. The key of a ledger entry is not a product id.
-pub(crate) fn product_id(request: &Request) -> Result<ProductId, Problem> {
-    request.path_parameter("productId").ok_or_else(|| Problem::not_found("product in stock"))
 }

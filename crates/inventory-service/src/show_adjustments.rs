@@ -5,7 +5,7 @@ use api::stock_documents::{AdjustmentDocument, AdjustmentList};
 use api::{Problem, Request, Response, page_token};
 use domain::{AdjustmentId, ProductId, StockAdjustment};
 
-use crate::routes::product_id;
+use crate::path_parameters::product_id;
 use crate::store::Store;
 
 /// Returns a page of a product's adjustments, newest first.

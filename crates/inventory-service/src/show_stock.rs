@@ -5,7 +5,7 @@ use api::stock_documents::{StockDocument, StockList};
 use api::{Problem, Request, Response, page_token};
 use domain::ProductId;
 
-use crate::routes::product_id;
+use crate::path_parameters::product_id;
 use crate::store::Store;
 
 /// Returns a page of the stock of all products.
