@@ -1,7 +1,7 @@
 //! Validation of a request as a whole.
 
 use crate::json_reader::BodyError;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
 use crate::violation::Violation;
 
 /// Combines a parsed body with parsed headers, so that one response lists the violations of both.
@@ -15,7 +15,7 @@ pub fn combine<T, H>(
     match (body, headers) {
         (Ok(body), Ok(headers)) => Ok((body, headers)),
         (Ok(_), Err(violations)) => Err(Problem::invalid(violations)),
-        (Err(error @ BodyError::NotJson(_)), _) => Err(Problem::new(ProblemKind::NotJson, error.to_string())),
+        (Err(error @ BodyError::NotJson(_)), _) => Err(error.into()),
         (Err(BodyError::Invalid(mut violations)), headers) => {
             violations.extend(headers.err().into_iter().flatten());
             Err(Problem::invalid(violations))
@@ -26,6 +26,7 @@ pub fn combine<T, H>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::ProblemKind;
     use crate::violation::Rule;
 
     fn violation(pointer: &str) -> Vec<Violation> {

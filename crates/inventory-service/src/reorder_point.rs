@@ -1,7 +1,7 @@
 //! `PATCH /inventory/{productId}`: one conditional write.
 
 use api::stock_documents::StockDocument;
-use api::{BodyError, Problem, ProblemKind, Request, Response, reorder_point_body};
+use api::{Problem, Request, Response, reorder_point_body};
 
 use crate::path_parameters::product_id;
 use crate::store::Store;
@@ -9,10 +9,7 @@ use crate::store::Store;
 /// Sets or removes the reorder point of a product.
 pub(crate) async fn set_reorder_point(store: &Store, request: &Request) -> Result<Response, Problem> {
     let product = product_id(request)?;
-    let reorder_point = reorder_point_body::parse(&request.json_body()?).map_err(|error| match error {
-        BodyError::NotJson(_) => Problem::new(ProblemKind::NotJson, error.to_string()),
-        BodyError::Invalid(violations) => Problem::invalid(violations),
-    })?;
+    let reorder_point = reorder_point_body::parse(&request.json_body()?)?;
     let update = async || store.set_reorder_point(&product, reorder_point).await;
     let stock = store.retry_on_conflict(update).await?;
     let stock = stock.ok_or_else(|| Problem::not_found("product in stock"))?;
