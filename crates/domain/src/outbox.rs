@@ -7,7 +7,8 @@ use crate::order::Order;
 use crate::order_line::OrderLines;
 use crate::timestamp::Timestamp;
 
-/// An event in the outbox of an order. It stays there until it is applied.
+/// An event in the outbox of an order. The write that applies it removes it. OrderConfirmed
+/// stays until the next change, and OrderRejected stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutboxEvent {
     /// Identifier, the same for every publication.

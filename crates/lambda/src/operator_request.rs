@@ -111,8 +111,7 @@ pub enum RepublishOutcome {
         /// Kinds of events.
         event_types: Vec<InventoryEventKind>,
     },
-    /// The outbox is empty: the last event has been applied. For a product: the selected
-    /// kinds of events do not apply to its stock.
+    /// The order has no event in its outbox, or the product has no event of a selected kind.
     NothingToPublish,
     /// The order does not exist.
     UnknownOrder,

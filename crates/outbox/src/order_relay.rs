@@ -63,7 +63,8 @@ impl OrderRelay {
     /// stored orders. A republished event keeps its id.
     ///
     /// A record that the relay could not publish is known only by its position in the
-    /// stream, which keeps it for 24 hours. The order keeps its event until it is applied.
+    /// stream, which keeps it for 24 hours. The order holds its last event until that event
+    /// is applied or the next change replaces it.
     pub async fn republish(
         &self,
         orders: &BTreeSet<OrderId>,
