@@ -14,10 +14,10 @@ const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 ///
 /// # Errors
 /// A [`Violation`] if the key is malformed.
-pub fn optional(request: &Request) -> Result<Option<IdempotencyKey>, Violation> {
+pub fn optional(request: &Request) -> Result<Option<IdempotencyKey>, Vec<Violation>> {
     let key = request.header(IDEMPOTENCY_KEY).map(|text| text.parse()).transpose();
     key.map_err(|error: domain::ids::IdError| {
-        Violation::new(IDEMPOTENCY_KEY, Rule::Format, error.to_string())
+        vec![Violation::new(IDEMPOTENCY_KEY, Rule::Format, error.to_string())]
     })
 }
 
@@ -25,8 +25,9 @@ pub fn optional(request: &Request) -> Result<Option<IdempotencyKey>, Violation> 
 ///
 /// # Errors
 /// A [`Violation`] if the key is missing or malformed.
-pub fn required(request: &Request) -> Result<IdempotencyKey, Violation> {
-    optional(request)?.ok_or_else(|| Violation::new(IDEMPOTENCY_KEY, Rule::Required, "is required"))
+pub fn required(request: &Request) -> Result<IdempotencyKey, Vec<Violation>> {
+    let missing = || vec![Violation::new(IDEMPOTENCY_KEY, Rule::Required, "is required")];
+    optional(request)?.ok_or_else(missing)
 }
 
 /// Returns the problem of a key that was used for a different request.

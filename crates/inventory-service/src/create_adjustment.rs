@@ -44,7 +44,7 @@ pub(crate) async fn create_adjustment(
 /// Parses body and idempotency key, and reports the violations of both together.
 fn parse_request(request: &Request) -> Result<(AdjustmentRequest, IdempotencyKey), Problem> {
     let body = adjustment_body::parse(&request.json_body()?);
-    validation::combine(body, idempotency_key::required(request).map_err(|violation| vec![violation]))
+    validation::combine(body, idempotency_key::required(request))
 }
 
 fn adjustment(product_id: ProductId, key: &IdempotencyKey, body: AdjustmentRequest) -> StockAdjustment {

@@ -82,10 +82,7 @@ impl Api {
 /// Parses body and idempotency key, and reports the violations of both together.
 fn parse_request(request: &Request) -> Result<(OrderRequest, Option<IdempotencyKey>), Problem> {
     let order_request = order_body::parse(&request.json_body()?);
-    validation::combine(
-        order_request,
-        idempotency_key::optional(request).map_err(|violation| vec![violation]),
-    )
+    validation::combine(order_request, idempotency_key::optional(request))
 }
 
 fn random_order_id() -> Result<OrderId, Problem> {
