@@ -31,7 +31,7 @@ pub(crate) async fn consume(
 ) -> Result<(), InvocationError> {
     let (span, event) = decode(envelope);
     let result = match event {
-        Ok(event) => apply_before(deadline, store, event).instrument(span.clone()).await,
+        Ok(event) => apply_before(deadline, apply(store, event)).instrument(span.clone()).await,
         Err(error) => Err(error),
     };
     span.in_scope(|| record_outcome(result, metrics))
@@ -100,16 +100,19 @@ fn record_ids(span: &Span, event: Option<&OrderEvent>, envelope: &BusEvent) {
     }
 }
 
-/// Applies a decoded event, unless the deadline passes first.
+/// Runs the application of an event until the deadline.
+///
+/// # Errors
+/// The [`ApplyError`] of the application, or that it did not finish before the deadline.
 pub(crate) async fn apply_before(
     deadline: Deadline,
-    store: &Store,
-    event: OrderEvent,
+    application: impl Future<Output = Result<Outcome, ApplyError>>,
 ) -> Result<Outcome, ApplyError> {
-    deadline.run(apply(store, event)).await?
+    deadline.run(application).await?
 }
 
-async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, ApplyError> {
+/// Applies a decoded event.
+pub(crate) async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, ApplyError> {
     match event {
         OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } => {
             let claimed = claimed_order(order_id, customer_id, items, Some(total_amount), metadata.as_ref());

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::apply_error::ApplyError;
 use crate::batch_reservation::{self, MAX_CONCURRENCY, Placement};
-use crate::event_consumer::{apply_before, claimed_order, decode, record_outcome};
+use crate::event_consumer::{apply, apply_before, claimed_order, decode, record_outcome};
 use crate::store::Store;
 
 /// An event of a batch that is applied on its own.
@@ -123,7 +123,7 @@ async fn apply_in_order(
 ) -> Vec<usize> {
     let mut failed = Vec::new();
     for QueuedEvent { message, event, span } in events {
-        let result = apply_before(deadline, store, event).instrument(span.clone()).await;
+        let result = apply_before(deadline, apply(store, event)).instrument(span.clone()).await;
         if span.in_scope(|| record_outcome(result, metrics)).is_err() {
             failed.push(message);
         }

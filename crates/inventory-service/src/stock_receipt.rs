@@ -10,7 +10,7 @@ use tracing::{Instrument as _, Span};
 
 use crate::adjust_stock::{AdjustmentEffect, adjust};
 use crate::apply_error::ApplyError;
-use crate::event_consumer::record_outcome;
+use crate::event_consumer::{apply_before, record_outcome};
 use crate::outcome::Outcome;
 use crate::store::Store;
 
@@ -27,7 +27,7 @@ pub(crate) async fn consume(
     let event = parse(envelope);
     let span = event_span(envelope, event.as_ref().ok());
     let result = match event {
-        Ok(event) => apply_before(deadline, store, event).instrument(span.clone()).await,
+        Ok(event) => apply_before(deadline, apply(store, event)).instrument(span.clone()).await,
         Err(error) => Err(error),
     };
     span.in_scope(|| record_outcome(result, metrics))
@@ -64,14 +64,6 @@ fn event_span(envelope: &BusEvent, event: Option<&StockReceived>) -> Span {
         }
     }
     span
-}
-
-async fn apply_before(
-    deadline: Deadline,
-    store: &Store,
-    event: StockReceived,
-) -> Result<Outcome, ApplyError> {
-    deadline.run(apply(store, event)).await?
 }
 
 async fn apply(store: &Store, event: StockReceived) -> Result<Outcome, ApplyError> {
