@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 
+use crate::decode::id_attribute;
 use crate::value::{Item, key, text};
 
 /// Retries of keys that a batch left unprocessed.
@@ -26,9 +27,9 @@ const RETRY_POLICY: RetryPolicy = RetryPolicy {
 /// [`ServiceError`] if a call fails, or keys stay unprocessed.
 pub async fn batch_get<const N: usize>(
     client: &Client,
-    keys_by_table: [(&String, KeysAndAttributesBuilder); N],
+    keys_by_table: [(&str, KeysAndAttributesBuilder); N],
 ) -> Result<HashMap<String, Vec<Item>>, ServiceError> {
-    let built = keys_by_table.map(|(table, keys)| keys.build().map(|keys| (table.clone(), keys)));
+    let built = keys_by_table.map(|(table, keys)| keys.build().map(|keys| (table.to_owned(), keys)));
     let built: Result<HashMap<_, _>, _> = built.into_iter().collect();
     let mut pending = built.map_err(|error| ServiceError::Permanent(error.to_string()))?;
     let mut found: HashMap<String, Vec<Item>> = HashMap::with_capacity(N);
@@ -47,6 +48,29 @@ pub async fn batch_get<const N: usize>(
             return Err(ServiceError::Transient("BatchGetItem leaves keys unprocessed".to_owned()));
         }
     }
+}
+
+/// Reads at most 100 items of one table, whose key attribute is `name`. Returns those that
+/// exist, in the order of `ids`.
+///
+/// # Errors
+/// [`ServiceError`] if a call fails, or keys stay unprocessed.
+pub async fn get_by_id(
+    client: &Client,
+    table: &str,
+    name: &str,
+    ids: impl IntoIterator<Item = impl Display>,
+) -> Result<Vec<Item>, ServiceError> {
+    let ids: Vec<_> = ids.into_iter().map(|id| id.to_string()).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = batch_get(client, [(table, keys_of(name, &ids))]).await?;
+    let mut by_id = HashMap::with_capacity(ids.len());
+    for item in found.remove(table).unwrap_or_default() {
+        by_id.insert(id_attribute(&item, name)?, item);
+    }
+    Ok(ids.iter().filter_map(|id| by_id.remove(id)).collect())
 }
 
 /// Returns a consistent read of the items with these ids in one table.

@@ -4,19 +4,17 @@ use domain::{Customer, Revision};
 
 use crate::attribute::{CUSTOMER_ID, EMAIL, NAME, REVISION};
 use crate::decode::{ItemDecodeError, required};
-use crate::value::{Item, text};
+use crate::value::{Item, item, text};
 
 /// Encodes a customer with its revision.
 #[must_use]
 pub fn encode_customer(customer: &Customer, revision: &Revision) -> Item {
-    [
+    item([
         (CUSTOMER_ID, text(&customer.id)),
         (EMAIL, text(&customer.email)),
         (NAME, text(&customer.name)),
         (REVISION, text(revision)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ])
 }
 
 /// Decodes a customer. Email address and name are not checked: an older item may break the

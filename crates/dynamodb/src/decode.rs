@@ -29,6 +29,15 @@ impl ItemDecodeError {
     }
 }
 
+/// Returns the id in the string attribute `name` of an item or of its key.
+///
+/// # Errors
+/// [`ServiceError::Permanent`] if there is no such attribute.
+pub fn id_attribute(item: &Item, name: &str) -> Result<String, ServiceError> {
+    let value = item.get(name).and_then(|value| value.as_s().ok());
+    value.cloned().ok_or_else(|| ServiceError::Permanent(format!("item without {name}")))
+}
+
 /// Parses a required attribute.
 pub(crate) fn required<T: FromStr<Err: Display>>(item: &Item, name: &str) -> Result<T, ItemDecodeError> {
     optional(item, name)?.ok_or_else(|| ItemDecodeError::new(name, "is missing"))

@@ -5,7 +5,7 @@ use domain::{AdjustmentId, ProductId, ShortText, StockAdjustment};
 
 use crate::attribute::{CREATED_AT, DELTA, LISTED_AS, LISTED_UNDER, NOTE, PRODUCT_ID, REASON, RECEIPT_ID};
 use crate::decode::{ItemDecodeError, optional, required};
-use crate::value::{Item, number, text};
+use crate::value::{Item, item, number, text};
 
 /// Separates the ids in keys. No id contains it.
 const SEPARATOR: char = '#';
@@ -35,16 +35,14 @@ pub fn ledger_position(adjustment: &StockAdjustment) -> String {
 /// Encodes an adjustment. Absent fields get no attribute.
 #[must_use]
 pub fn encode_adjustment(adjustment: &StockAdjustment) -> Item {
-    let mut item: Item = [
+    let mut item = item([
         (PRODUCT_ID, text(ledger_key(&adjustment.product_id, &adjustment.id))),
         (LISTED_UNDER, text(&adjustment.product_id)),
         (LISTED_AS, text(ledger_position(adjustment))),
         (DELTA, number(adjustment.delta)),
         (REASON, text(adjustment.reason)),
         (CREATED_AT, text(adjustment.created_at)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    ]);
     let optional_attributes = [
         (NOTE, adjustment.note.as_ref().map(|note| text(note.as_str()))),
         (RECEIPT_ID, adjustment.receipt_id.as_ref().map(text)),

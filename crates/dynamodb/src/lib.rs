@@ -16,7 +16,7 @@ mod stored_order;
 mod value;
 
 pub use customer_item::{decode_customer, encode_customer};
-pub use decode::ItemDecodeError;
+pub use decode::{ItemDecodeError, id_attribute};
 pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
     decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox, encode_shortages,
@@ -26,6 +26,6 @@ pub use orders_table::{InsertOutcome, OrdersTable};
 pub use page::Page;
 pub use product_item::{decode_price, decode_product, encode_product};
 pub use revision::{Revised, decode_revision, write_condition};
-pub use stock_item::{STOCK_LIST, decode_stock, stock_list_entry};
+pub use stock_item::{STOCK_LIST, decode_stock, set_stock_list_entry, stock_list_entry};
 pub use stored_order::StoredOrder;
-pub use value::{Item, key, number, text};
+pub use value::{Item, item, key, number, text};

@@ -14,7 +14,7 @@ use crate::attribute::{
 };
 use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
 use crate::stored_order::StoredOrder;
-use crate::value::{Item, number, text};
+use crate::value::{Item, item, number, text};
 
 /// Encodes an order. Absent fields get no attribute. A confirmed order with a position is
 /// on the list of orders to ship.
@@ -22,16 +22,14 @@ use crate::value::{Item, number, text};
 pub fn encode_order(stored: &StoredOrder) -> Item {
     let StoredOrder { order, request_hash, outbox, fulfillment_position } = stored;
     let is_listed = order.status == OrderStatus::Confirmed && fulfillment_position.is_some();
-    let mut item: Item = [
+    let mut item = item([
         (ORDER_ID, text(&order.id)),
         (CUSTOMER_ID, text(&order.customer_id)),
         (ORDER_STATUS, text(order.status)),
         (ITEMS, encode_line_items(&order.items)),
         (CREATED_AT, text(order.created_at)),
         (UPDATED_AT, text(order.updated_at)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into();
+    ]);
     let optional_attributes = [
         (TOTAL_AMOUNT, order.total_amount.map(number)),
         (REQUEST_HASH, request_hash.as_ref().map(|hash| text(hash.as_str()))),
@@ -91,12 +89,12 @@ pub fn decode_outbox(item: &Item) -> Result<Option<OutboxEvent>, ItemDecodeError
 /// Encodes the outbox attribute.
 #[must_use]
 pub fn encode_outbox(event: &OutboxEvent) -> AttributeValue {
-    encode_map([
+    AttributeValue::M(item([
         (OUTBOX_ID, text(&event.id)),
         (OUTBOX_TYPE, text(event.kind)),
         (OUTBOX_TIME, text(event.time)),
         (OUTBOX_CORRELATION_ID, text(&event.correlation_id)),
-    ])
+    ]))
 }
 
 /// Returns the condition that an order has a status from which `action` is allowed,
@@ -137,21 +135,18 @@ pub fn encode_shortages(shortages: &[Shortage]) -> AttributeValue {
     AttributeValue::L(shortages.iter().map(encode_shortage).collect())
 }
 
-fn encode_line_item(item: &LineItem) -> AttributeValue {
-    let line = [(PRODUCT_ID, text(&item.line.product_id)), (QUANTITY, number(item.line.quantity))];
-    encode_map(line.into_iter().chain(item.unit_price.map(|price| (UNIT_PRICE, number(price)))))
+fn encode_line_item(LineItem { line, unit_price }: &LineItem) -> AttributeValue {
+    let attributes = [(PRODUCT_ID, text(&line.product_id)), (QUANTITY, number(line.quantity))];
+    let price = unit_price.map(|price| (UNIT_PRICE, number(price)));
+    AttributeValue::M(item(attributes.into_iter().chain(price)))
 }
 
 fn encode_shortage(shortage: &Shortage) -> AttributeValue {
-    encode_map([
+    AttributeValue::M(item([
         (PRODUCT_ID, text(&shortage.product_id)),
         (REQUESTED, number(shortage.requested)),
         (AVAILABLE, number(shortage.available)),
-    ])
-}
-
-fn encode_map<'a>(attributes: impl IntoIterator<Item = (&'a str, AttributeValue)>) -> AttributeValue {
-    AttributeValue::M(attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    ]))
 }
 
 fn decode_line_item(map: &Item) -> Result<LineItem, ItemDecodeError> {

@@ -4,19 +4,17 @@ use domain::{Money, Product, ProductId, Revision};
 
 use crate::attribute::{NAME, PRICE, PRODUCT_ID, REVISION};
 use crate::decode::{ItemDecodeError, required};
-use crate::value::{Item, number, text};
+use crate::value::{Item, item, number, text};
 
 /// Encodes a product with its revision.
 #[must_use]
 pub fn encode_product(product: &Product, revision: &Revision) -> Item {
-    [
+    item([
         (PRODUCT_ID, text(&product.id)),
         (NAME, text(&product.name)),
         (PRICE, number(product.price)),
         (REVISION, text(revision)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ])
 }
 
 /// Decodes a product.
@@ -46,10 +44,8 @@ mod tests {
 
     #[test]
     fn decodes_the_exact_price() {
-        let mut product: Item =
-            [(PRODUCT_ID, text("001")), (NAME, text("Headphones")), (PRICE, number("79.9"))]
-                .map(|(name, value)| (name.to_owned(), value))
-                .into();
+        let mut product =
+            item([(PRODUCT_ID, text("001")), (NAME, text("Headphones")), (PRICE, number("79.9"))]);
         assert_eq!(decode_product(&product).unwrap().price.to_string(), "79.90");
         assert_eq!(decode_price(&product).unwrap().1.to_string(), "79.90");
         product.remove(PRICE);

@@ -5,7 +5,7 @@ use domain::{ProductId, StockLevel};
 
 use crate::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
 use crate::decode::{ItemDecodeError, optional, required};
-use crate::value::{Item, text};
+use crate::value::{Item, item, text};
 
 /// [`LISTED_UNDER`] of every stock item. No product id contains `#`, so it is the ledger of
 /// no product.
@@ -16,6 +16,14 @@ pub const STOCK_LIST: &str = "#stock";
 #[must_use]
 pub fn stock_list_entry(product: &ProductId) -> [(&'static str, AttributeValue); 2] {
     [(LISTED_UNDER, text(STOCK_LIST)), (LISTED_AS, text(product))]
+}
+
+/// Returns the part of an update expression that puts a stock item on the list of stock, and
+/// its expression values.
+#[must_use]
+pub fn set_stock_list_entry(product: &ProductId) -> (String, Item) {
+    let set = format!("{LISTED_UNDER} = :list, {LISTED_AS} = :product");
+    (set, item([(":list", text(STOCK_LIST)), (":product", text(product))]))
 }
 
 /// Decodes a stock level.
@@ -40,6 +48,13 @@ mod tests {
         let mut item: Item = numbers.map(|(name, value)| (name.to_owned(), number(value))).into();
         item.insert(PRODUCT_ID.to_owned(), text("001"));
         decode_stock(&item)
+    }
+
+    #[test]
+    fn an_update_puts_the_item_on_the_list_of_stock() {
+        let (set, values) = set_stock_list_entry(&"001".parse().unwrap());
+        assert_eq!(set, "ListedUnder = :list, ListedAs = :product");
+        assert_eq!(values, item([(":list", text("#stock")), (":product", text("001"))]));
     }
 
     #[test]

@@ -8,10 +8,16 @@ use aws_sdk_dynamodb::types::AttributeValue;
 /// An item as DynamoDB represents it.
 pub type Item = HashMap<String, AttributeValue>;
 
+/// Creates an item or a map.
+#[must_use]
+pub fn item<'a>(attributes: impl IntoIterator<Item = (&'a str, AttributeValue)>) -> Item {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 /// Returns the key of an item.
 #[must_use]
 pub fn key(name: &str, value: AttributeValue) -> Item {
-    [(name.to_owned(), value)].into()
+    item([(name, value)])
 }
 
 /// Returns a string attribute.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{AdjustmentReason, Order, StockAdjustment, StockDelta, StockLevel};
-use dynamodb::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REVISION};
-use dynamodb::{STOCK_LIST, number, text};
+use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REVISION};
+use dynamodb::{number, set_stock_list_entry, text};
 use lambda::clock::now;
 use uuid::Uuid;
 
@@ -27,17 +27,15 @@ impl TestShop {
     pub async fn set_stock(&self, product: &str, quantity: u64) {
         let old = self.item(&self.tables.inventory, PRODUCT_ID, product).await;
         let before = old.map_or(0, |item| dynamodb::decode_stock(&item).unwrap().quantity);
+        let (list_entry, values) = set_stock_list_entry(&product.parse().unwrap());
         let update = self
             .direct_client()
             .update_item()
             .table_name(&self.tables.inventory)
             .key(PRODUCT_ID, text(product))
-            .update_expression(format!(
-                "SET {QUANTITY} = :quantity, {LISTED_UNDER} = :list, {LISTED_AS} = :product ADD {REVISION} :one"
-            ))
+            .update_expression(format!("SET {QUANTITY} = :quantity, {list_entry} ADD {REVISION} :one"))
+            .set_expression_attribute_values(Some(values))
             .expression_attribute_values(":quantity", number(quantity))
-            .expression_attribute_values(":list", text(STOCK_LIST))
-            .expression_attribute_values(":product", text(product))
             .expression_attribute_values(":one", number(1));
         update.send().await.unwrap();
         let delta = i64::try_from(quantity).unwrap() - i64::try_from(before).unwrap();

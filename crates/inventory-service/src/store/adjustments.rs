@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{
     ConditionCheck, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use domain::{ProductId, StockAdjustment};
-use dynamodb::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REVISION};
-use dynamodb::{Item, STOCK_LIST, encode_adjustment, number, stock_list_entry, text};
+use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REVISION};
+use dynamodb::{Item, encode_adjustment, item, number, set_stock_list_entry, stock_list_entry, text};
 
 use super::adjustment_outcome::{AdjustOutcome, CreateOutcome};
 use super::transactions::Execution;
@@ -67,8 +67,7 @@ impl Store {
         let product = &adjustment.product_id;
         let values =
             [(PRODUCT_ID, text(product)), (QUANTITY, number(adjustment.delta)), (REVISION, number(1))];
-        let attributes = values.into_iter().chain(stock_list_entry(product));
-        self.insert_item(attributes.map(|(name, value)| (name.to_owned(), value)).collect())
+        self.insert_item(item(values.into_iter().chain(stock_list_entry(product))))
     }
 
     fn insert_item(&self, item: Item) -> Result<TransactWriteItem, ServiceError> {
@@ -85,15 +84,12 @@ impl Store {
     /// Returns the action that changes the stock on hand, if the stock item exists and has
     /// the units to remove.
     fn stock_change(&self, adjustment: &StockAdjustment) -> Result<TransactWriteItem, ServiceError> {
-        let product = &adjustment.product_id;
+        let (list_entry, values) = set_stock_list_entry(&adjustment.product_id);
         let update = Update::builder()
             .table_name(&self.settings.inventory_table)
-            .key(PRODUCT_ID, text(product))
-            .update_expression(format!(
-                "SET {LISTED_UNDER} = :list, {LISTED_AS} = :product ADD {QUANTITY} :delta, {REVISION} :one"
-            ))
-            .expression_attribute_values(":list", text(STOCK_LIST))
-            .expression_attribute_values(":product", text(product))
+            .key(PRODUCT_ID, text(&adjustment.product_id))
+            .update_expression(format!("SET {list_entry} ADD {QUANTITY} :delta, {REVISION} :one"))
+            .set_expression_attribute_values(Some(values))
             .expression_attribute_values(":delta", number(adjustment.delta))
             .expression_attribute_values(":one", number(1))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);

@@ -1,15 +1,13 @@
 //! Lists of stock and of its ledger. The index has the order of the entries, and a
 //! consistent read of the table has their content.
 
-use std::collections::HashMap;
-
 use aws::ServiceError;
 use domain::{AdjustmentId, ProductId, StockAdjustment, StockLevel};
 use dynamodb::attribute::{INVENTORY_LISTS_INDEX, LISTED_AS, LISTED_UNDER, PRODUCT_ID};
-use dynamodb::batch_get::{batch_get, keys_of};
+use dynamodb::batch_get::get_by_id;
 use dynamodb::{
-    Item, Page, STOCK_LIST, decode_adjustment, decode_stock, ledger_key, ledger_position, parse_ledger_key,
-    stock_list_entry, text,
+    Item, Page, STOCK_LIST, decode_adjustment, decode_stock, id_attribute, item, ledger_key, ledger_position,
+    parse_ledger_key, stock_list_entry, text,
 };
 
 use super::Store;
@@ -32,10 +30,7 @@ impl Store {
         limit: i32,
         after: Option<&ProductId>,
     ) -> Result<Page<StockLevel>, ServiceError> {
-        let after = after.map(|id| {
-            let key = [(PRODUCT_ID, text(id))].into_iter().chain(stock_list_entry(id));
-            key.map(|(name, value)| (name.to_owned(), value)).collect()
-        });
+        let after = after.map(|id| item([(PRODUCT_ID, text(id))].into_iter().chain(stock_list_entry(id))));
         let query = ListQuery { list: STOCK_LIST.to_owned(), newest_first: false, limit, after };
         let page = self.listed_items(query).await?;
         let entries = page.entries.iter().map(decode_stock).collect::<Result<_, _>>()?;
@@ -50,12 +45,11 @@ impl Store {
         after: Option<&StockAdjustment>,
     ) -> Result<Page<StockAdjustment>, ServiceError> {
         let after = after.map(|adjustment| {
-            let key = [
+            item([
                 (PRODUCT_ID, text(ledger_key(product, &adjustment.id))),
                 (LISTED_UNDER, text(product)),
                 (LISTED_AS, text(ledger_position(adjustment))),
-            ];
-            key.map(|(name, value)| (name.to_owned(), value)).into()
+            ])
         });
         let query = ListQuery { list: product.to_string(), newest_first: true, limit, after };
         let page = self.listed_items(query).await?;
@@ -95,27 +89,10 @@ impl Store {
             .set_exclusive_start_key(query.after)
             .send()
             .await?;
-        let last = output.last_evaluated_key().map(item_key).transpose()?;
-        let keys: Vec<_> = output.items().iter().map(item_key).collect::<Result<_, _>>()?;
-        Ok(Page { entries: self.items_by_key(&keys).await?, last })
+        let last = output.last_evaluated_key().map(|key| id_attribute(key, PRODUCT_ID)).transpose()?;
+        let keys: Vec<_> =
+            output.items().iter().map(|item| id_attribute(item, PRODUCT_ID)).collect::<Result<_, _>>()?;
+        let entries = get_by_id(&self.client, &self.settings.inventory_table, PRODUCT_ID, &keys).await?;
+        Ok(Page { entries, last })
     }
-
-    /// Returns the items with these keys that exist, in the order of `keys`.
-    async fn items_by_key(&self, keys: &[String]) -> Result<Vec<Item>, ServiceError> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let table = &self.settings.inventory_table;
-        let mut read = batch_get(&self.client, [(table, keys_of(PRODUCT_ID, keys))]).await?;
-        let mut by_key = HashMap::with_capacity(keys.len());
-        for item in read.remove(table).unwrap_or_default() {
-            by_key.insert(item_key(&item)?, item);
-        }
-        Ok(keys.iter().filter_map(|key| by_key.remove(key)).collect())
-    }
-}
-
-fn item_key(item: &Item) -> Result<String, ServiceError> {
-    let value = item.get(PRODUCT_ID).and_then(|value| value.as_s().ok());
-    value.cloned().ok_or_else(|| ServiceError::Permanent(format!("item without {PRODUCT_ID}")))
 }

@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 use domain::{OrderLine, ProductId, StockLevel};
-use dynamodb::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
-use dynamodb::batch_get::{batch_get, keys_of};
-use dynamodb::{Item, STOCK_LIST, decode_stock, number, text};
+use dynamodb::attribute::{PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
+use dynamodb::batch_get::get_by_id;
+use dynamodb::{Item, decode_stock, number, set_stock_list_entry, text};
 
 use super::{Store, build_error};
 
@@ -29,9 +29,7 @@ impl Store {
 
     /// Returns the items of the products that have stock. `ids` are at most 100.
     pub(crate) async fn stock_items(&self, ids: &BTreeSet<ProductId>) -> Result<Vec<Item>, ServiceError> {
-        let table = &self.settings.inventory_table;
-        let mut found = batch_get(&self.client, [(table, keys_of(PRODUCT_ID, ids))]).await?;
-        Ok(found.remove(table).unwrap_or_default())
+        get_by_id(&self.client, &self.settings.inventory_table, PRODUCT_ID, ids).await
     }
 
     /// Sets the reorder point of a product, or removes it. Returns `None` if the product has
@@ -41,26 +39,27 @@ impl Store {
         product: &ProductId,
         reorder_point: Option<u64>,
     ) -> Result<Option<StockLevel>, ServiceError> {
-        let list = format!("{LISTED_UNDER} = :list, {LISTED_AS} = :product");
-        let request = self
+        let (list_entry, mut values) = set_stock_list_entry(product);
+        let reorder_point = match reorder_point {
+            Some(units) => {
+                values.insert(":units".to_owned(), number(units));
+                format!(", {REORDER_POINT} = :units")
+            }
+            None => format!(" REMOVE {REORDER_POINT}"),
+        };
+        let result = self
             .client
             .update_item()
             .table_name(&self.settings.inventory_table)
             .key(PRODUCT_ID, text(product))
+            .update_expression(format!("SET {list_entry}{reorder_point} ADD {REVISION} :one"))
             .condition_expression(format!("attribute_exists({PRODUCT_ID})"))
-            .expression_attribute_values(":list", text(STOCK_LIST))
-            .expression_attribute_values(":product", text(product))
+            .set_expression_attribute_values(Some(values))
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew);
-        let request = match reorder_point {
-            Some(units) => request
-                .update_expression(format!("SET {list}, {REORDER_POINT} = :units ADD {REVISION} :one"))
-                .expression_attribute_values(":units", number(units)),
-            None => {
-                request.update_expression(format!("SET {list} REMOVE {REORDER_POINT} ADD {REVISION} :one"))
-            }
-        };
-        let error = match request.send().await {
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await;
+        let error = match result {
             Ok(output) => return Ok(output.attributes().map(decode_stock).transpose()?),
             Err(error) => error,
         };

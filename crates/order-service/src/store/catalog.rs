@@ -30,7 +30,7 @@ impl Store {
         let product_keys = keys_of(PRODUCT_ID, lines.iter().map(|line| &line.product_id))
             .projection_expression(format!("{PRODUCT_ID}, {PRICE}"));
         let Settings { customers_table, products_table, .. } = &self.settings;
-        let keys = [(customers_table, customer_key), (products_table, product_keys)];
+        let keys = [(customers_table.as_str(), customer_key), (products_table.as_str(), product_keys)];
         let mut found = batch_get(&self.client, keys).await?;
         let products = found.remove(products_table).unwrap_or_default();
         let prices = products.iter().map(decode_price).collect::<Result<_, _>>()?;

@@ -13,9 +13,9 @@ pub(crate) use revised_write::{DeleteOutcome, PutOutcome};
 
 use std::time::Duration;
 
-use aws::{RetryPolicy, ServiceError};
+use aws::RetryPolicy;
 use aws_sdk_dynamodb::Client;
-use dynamodb::{Item, OrdersTable};
+use dynamodb::OrdersTable;
 
 use crate::settings::Settings;
 
@@ -39,10 +39,4 @@ impl Store {
         let orders = OrdersTable { client: client.clone(), name: settings.orders_table.clone() };
         Self { client, orders, settings }
     }
-}
-
-/// Returns the id in attribute `name` of an item.
-fn id_attribute(item: &Item, name: &str) -> Result<String, ServiceError> {
-    let value = item.get(name).and_then(|value| value.as_s().ok());
-    value.cloned().ok_or_else(|| ServiceError::Permanent(format!("item without {name}")))
 }

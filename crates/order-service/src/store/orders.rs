@@ -1,6 +1,5 @@
 //! Reads and writes of the Orders table.
 
-use std::collections::HashMap;
 use std::fmt::Display;
 
 use aws::ServiceError;
@@ -11,12 +10,13 @@ use dynamodb::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, FULFILLMENT_SHARD, ORDER_ID, ORDER_STATUS, OUTBOX,
     UPDATED_AT,
 };
-use dynamodb::batch_get::{batch_get, keys_of};
+use dynamodb::batch_get::get_by_id;
 use dynamodb::{
-    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, set_shipment, status_condition, text,
+    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, id_attribute, item, set_shipment,
+    status_condition, text,
 };
 
-use super::{RETRY_POLICY, Store, id_attribute};
+use super::{RETRY_POLICY, Store};
 
 /// A change of the status of an order.
 #[derive(Debug)]
@@ -142,23 +142,14 @@ impl Store {
 
     /// Returns the orders with these ids that exist, in the order of `ids`.
     pub(super) async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, ServiceError> {
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
         let items = self.batch_get_orders(ids).await?;
-        let mut found = HashMap::with_capacity(items.len());
-        for item in &items {
-            let order = decode_order(item)?.order;
-            found.insert(order.id.to_string(), order);
-        }
-        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+        items.iter().map(|item| Ok(decode_order(item)?.order)).collect()
     }
 
-    /// Returns the items of the orders that exist. `ids` are at most 100, without duplicates.
+    /// Returns the items of the orders that exist, in the order of `ids`. `ids` are at most
+    /// 100, without duplicates.
     pub(crate) async fn batch_get_orders(&self, ids: &[impl Display]) -> Result<Vec<Item>, ServiceError> {
-        let table = &self.settings.orders_table;
-        let mut found = batch_get(&self.client, [(table, keys_of(ORDER_ID, ids))]).await?;
-        Ok(found.remove(table).unwrap_or_default())
+        get_by_id(&self.client, &self.settings.orders_table, ORDER_ID, ids).await
     }
 }
 
@@ -182,13 +173,11 @@ fn failed_update(stored: Option<StoredOrder>, scope: &OrderScope) -> UpdateOutco
 
 /// Returns the key of an order in the index of customers' orders.
 fn index_key(order: &Order) -> Item {
-    [
+    item([
         (ORDER_ID, text(&order.id)),
         (CUSTOMER_ID, text(&order.customer_id)),
         (CREATED_AT, text(order.created_at)),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
+    ])
 }
 
 fn missing_item() -> ServiceError {

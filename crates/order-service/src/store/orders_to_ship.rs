@@ -3,10 +3,10 @@
 use aws::ServiceError;
 use domain::{FulfillmentPosition, FulfillmentShard, Order, OrderStatus};
 use dynamodb::attribute::{FULFILLMENT_POSITION, FULFILLMENT_SHARD, ORDER_ID, ORDERS_TO_SHIP_INDEX};
-use dynamodb::{Item, Page, text};
+use dynamodb::{Item, Page, id_attribute, text};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::{Store, id_attribute};
+use super::Store;
 
 /// Queries that run concurrently. Each can open a connection, which is expensive for a
 /// small function.

@@ -3,10 +3,10 @@
 use aws::ServiceError;
 use domain::{Precondition, Product, ProductId};
 use dynamodb::attribute::PRODUCT_ID;
-use dynamodb::{Page, Revised, decode_product, decode_revision, encode_product, key, text};
+use dynamodb::{Page, Revised, decode_product, decode_revision, encode_product, id_attribute, key, text};
 
+use super::Store;
 use super::revised_write::{DeleteOutcome, PutOutcome, RevisedWrite};
-use super::{Store, id_attribute};
 
 impl Store {
     pub(crate) async fn product(&self, id: &ProductId) -> Result<Option<Revised<Product>>, ServiceError> {
