@@ -53,6 +53,7 @@ impl OutboxEvent {
                 metadata,
             },
             EventKind::Confirmed => {
+                // Rejects lines that break a rule; the event has the order's lines and prices.
                 items()?;
                 let (items, total_amount) = (order.items.clone(), order.total_amount);
                 OrderEvent::Confirmed { order_id, customer_id, items, total_amount, metadata }

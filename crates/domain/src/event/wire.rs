@@ -64,9 +64,11 @@ struct WireEvent {
     order_status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     customer_id: Option<CustomerId>,
+    /// Lines without prices. Every event with lines is read into this field first.
     #[serde(skip_serializing_if = "Option::is_none")]
     items: Option<OrderLines>,
-    /// The same field in an event that carries prices. It is read separately.
+    /// The same JSON field in an event that carries prices. [`read_line_items`] reads it, so
+    /// that a price in any other event is ignored.
     #[serde(rename = "items", skip_deserializing, skip_serializing_if = "Option::is_none")]
     priced_items: Option<Vec<WireLineItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,6 +118,7 @@ impl WireEvent {
                 metadata,
             },
             EventKind::Confirmed => {
+                // Rejects lines that break a rule; the prices are read below.
                 items()?;
                 let items = read_line_items(detail)?;
                 OrderEvent::Confirmed { order_id, customer_id: customer_id()?, items, total_amount, metadata }
