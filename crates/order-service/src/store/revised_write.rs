@@ -46,18 +46,29 @@ pub(super) struct RevisedWrite<'a> {
     lost_responses: LostResponses,
 }
 
-/// The outcome of one call.
+/// The outcome of one PutItem call.
 #[derive(Debug)]
-enum Attempt {
-    /// The call wrote. `replaced` is true if there was an item.
-    Written { replaced: bool },
+enum PutAttempt {
+    /// The call stored a new item.
+    Created,
+    /// The call replaced an item.
+    Replaced,
     /// The condition failed for an item of this revision, or for a missing item.
     ConditionFailed(Option<Revision>),
 }
 
-/// The reason for a failed condition.
+/// The outcome of one DeleteItem call.
+#[derive(Debug)]
+enum DeleteAttempt {
+    /// The call deleted the item.
+    Deleted,
+    /// The condition failed for an item of this revision, or for a missing item.
+    ConditionFailed(Option<Revision>),
+}
+
+/// The explanation of a failed condition.
 #[derive(Debug, PartialEq, Eq)]
-enum Failure {
+enum FailedCondition {
     /// An earlier attempt of this write took effect, and its response was lost.
     AlreadyWritten,
     /// An earlier attempt may have taken effect before another write.
@@ -85,15 +96,15 @@ impl<'a> RevisedWrite<'a> {
         loop {
             let attempt = async || self.try_put(encode(&revision), &revision).await;
             let stored = match RETRY_POLICY.retry_on_conflict(attempt).await? {
-                Attempt::Written { replaced: true } => return Ok(PutOutcome::Replaced(revision)),
-                Attempt::Written { replaced: false } => return Ok(PutOutcome::Created(revision)),
-                Attempt::ConditionFailed(stored) => stored,
+                PutAttempt::Created => return Ok(PutOutcome::Created(revision)),
+                PutAttempt::Replaced => return Ok(PutOutcome::Replaced(revision)),
+                PutAttempt::ConditionFailed(stored) => stored,
             };
             match explain(self.precondition, stored, &revision, self.lost_responses.any()) {
-                Failure::AlreadyWritten => return Ok(self.already_written(revision)),
-                Failure::Unknown => return Err(unknown_outcome()),
-                Failure::PreconditionFailed => return Ok(PutOutcome::PreconditionFailed),
-                Failure::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
+                FailedCondition::AlreadyWritten => return Ok(self.already_written(revision)),
+                FailedCondition::Unknown => return Err(unknown_outcome()),
+                FailedCondition::PreconditionFailed => return Ok(PutOutcome::PreconditionFailed),
+                FailedCondition::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
             }
             attempts += 1;
             wait(attempts).await?;
@@ -107,26 +118,26 @@ impl<'a> RevisedWrite<'a> {
         loop {
             let attempt = async || self.try_delete(id, &revision).await;
             let stored = match RETRY_POLICY.retry_on_conflict(attempt).await? {
-                Attempt::Written { .. } => return Ok(DeleteOutcome::Deleted),
-                Attempt::ConditionFailed(stored) => stored,
+                DeleteAttempt::Deleted => return Ok(DeleteOutcome::Deleted),
+                DeleteAttempt::ConditionFailed(stored) => stored,
             };
             let response_lost = self.lost_responses.any();
-            match (stored, response_lost) {
-                // The item is gone, as the request asks for: RFC 9110, section 13.1.1.
-                (None, true) => return Ok(DeleteOutcome::Deleted),
-                (None, false) => return Ok(DeleteOutcome::NotFound),
-                (stored, _) => match explain(self.precondition, stored, &revision, response_lost) {
-                    Failure::AlreadyWritten | Failure::Unknown => return Err(unknown_outcome()),
-                    Failure::PreconditionFailed => return Ok(DeleteOutcome::PreconditionFailed),
-                    Failure::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
-                },
+            if stored.is_none() {
+                // After a lost response, the item is gone as the request asks for: RFC 9110,
+                // section 13.1.1.
+                return Ok(if response_lost { DeleteOutcome::Deleted } else { DeleteOutcome::NotFound });
+            }
+            match explain(self.precondition, stored, &revision, response_lost) {
+                FailedCondition::AlreadyWritten | FailedCondition::Unknown => return Err(unknown_outcome()),
+                FailedCondition::PreconditionFailed => return Ok(DeleteOutcome::PreconditionFailed),
+                FailedCondition::Overtaken(stored) => revision = new_revision(stored.as_ref())?,
             }
             attempts += 1;
             wait(attempts).await?;
         }
     }
 
-    async fn try_put(&self, item: Item, revision: &Revision) -> Result<Attempt, ServiceError> {
+    async fn try_put(&self, item: Item, revision: &Revision) -> Result<PutAttempt, ServiceError> {
         let (condition, values) = write_condition(self.key, self.precondition, revision);
         let result = self
             .client
@@ -142,16 +153,23 @@ impl<'a> RevisedWrite<'a> {
             .send()
             .await;
         let error = match result {
-            Ok(output) => return Ok(Attempt::Written { replaced: output.attributes().is_some() }),
+            Ok(output) if output.attributes().is_some() => return Ok(PutAttempt::Replaced),
+            Ok(_) => return Ok(PutAttempt::Created),
             Err(error) => error,
         };
         match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failure)) => condition_failed(failure.item()),
+            Some(PutItemError::ConditionalCheckFailedException(failure)) => {
+                Ok(PutAttempt::ConditionFailed(stored_revision(failure.item())?))
+            }
             _ => Err(error.into()),
         }
     }
 
-    async fn try_delete(&self, id: &impl Display, revision: &Revision) -> Result<Attempt, ServiceError> {
+    async fn try_delete(
+        &self,
+        id: &impl Display,
+        revision: &Revision,
+    ) -> Result<DeleteAttempt, ServiceError> {
         let (condition, values) = write_condition(self.key, self.precondition, revision);
         let result = self
             .client
@@ -166,11 +184,11 @@ impl<'a> RevisedWrite<'a> {
             .send()
             .await;
         let Err(error) = result else {
-            return Ok(Attempt::Written { replaced: true });
+            return Ok(DeleteAttempt::Deleted);
         };
         match error.as_service_error() {
             Some(DeleteItemError::ConditionalCheckFailedException(failure)) => {
-                condition_failed(failure.item())
+                Ok(DeleteAttempt::ConditionFailed(stored_revision(failure.item())?))
             }
             _ => Err(error.into()),
         }
@@ -193,20 +211,21 @@ fn explain(
     stored: Option<Revision>,
     revision: &Revision,
     response_lost: bool,
-) -> Failure {
+) -> FailedCondition {
     if stored.as_ref() == Some(revision) {
-        Failure::AlreadyWritten
+        FailedCondition::AlreadyWritten
     } else if response_lost {
-        Failure::Unknown
+        FailedCondition::Unknown
     } else if precondition.is_met(stored.as_ref()) {
-        Failure::Overtaken(stored)
+        FailedCondition::Overtaken(stored)
     } else {
-        Failure::PreconditionFailed
+        FailedCondition::PreconditionFailed
     }
 }
 
-fn condition_failed(stored: Option<&Item>) -> Result<Attempt, ServiceError> {
-    Ok(Attempt::ConditionFailed(stored.map(decode_revision).transpose()?))
+/// Returns the revision of the item for which a condition failed.
+fn stored_revision(item: Option<&Item>) -> Result<Option<Revision>, ServiceError> {
+    Ok(item.map(decode_revision).transpose()?)
 }
 
 /// Returns the revision of a write that replaces `previous`, if it is known.
