@@ -12,7 +12,7 @@ use dynamodb::attribute::{
     FULFILLMENT_POSITION, FULFILLMENT_SHARD, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY,
     STOCK_RESERVED, UPDATED_AT,
 };
-use dynamodb::{StoredOrder, encode_order, encode_outbox, number, status_condition, text};
+use dynamodb::{Item, StoredOrder, encode_order, encode_outbox, item, number, status_condition, text};
 use lambda::clock::now;
 
 use super::cancellation::{self, BatchOutcome, TransactionOutcome};
@@ -111,22 +111,9 @@ impl Store {
     /// on the list of orders to ship, on condition that it is placed and its stored lines
     /// equal those of `order`.
     fn confirm(&self, order: &Order, event: &OutboxEvent) -> Result<TransactWriteItem, ServiceError> {
-        let (mut condition, mut values) = status_condition(OrderAction::Confirm);
-        condition.push_str(" AND size(#items) = :lines");
-        for (index, line) in order.lines().enumerate() {
-            condition.push_str(&format!(
-                " AND #items[{index}].{PRODUCT_ID} = :product{index} AND #items[{index}].{QUANTITY} = :quantity{index}"
-            ));
-            values.insert(format!(":product{index}"), text(&line.product_id));
-            values.insert(format!(":quantity{index}"), number(line.quantity));
-        }
-        values.insert(":lines".into(), number(order.items.len()));
-        values.insert(":to".into(), text(OrderAction::Confirm.target()));
-        values.insert(":now".into(), text(event.time));
-        values.insert(":reserved".into(), AttributeValue::Bool(true));
-        values.insert(":event".into(), encode_outbox(event));
-        values.insert(":shard".into(), text(FulfillmentShard::of(&order.id)));
-        values.insert(":position".into(), text(FulfillmentPosition::new(event.time, &order.id)));
+        let (status, mut values) = status_condition(OrderAction::Confirm);
+        let (same_lines, line_values) = same_lines_condition(order);
+        values.extend(line_values);
         let update = Update::builder()
             .table_name(&self.settings.orders_table)
             .key(ORDER_ID, text(&order.id))
@@ -134,9 +121,15 @@ impl Store {
                 "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {STOCK_RESERVED} = :reserved, {OUTBOX} = :event, \
                  {FULFILLMENT_SHARD} = :shard, {FULFILLMENT_POSITION} = :position"
             ))
-            .condition_expression(condition)
+            .condition_expression(format!("{status} AND {same_lines}"))
             .expression_attribute_names("#items", ITEMS)
             .set_expression_attribute_values(Some(values))
+            .expression_attribute_values(":to", text(OrderAction::Confirm.target()))
+            .expression_attribute_values(":now", text(event.time))
+            .expression_attribute_values(":reserved", AttributeValue::Bool(true))
+            .expression_attribute_values(":event", encode_outbox(event))
+            .expression_attribute_values(":shard", text(FulfillmentShard::of(&order.id)))
+            .expression_attribute_values(":position", text(FulfillmentPosition::new(event.time, &order.id)))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .map_err(build_error)?;
@@ -173,4 +166,19 @@ impl Store {
             .map_err(build_error)?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
+}
+
+/// Returns the condition that the stored lines equal those of `order`, and its expression
+/// values. The expression name `#items` stands for [`ITEMS`].
+fn same_lines_condition(order: &Order) -> (String, Item) {
+    let mut condition = "size(#items) = :lines".to_owned();
+    let mut values = item([(":lines", number(order.items.len()))]);
+    for (index, line) in order.lines().enumerate() {
+        condition.push_str(&format!(
+            " AND #items[{index}].{PRODUCT_ID} = :product{index} AND #items[{index}].{QUANTITY} = :quantity{index}"
+        ));
+        values.insert(format!(":product{index}"), text(&line.product_id));
+        values.insert(format!(":quantity{index}"), number(line.quantity));
+    }
+    (condition, values)
 }
