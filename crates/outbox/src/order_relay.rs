@@ -20,7 +20,9 @@ use crate::unpublishable::UnpublishableError;
 
 /// Publishes the events of orders to one event bus.
 #[derive(Debug)]
-pub struct OrderRelay(Relay);
+pub struct OrderRelay {
+    relay: Relay,
+}
 
 impl OrderRelay {
     /// Creates a relay. `create_client` runs when there is a first event to publish.
@@ -30,7 +32,8 @@ impl OrderRelay {
         metrics: Metrics,
     ) -> Self {
         let report_type = UnpublishableEvent::ORDER_EVENT;
-        Self(Relay::new(create_client, Destination { event_bus, source: SOURCE, report_type }, metrics))
+        let destination = Destination { event_bus, source: SOURCE, report_type };
+        Self { relay: Relay::new(create_client, destination, metrics) }
     }
 
     /// Publishes the events of a batch of the Orders table's stream. The response names
@@ -45,7 +48,7 @@ impl OrderRelay {
                 Err(error) => batch.add_poison(index, subject, error),
             }
         }
-        self.0.publish(batch, deadline).await
+        self.relay.publish(batch, deadline).await
     }
 
     fn event_of_record(
@@ -56,7 +59,7 @@ impl OrderRelay {
         let Some(content) = decode_record(change)? else {
             return Ok(None);
         };
-        OutboundEvent::new(&self.0.destination, index, content).map(Some)
+        OutboundEvent::new(&self.relay.destination, index, content).map(Some)
     }
 
     /// Publishes the event in the outbox of each requested order. `items` are the
@@ -74,7 +77,7 @@ impl OrderRelay {
         let publications = items.iter().enumerate().map(|(index, item)| {
             self.publication(index, item).unwrap_or_else(|error| Republication::failed(error.into()))
         });
-        let outcomes = self.0.republish(publications, deadline).await;
+        let outcomes = self.relay.republish(publications, deadline).await;
         let mut outcomes = outcomes_by_id(items, ORDER_ID, outcomes);
         let orders = orders.iter().map(|id| RepublishedOrder {
             order_id: id.clone(),
@@ -87,7 +90,7 @@ impl OrderRelay {
         let Some((event_type, content)) = decode_item(item)? else {
             return Ok(Republication { outcome: RepublishOutcome::NothingToPublish, events: Vec::new() });
         };
-        let event = OutboundEvent::new(&self.0.destination, index, content)?;
+        let event = OutboundEvent::new(&self.relay.destination, index, content)?;
         Ok(Republication { outcome: RepublishOutcome::Published { event_type }, events: vec![event] })
     }
 }
