@@ -10,8 +10,9 @@ use crate::store::Store;
 pub(crate) async fn set_reorder_point(store: &Store, request: &Request) -> Result<Response, Problem> {
     let product = product_id(request)?;
     let reorder_point = reorder_point_body::parse(&request.json_body()?)?;
-    let update = async || store.set_reorder_point(&product, reorder_point).await;
-    let stock = store.retry_on_conflict(update).await?;
-    let stock = stock.ok_or_else(|| Problem::not_found("product in stock"))?;
+    let stock = store
+        .retry_on_conflict(async || store.set_reorder_point(&product, reorder_point).await)
+        .await?
+        .ok_or_else(|| Problem::not_found("product in stock"))?;
     Ok(Response::ok(&StockDocument::from(&stock)))
 }

@@ -53,7 +53,11 @@ pub(crate) fn outcomes_by_id<'a>(
     name: &str,
     outcomes: Vec<RepublishOutcome>,
 ) -> HashMap<&'a str, RepublishOutcome> {
-    let id = |item: &'a Item| item.get(name).and_then(|id| id.as_s().ok()).map(String::as_str);
-    let with_id = items.iter().zip(outcomes).filter_map(|(item, outcome)| Some((id(item)?, outcome)));
-    with_id.collect()
+    let mut by_id = HashMap::with_capacity(items.len());
+    for (item, outcome) in items.iter().zip(outcomes) {
+        if let Some(id) = item.get(name).and_then(|id| id.as_s().ok()) {
+            by_id.insert(id.as_str(), outcome);
+        }
+    }
+    by_id
 }

@@ -64,9 +64,10 @@ impl StockRelay {
             match decode_change(record.change) {
                 Ok(Some(change)) => {
                     self.add_events(&mut batch, index, change.crossings());
-                    let product = products.entry(change.after.product_id.clone());
-                    let empty = || ProductChanges { first_record: index, changes: Vec::new() };
-                    product.or_insert_with(empty).changes.push(change);
+                    let product = products
+                        .entry(change.after.product_id.clone())
+                        .or_insert_with(|| ProductChanges { first_record: index, changes: Vec::new() });
+                    product.changes.push(change);
                 }
                 Ok(None) => {}
                 Err(error) => batch.add_poison(index, subject, error),
