@@ -8,6 +8,7 @@ mod decode;
 mod ledger_item;
 mod order_item;
 mod orders_table;
+mod outbox_item;
 mod page;
 mod product_item;
 mod revision;
@@ -19,10 +20,10 @@ pub use customer_item::{decode_customer, encode_customer};
 pub use decode::{ItemDecodeError, id_attribute};
 pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
 pub use order_item::{
-    decode_order, decode_outbox, encode_line_items, encode_order, encode_outbox, encode_shortages,
-    set_shipment, status_condition,
+    decode_order, encode_line_items, encode_order, encode_shortages, set_shipment, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
+pub use outbox_item::{decode_outbox, encode_outbox};
 pub use page::Page;
 pub use product_item::{decode_price, decode_product, encode_product};
 pub use revision::{Revised, decode_revision, write_condition};

@@ -2,17 +2,17 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    FulfillmentShard, LineItem, Order, OrderAction, OrderLine, OrderStatus, OutboxEvent, Quantity,
-    RequestHash, Shipment, Shortage,
+    FulfillmentShard, LineItem, Order, OrderAction, OrderLine, OrderStatus, Quantity, RequestHash, Shipment,
+    Shortage,
 };
 
 use crate::attribute::{
     AVAILABLE, CARRIER, CREATED_AT, CUSTOMER_ID, FULFILLMENT_POSITION, FULFILLMENT_SHARD, ITEMS, ORDER_ID,
-    ORDER_STATUS, OUTBOX, OUTBOX_CORRELATION_ID, OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE, PRODUCT_ID, QUANTITY,
-    REQUEST_HASH, REQUESTED, SHORTAGES, STOCK_RESERVED, TOTAL_AMOUNT, TRACKING_NUMBER, UNIT_PRICE,
-    UPDATED_AT,
+    ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY, REQUEST_HASH, REQUESTED, SHORTAGES, STOCK_RESERVED,
+    TOTAL_AMOUNT, TRACKING_NUMBER, UNIT_PRICE, UPDATED_AT,
 };
-use crate::decode::{ItemDecodeError, flag, list, map, optional, required};
+use crate::decode::{ItemDecodeError, flag, list, optional, required};
+use crate::outbox_item::{decode_outbox, encode_outbox};
 use crate::stored_order::StoredOrder;
 use crate::value::{Item, item, number, text};
 
@@ -68,33 +68,6 @@ pub fn decode_order(item: &Item) -> Result<StoredOrder, ItemDecodeError> {
     let request_hash = optional::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
     let fulfillment_position = optional(item, FULFILLMENT_POSITION)?;
     Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)?, fulfillment_position })
-}
-
-/// Decodes the outbox of an order.
-///
-/// # Errors
-/// [`ItemDecodeError`] names the attribute that is missing or invalid.
-pub fn decode_outbox(item: &Item) -> Result<Option<OutboxEvent>, ItemDecodeError> {
-    let Some(event) = map(item, OUTBOX)? else {
-        return Ok(None);
-    };
-    Ok(Some(OutboxEvent {
-        id: required(event, OUTBOX_ID)?,
-        kind: required(event, OUTBOX_TYPE)?,
-        time: required(event, OUTBOX_TIME)?,
-        correlation_id: required(event, OUTBOX_CORRELATION_ID)?,
-    }))
-}
-
-/// Encodes the outbox attribute.
-#[must_use]
-pub fn encode_outbox(event: &OutboxEvent) -> AttributeValue {
-    AttributeValue::M(item([
-        (OUTBOX_ID, text(&event.id)),
-        (OUTBOX_TYPE, text(event.kind)),
-        (OUTBOX_TIME, text(event.time)),
-        (OUTBOX_CORRELATION_ID, text(&event.correlation_id)),
-    ]))
 }
 
 /// Returns the condition that an order has a status from which `action` is allowed,
@@ -170,7 +143,7 @@ fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> 
 
 #[cfg(test)]
 mod tests {
-    use domain::{EventKind, FulfillmentPosition};
+    use domain::{EventKind, FulfillmentPosition, OutboxEvent};
 
     use super::*;
 

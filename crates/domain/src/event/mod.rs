@@ -4,10 +4,12 @@ mod kind;
 mod line_items;
 mod order_event;
 mod stock_received;
+mod subject;
 mod unpublishable;
 mod wire;
 
 pub use kind::{EventKind, SOURCE, UnknownEventKindError};
 pub use order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
 pub use stock_received::{StockReceived, WAREHOUSE_SOURCE};
-pub use unpublishable::{EventSubject, UnpublishableEvent};
+pub use subject::EventSubject;
+pub use unpublishable::UnpublishableEvent;
