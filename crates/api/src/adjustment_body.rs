@@ -10,9 +10,9 @@ use crate::violation::{Rule, Violation};
 pub struct AdjustmentRequest {
     /// Change of the stock on hand.
     pub delta: StockDelta,
-    /// Reason.
+    /// Reason for the ledger.
     pub reason: AdjustmentReason,
-    /// Note.
+    /// Note for the ledger.
     pub note: Option<ShortText>,
 }
 

@@ -97,7 +97,7 @@ pub struct StockAdjustment {
     pub product_id: ProductId,
     /// Change of the stock on hand.
     pub delta: StockDelta,
-    /// Reason.
+    /// Reason for the change.
     pub reason: AdjustmentReason,
     /// Note of the person who made the adjustment.
     pub note: Option<ShortText>,
