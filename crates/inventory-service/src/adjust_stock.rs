@@ -16,7 +16,7 @@ pub(crate) enum AdjustmentEffect {
     /// The ledger has this adjustment with the same id, which was applied earlier.
     AlreadyRecorded(Box<StockAdjustment>),
     /// There are fewer units on hand than the adjustment removes.
-    Short,
+    InsufficientStock,
     /// The product is neither in stock nor in the catalog.
     UnknownProduct,
 }
@@ -36,7 +36,7 @@ pub(crate) async fn adjust(
             AdjustOutcome::AlreadyRecorded(recorded) => {
                 return Ok(AdjustmentEffect::AlreadyRecorded(recorded));
             }
-            AdjustOutcome::Short => return Ok(AdjustmentEffect::Short),
+            AdjustOutcome::InsufficientStock => return Ok(AdjustmentEffect::InsufficientStock),
             AdjustOutcome::StockMissing if adjustment.delta.removed_units().is_some() => {
                 return removal_without_stock(store, adjustment).await;
             }
@@ -61,7 +61,7 @@ async fn removal_without_stock(
     adjustment: &StockAdjustment,
 ) -> Result<AdjustmentEffect, ServiceError> {
     Ok(if store.product_exists(&adjustment.product_id).await? {
-        AdjustmentEffect::Short
+        AdjustmentEffect::InsufficientStock
     } else {
         AdjustmentEffect::UnknownProduct
     })

@@ -36,7 +36,7 @@ pub(crate) async fn create_adjustment(
             Ok(created(request, &recorded))
         }
         AdjustmentEffect::AlreadyRecorded(_) => Err(idempotency_key::reused()),
-        AdjustmentEffect::Short => Err(insufficient_stock(&adjustment)),
+        AdjustmentEffect::InsufficientStock => Err(insufficient_stock(&adjustment)),
         AdjustmentEffect::UnknownProduct => Err(Problem::not_found("product")),
     }
 }

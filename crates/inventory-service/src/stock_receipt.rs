@@ -75,7 +75,7 @@ async fn apply(store: &Store, event: StockReceived) -> Result<Outcome, ApplyErro
         AdjustmentEffect::AlreadyRecorded(_) => Err(ApplyError::ReceiptReused { receipt, product }),
         AdjustmentEffect::UnknownProduct => Err(ApplyError::UnknownProduct(product)),
         // A receipt adds units, so it is never short.
-        AdjustmentEffect::Short => {
+        AdjustmentEffect::InsufficientStock => {
             Err(aws::ServiceError::Permanent("receiving stock reported a shortage".into()).into())
         }
     }

@@ -15,7 +15,7 @@ pub(crate) enum AdjustOutcome {
     /// The ledger has an adjustment with this id already. Nothing was written.
     AlreadyRecorded(Box<StockAdjustment>),
     /// There are fewer units on hand than the adjustment removes.
-    Short,
+    InsufficientStock,
     /// The product has no stock item.
     StockMissing,
 }
@@ -48,7 +48,7 @@ impl AdjustOutcome {
         }
         match stock.item() {
             _ if !is_condition_failure(stock) => Err(cancellation_error(reasons)),
-            Some(_) => Ok(Self::Short),
+            Some(_) => Ok(Self::InsufficientStock),
             None => Ok(Self::StockMissing),
         }
     }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn tells_a_shortage_from_a_missing_stock_item() {
         let outcome = |stock| AdjustOutcome::from_reasons(&[reason("None"), stock]);
-        assert_eq!(outcome(condition_failed(Some(stock_item()))), Ok(AdjustOutcome::Short));
+        assert_eq!(outcome(condition_failed(Some(stock_item()))), Ok(AdjustOutcome::InsufficientStock));
         assert_eq!(outcome(condition_failed(None)), Ok(AdjustOutcome::StockMissing));
     }
 
