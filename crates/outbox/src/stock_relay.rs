@@ -1,5 +1,5 @@
-//! The relay of inventory events: publishes the crossed levels and the last quantity of
-//! each changed stock item.
+//! The relay of inventory events: publishes the crossed thresholds and the last quantity
+//! of each changed stock item.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,7 @@ impl StockRelay {
     /// Publishes the events of a batch of the Inventory table's stream. The response names
     /// the first record to retry.
     ///
-    /// Crossed levels are computed for each record, so that batches of other sizes give
+    /// Crossed thresholds are computed for each record, so that batches of other sizes give
     /// the same events. InventoryUpdated covers all records of its product in the batch
     /// and follows its other events.
     pub async fn publish(&self, records: Vec<EventRecord>, deadline: Deadline) -> DynamoDbEventResponse {
@@ -63,7 +63,7 @@ impl StockRelay {
             let subject = subject(&record.change);
             match decode_change(record.change) {
                 Ok(Some(change)) => {
-                    self.add_events(&mut batch, index, change.crossings());
+                    self.add_events(&mut batch, index, change.threshold_events());
                     let product = products
                         .entry(change.after.product_id.clone())
                         .or_insert_with(|| ProductChanges { first_record: index, changes: Vec::new() });

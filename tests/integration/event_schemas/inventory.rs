@@ -26,7 +26,7 @@ pub(super) fn schema_of(kind: InventoryEventKind) -> String {
 
 /// Returns every event that a change can cause.
 fn events_of(change: &StockChange) -> Vec<InventoryEvent> {
-    let mut events = change.crossings();
+    let mut events = change.threshold_events();
     events.extend(coalesce(std::slice::from_ref(change)));
     events.extend(InventoryEvent::of_level(&change.after, change.time));
     events

@@ -67,7 +67,7 @@ impl History {
         let millis = (1_735_689_600 + number as u64) * 1000;
         let time = Timestamp::from_unix_millis(millis).unwrap();
         let change = StockChange { before: before.map(Stock::level), after: after.level(), time };
-        let details = change.crossings().into_iter().map(|event| event.to_json().unwrap());
+        let details = change.threshold_events().into_iter().map(|event| event.to_json().unwrap());
         self.crossings.entry(after.product).or_default().extend(details);
         self.records.push(record(number, before, after));
         self.stock.insert(after.product, after);

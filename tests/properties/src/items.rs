@@ -67,7 +67,7 @@ pub(crate) fn check_stock_change(old: &Item, new: &Item) {
         return;
     }
     let change = StockChange { before: Some(before.clone()), after: after.clone(), time: Timestamp::MAX };
-    assert_report_level(&change.crossings(), &after);
+    assert_report_level(&change.threshold_events(), &after);
     let update = coalesce(std::slice::from_ref(&change));
     assert_eq!(update.is_some(), before.quantity != after.quantity);
     assert_report_level(update.as_slice(), &after);

@@ -16,12 +16,12 @@ pub struct StockChange {
 }
 
 impl StockChange {
-    /// Returns the events of the levels that this change crosses.
+    /// Returns the events of the thresholds that this change crosses.
     ///
     /// They depend on this change alone, so that they are the same, with the same ids,
     /// however the changes of a product are grouped.
     #[must_use]
-    pub fn crossings(&self) -> Vec<InventoryEvent> {
+    pub fn threshold_events(&self) -> Vec<InventoryEvent> {
         let Self { before, after, time } = self;
         let was_low = before.as_ref().is_some_and(StockLevel::is_low);
         let quantity_before = before.as_ref().map(|before| before.quantity);
@@ -83,11 +83,11 @@ mod tests {
     }
 
     fn crossed(before: State, after: State) -> Vec<InventoryEventKind> {
-        changes(&[before, after])[1].crossings().iter().map(|event| event.kind).collect()
+        changes(&[before, after])[1].threshold_events().iter().map(|event| event.kind).collect()
     }
 
     #[test]
-    fn reports_a_level_when_it_is_crossed() {
+    fn reports_a_threshold_when_it_is_crossed() {
         assert_eq!(crossed((6, Some(5)), (5, Some(5))), [Low]);
         assert_eq!(crossed((5, Some(5)), (4, Some(5))), []);
         assert_eq!(crossed((6, Some(5)), (0, Some(5))), [Low, Depleted]);
@@ -107,8 +107,9 @@ mod tests {
 
     #[test]
     fn a_new_item_is_back_in_stock_and_may_be_low() {
-        let kinds =
-            |state| changes(&[state])[0].crossings().iter().map(|event| event.kind).collect::<Vec<_>>();
+        let kinds = |state| {
+            changes(&[state])[0].threshold_events().iter().map(|event| event.kind).collect::<Vec<_>>()
+        };
         assert_eq!(kinds((7, None)), [BackInStock]);
         assert_eq!(kinds((5, Some(5))), [Low, BackInStock]);
         assert_eq!(kinds((0, None)), []);
@@ -147,26 +148,27 @@ mod tests {
         sequences
     }
 
-    /// For every short history and every way to cut it into batches, the crossings are the
-    /// same events, and the last InventoryUpdated reports the last quantity.
+    /// For every short history and every way to cut it into batches, the threshold events
+    /// are the same, and the last InventoryUpdated reports the last quantity.
     #[test]
     fn events_do_not_depend_on_how_changes_are_grouped() {
         const LENGTH: usize = 4;
         for states in sequences(LENGTH) {
             let changes = changes(&states);
-            let expected: Vec<_> = changes.iter().flat_map(StockChange::crossings).collect();
+            let expected: Vec<_> = changes.iter().flat_map(StockChange::threshold_events).collect();
             for cuts in 0..1_usize << (LENGTH - 1) {
-                let mut crossings = Vec::new();
+                let mut threshold_events = Vec::new();
                 let mut updates = Vec::new();
                 let mut begin = 0;
                 for end in 1..=LENGTH {
                     if end == LENGTH || cuts & (1 << (end - 1)) != 0 {
-                        crossings.extend(changes[begin..end].iter().flat_map(StockChange::crossings));
+                        threshold_events
+                            .extend(changes[begin..end].iter().flat_map(StockChange::threshold_events));
                         updates.extend(coalesce(&changes[begin..end]));
                         begin = end;
                     }
                 }
-                assert_eq!(crossings, expected, "{states:?} cut at {cuts:b}");
+                assert_eq!(threshold_events, expected, "{states:?} cut at {cuts:b}");
                 assert_eq!(updates.last().unwrap().quantity, states[LENGTH - 1].0);
                 assert!(updates.is_sorted_by(|one, next| one.revision < next.revision));
             }

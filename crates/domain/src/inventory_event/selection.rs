@@ -9,7 +9,7 @@ use super::kind::InventoryEventKind;
 pub enum InventoryEvents {
     /// Every kind.
     All,
-    /// The kinds that report a crossed level.
+    /// The kinds that report a crossed threshold.
     Thresholds,
     /// No kind.
     None,
