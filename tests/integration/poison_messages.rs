@@ -266,7 +266,7 @@ fn the_redrive_tool_has_the_permanent_error_types() {
         line.unwrap_or_else(|| panic!("no {name}")).to_owned()
     };
     let quoted = |text: &str| format!("\"{text}\"");
-    assert_eq!(constant("SOURCE"), quoted(domain::event::SOURCE));
+    assert_eq!(constant("SOURCE"), quoted(domain::event::ORDER_SOURCE));
     assert_eq!(constant("UNPUBLISHABLE"), quoted(UnpublishableEvent::ORDER_EVENT));
     assert_eq!(constant("WAREHOUSE_SOURCE"), quoted(domain::event::WAREHOUSE_SOURCE));
     assert_eq!(constant("INVENTORY_SOURCE"), quoted(domain::inventory_event::INVENTORY_SOURCE));

@@ -135,7 +135,7 @@ fn bus_event(stored: &StoredOrder) -> String {
     format!(
         r#"{{"version":"0","id":"{id}","detail-type":"OrderPlaced","source":"{source}","account":"000000000000","time":"2025-01-01T00:00:00Z","region":"us-east-1","resources":[],"detail":{detail}}}"#,
         id = outbox.id.as_str(),
-        source = domain::event::SOURCE,
+        source = domain::event::ORDER_SOURCE,
     )
 }
 

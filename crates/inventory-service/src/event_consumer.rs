@@ -1,6 +1,6 @@
 //! Order events from the bus: decodes an event and passes it to the module of its kind.
 
-use domain::event::SOURCE;
+use domain::event::ORDER_SOURCE;
 use domain::{
     CustomerId, EventKind, EventMetadata, Money, Order, OrderAction, OrderEvent, OrderId, OrderLines,
     Shipment, redact,
@@ -78,9 +78,9 @@ pub(crate) fn record_outcome(
 /// Parses the detail and checks that the envelope, which determined the routing,
 /// matches it.
 fn parse(envelope: &BusEvent) -> Result<OrderEvent, ApplyError> {
-    if envelope.source != SOURCE {
+    if envelope.source != ORDER_SOURCE {
         let source = redact::quote(&envelope.source);
-        return Err(ApplyError::Malformed(format!("source {source} is not {SOURCE}")));
+        return Err(ApplyError::Malformed(format!("source {source} is not {ORDER_SOURCE}")));
     }
     let event = OrderEvent::from_json(envelope.detail.get())?;
     if envelope.detail_type != event.kind().as_str() {

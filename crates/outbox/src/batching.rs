@@ -51,13 +51,13 @@ pub(crate) fn chunks(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-    use domain::event::SOURCE;
+    use domain::event::ORDER_SOURCE;
 
     use super::*;
 
     fn event(index: usize, detail_bytes: usize) -> OutboundEvent {
         let entry = PutEventsRequestEntry::builder()
-            .source(SOURCE)
+            .source(ORDER_SOURCE)
             .detail_type("OrderPlaced")
             .detail("x".repeat(detail_bytes))
             .build();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_lambda_events::dynamodb::{EventRecord, StreamRecord};
 use aws_lambda_events::streams::DynamoDbEventResponse;
 use aws_sdk_eventbridge::Client;
-use domain::event::SOURCE;
+use domain::event::ORDER_SOURCE;
 use domain::{OrderId, UnpublishableEvent};
 use dynamodb::Item;
 use dynamodb::attribute::ORDER_ID;
@@ -32,7 +32,7 @@ impl OrderRelay {
         metrics: Metrics,
     ) -> Self {
         let report_type = UnpublishableEvent::ORDER_EVENT;
-        let destination = Destination { event_bus, source: SOURCE, report_type };
+        let destination = Destination { event_bus, source: ORDER_SOURCE, report_type };
         Self { relay: Relay::new(create_client, destination, metrics) }
     }
 

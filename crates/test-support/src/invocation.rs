@@ -67,7 +67,7 @@ pub fn queue_messages(bodies: &[&str]) -> Invocation {
 /// Returns an invocation by a bus rule with an event from the source of order events.
 #[must_use]
 pub fn event(detail_type: &str, detail: &str) -> Invocation {
-    event_from(domain::event::SOURCE, detail_type, detail)
+    event_from(domain::event::ORDER_SOURCE, detail_type, detail)
 }
 
 /// Returns an invocation by a bus rule with an event of a warehouse.

@@ -43,7 +43,7 @@ impl System {
         let published = self.shop.bus.published();
         let published: Vec<_> = published
             .iter()
-            .filter(|event| event.entry.source.as_deref() == Some(domain::event::SOURCE))
+            .filter(|event| event.entry.source.as_deref() == Some(domain::event::ORDER_SOURCE))
             .collect();
         let mut ids = BTreeSet::new();
         let mut events: BTreeMap<String, EventsByKind> = BTreeMap::new();

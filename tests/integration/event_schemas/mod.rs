@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::str::FromStr;
 
-use domain::event::{SCHEMA_VERSION, SOURCE, WAREHOUSE_SOURCE};
+use domain::event::{ORDER_SOURCE, SCHEMA_VERSION, WAREHOUSE_SOURCE};
 use domain::inventory_event::INVENTORY_SOURCE;
 use domain::{
     CorrelationId, CustomerId, EventId, EventKind, EventMetadata, InventoryEventKind, LineItem, Money,
@@ -43,12 +43,12 @@ fn has_one_schema_for_each_kind_of_event() {
     let properties = &envelope["properties"];
     let received = [StockReceived::DETAIL_TYPE];
     assert_eq!(properties["detail-type"]["enum"], json!([&kinds[..], &inventory_kinds, &received].concat()));
-    assert_eq!(properties["source"]["enum"], json!([SOURCE, INVENTORY_SOURCE, WAREHOUSE_SOURCE]));
+    assert_eq!(properties["source"]["enum"], json!([ORDER_SOURCE, INVENTORY_SOURCE, WAREHOUSE_SOURCE]));
     for choice in envelope["oneOf"].as_array().unwrap() {
         let detail_type = choice["properties"]["detail-type"]["const"].as_str().unwrap();
         let source = match detail_type {
             StockReceived::DETAIL_TYPE => WAREHOUSE_SOURCE,
-            detail_type if kinds.contains(&detail_type) => SOURCE,
+            detail_type if kinds.contains(&detail_type) => ORDER_SOURCE,
             _ => INVENTORY_SOURCE,
         };
         assert_eq!(choice["properties"]["source"]["const"], source, "{detail_type}");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::redact;
 
 /// The `source` of order events.
-pub const SOURCE: &str = "ecommerce.order";
+pub const ORDER_SOURCE: &str = "ecommerce.order";
 
 /// A kind of order event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,9 +25,9 @@ pub enum EventKind {
     Rejected,
 }
 
-/// A text that is not a detail-type of [`SOURCE`].
+/// A text that is not a detail-type of [`ORDER_SOURCE`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not a detail-type of {SOURCE}")]
+#[error("{0} is not a detail-type of {ORDER_SOURCE}")]
 pub struct UnknownEventKindError(String);
 
 impl EventKind {

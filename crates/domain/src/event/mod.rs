@@ -8,7 +8,7 @@ mod subject;
 mod unpublishable;
 mod wire;
 
-pub use kind::{EventKind, SOURCE, UnknownEventKindError};
+pub use kind::{EventKind, ORDER_SOURCE, UnknownEventKindError};
 pub use order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
 pub use stock_received::{StockReceived, WAREHOUSE_SOURCE};
 pub use subject::EventSubject;
