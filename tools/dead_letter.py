@@ -4,7 +4,7 @@ The queue receives four kinds of messages. Each contains an event of the bus:
 
 - Lambda's record of an invocation that failed permanently, with the event as requestPayload:
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-- a message of the same format from UnhandledEventRule or UnhandledStockEventRule, for an event that no
+- a message of the same format from a rule for unhandled events, for an event that no
   other rule matches
 - the bare event that EventBridge could not deliver, with the reason in message attributes:
   https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html

@@ -217,8 +217,36 @@ async fn sends_an_event_of_an_unknown_type_to_the_dead_letter_queue() {
 
 #[test]
 fn only_rules_of_the_bus_may_send_to_the_dead_letter_queue() {
-    let rules = ["OrderEventRule", "StockEventRule", "UnhandledEventRule", "UnhandledStockEventRule"];
+    let rules = [
+        "OrderEventRule",
+        "StockEventRule",
+        "UnhandledEventRule",
+        "UnhandledStockEventRule",
+        "UnhandledWarehouseEventRule",
+    ];
     assert_eq!(test_support::dead_letter_queue_senders(), rules);
+}
+
+/// An event with the detail-type of another source would otherwise match no rule.
+#[test]
+fn keeps_a_known_detail_type_of_another_source() {
+    let unhandled = [
+        test_support::unhandled_event_pattern(),
+        test_support::unhandled_stock_event_pattern(),
+        test_support::unhandled_warehouse_event_pattern(),
+    ];
+    for (source, detail_type, expected) in [
+        ("ecommerce.inventory", "StockReceived", 1),
+        ("ecommerce.warehouse", "InventoryUpdated", 1),
+        ("ecommerce.warehouse", "OrderPlaced", 1),
+        ("ecommerce.order", "StockReceived", 1),
+        ("ecommerce.inventory", "StockLow", 0),
+        ("ecommerce.warehouse", "StockReceived", 0),
+    ] {
+        let event = serde_json::json!({"source": source, "detail-type": detail_type, "detail": {}});
+        let matching = unhandled.iter().filter(|pattern| test_support::matches_pattern(pattern, &event));
+        assert_eq!(matching.count(), expected, "{source} {detail_type}");
+    }
 }
 
 #[tokio::test]

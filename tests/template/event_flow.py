@@ -16,6 +16,7 @@ from template import (
     STOCK_EVENT_RULE,
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
+    UNHANDLED_WAREHOUSE_EVENT_RULE,
     Resources,
     find_by_type,
     get_at,
@@ -29,9 +30,15 @@ STREAM_FILTERS = {
     INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
 }
 # Rules that send to DeadLetterQueue.
-SENDERS = (ORDER_EVENT_RULE, STOCK_EVENT_RULE, UNHANDLED_EVENT_RULE, UNHANDLED_STOCK_EVENT_RULE)
-STOCK_SOURCES = ["ecommerce.inventory", "ecommerce.warehouse"]
-STOCK_EVENTS = ["InventoryUpdated", "StockLow", "StockDepleted", "BackInStock", "StockReceived"]
+SENDERS = (ORDER_EVENT_RULE, STOCK_EVENT_RULE, UNHANDLED_EVENT_RULE, UNHANDLED_STOCK_EVENT_RULE, UNHANDLED_WAREHOUSE_EVENT_RULE)
+# The source and the known detail-types of each rule for unknown events about stock.
+UNHANDLED_STOCK_EVENTS = {
+    UNHANDLED_STOCK_EVENT_RULE: (
+        "ecommerce.inventory",
+        ["InventoryUpdated", "StockLow", "StockDepleted", "BackInStock"],
+    ),
+    UNHANDLED_WAREHOUSE_EVENT_RULE: ("ecommerce.warehouse", ["StockReceived"]),
+}
 
 
 def check_rule_targets(resources: Resources) -> Iterator[str]:
@@ -45,6 +52,7 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
         STOCK_EVENT_RULE: [CONSUMER],
         UNHANDLED_EVENT_RULE: ["DeadLetterQueue"],
         UNHANDLED_STOCK_EVENT_RULE: ["DeadLetterQueue"],
+        UNHANDLED_WAREHOUSE_EVENT_RULE: ["DeadLetterQueue"],
     }
     if targets != expected:
         yield f"the targets of the rules are {targets}"
@@ -53,9 +61,10 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     unhandled = get_at(resources, (UNHANDLED_EVENT_RULE, "Properties", "EventPattern", "detail-type"))
     if unhandled != [{"anything-but": [*handled, "OrderConfirmed", "OrderRejected"]}]:
         yield f"{UNHANDLED_EVENT_RULE} does not match exactly the events that {ORDER_EVENT_RULE} does not match"
-    pattern = get_at(resources, (UNHANDLED_STOCK_EVENT_RULE, "Properties", "EventPattern"))
-    if pattern != {"source": STOCK_SOURCES, "detail-type": [{"anything-but": STOCK_EVENTS}]}:
-        yield f"{UNHANDLED_STOCK_EVENT_RULE} does not match exactly the unknown stock events"
+    for rule, (source, known) in UNHANDLED_STOCK_EVENTS.items():
+        pattern = get_at(resources, (rule, "Properties", "EventPattern"))
+        if pattern != {"source": [source], "detail-type": [{"anything-but": known}]}:
+            yield f"{rule} does not match exactly the unknown events of {source}"
     stock_events = {"source": ["ecommerce.warehouse"], "detail-type": ["StockReceived"]}
     if get_at(resources, (STOCK_EVENT_RULE, "Properties", "EventPattern")) != stock_events:
         yield f"{STOCK_EVENT_RULE} does not match exactly the events of a warehouse"

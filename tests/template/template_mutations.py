@@ -43,6 +43,7 @@ from template import (
     STOCK_EVENT_RULE,
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
+    UNHANDLED_WAREHOUSE_EVENT_RULE,
     Check,
     Resources,
     find_by_type,
@@ -283,7 +284,7 @@ EVENT_FLOW_MUTATIONS = [
     Mutation(
         "a source of stock events without a rule",
         check_rule_targets,
-        set_property(UNHANDLED_STOCK_EVENT_RULE, "EventPattern", "source", value=["ecommerce.warehouse"]),
+        remove_resource(UNHANDLED_WAREHOUSE_EVENT_RULE),
     ),
     Mutation(
         "a detail-type that both rules match",

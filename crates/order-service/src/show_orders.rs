@@ -23,7 +23,8 @@ impl Api {
         }
     }
 
-    /// Returns a page of a customer's orders, newest first.
+    /// Returns a page of a customer's orders, newest first. The orders of a deleted customer
+    /// stay listed.
     pub(crate) async fn list_orders(
         &self,
         request: &Request,
@@ -39,7 +40,7 @@ impl Api {
         };
         let page = self.store.orders_of(&customer, limit, after.as_ref());
         let (customer_exists, page) = tokio::try_join!(self.store.customer_exists(&customer), page)?;
-        if !customer_exists {
+        if !customer_exists && page.entries.is_empty() && after.is_none() {
             return Err(Problem::not_found("customer"));
         }
         let next_token = page.last.as_deref().map(page_token::encode);

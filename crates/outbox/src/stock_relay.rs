@@ -28,10 +28,11 @@ pub struct StockRelay {
 }
 
 /// The changes of one product in a batch.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct ProductChanges {
-    /// Index of the record of the first change.
-    first_record: usize,
+    /// Index of the last record that changed the quantity. A retry of InventoryUpdated starts
+    /// there, so that a partly published batch becomes shorter with each retry.
+    update_record: usize,
     changes: Vec<StockChange>,
 }
 
@@ -64,17 +65,18 @@ impl StockRelay {
             match decode_change(record.change) {
                 Ok(Some(change)) => {
                     self.add_events(&mut batch, index, change.threshold_events());
-                    let product = products
-                        .entry(change.after.product_id.clone())
-                        .or_insert_with(|| ProductChanges { first_record: index, changes: Vec::new() });
+                    let product = products.entry(change.after.product_id.clone()).or_default();
+                    if change.changes_quantity() {
+                        product.update_record = index;
+                    }
                     product.changes.push(change);
                 }
                 Ok(None) => {}
                 Err(error) => batch.add_poison(index, subject, error),
             }
         }
-        for ProductChanges { first_record, changes } in products.into_values() {
-            self.add_events(&mut batch, first_record, coalesce(&changes));
+        for ProductChanges { update_record, changes } in products.into_values() {
+            self.add_events(&mut batch, update_record, coalesce(&changes));
         }
         self.relay.publish(batch, deadline).await
     }

@@ -14,7 +14,8 @@ const TABLE_PROPERTIES: [&str; 5] =
     ["AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema", "LocalSecondaryIndexes"];
 
 /// The rules that send unhandled events to the dead-letter queue.
-const UNHANDLED_EVENT_RULES: [&str; 2] = ["UnhandledEventRule", "UnhandledStockEventRule"];
+const UNHANDLED_EVENT_RULES: [&str; 3] =
+    ["UnhandledEventRule", "UnhandledStockEventRule", "UnhandledWarehouseEventRule"];
 
 /// The resources by logical id. Short forms such as `!Ref` are read as their plain arguments.
 static RESOURCES: LazyLock<Map<String, Value>> = LazyLock::new(|| {
@@ -71,10 +72,16 @@ pub fn unhandled_event_pattern() -> &'static Value {
     &properties(UNHANDLED_EVENT_RULES[0], "AWS::Events::Rule")["EventPattern"]
 }
 
-/// Returns the pattern of the rule that sends unhandled stock events to the dead-letter queue.
+/// Returns the pattern of the rule that sends unhandled inventory events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_stock_event_pattern() -> &'static Value {
     &properties(UNHANDLED_EVENT_RULES[1], "AWS::Events::Rule")["EventPattern"]
+}
+
+/// Returns the pattern of the rule that sends unhandled warehouse events to the dead-letter queue.
+#[must_use]
+pub fn unhandled_warehouse_event_pattern() -> &'static Value {
+    &properties(UNHANDLED_EVENT_RULES[2], "AWS::Events::Rule")["EventPattern"]
 }
 
 /// Returns the patterns of the rules that send unhandled events to the dead-letter queue, and the

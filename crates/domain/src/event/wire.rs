@@ -1,6 +1,7 @@
 //! The JSON of order events.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use super::kind::{EventKind, UnknownEventKindError};
 use super::line_items::{WireLineItem, read_line_items};
@@ -73,14 +74,21 @@ struct WireEvent {
     priced_items: Option<Vec<WireLineItem>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total_amount: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "valid_or_none", skip_serializing_if = "Option::is_none")]
     carrier: Option<ShortText>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "valid_or_none", skip_serializing_if = "Option::is_none")]
     tracking_number: Option<ShortText>,
     #[serde(skip_serializing_if = "Option::is_none")]
     shortages: Option<Vec<Shortage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<EventMetadata>,
+}
+
+/// Reads an optional text. Another producer's value that breaks the rules of a text must not
+/// keep its event from being applied.
+fn valid_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ShortText>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(|text| text.parse().ok()))
 }
 
 /// The part of an event that tells its schema version, whatever its other fields are.

@@ -38,7 +38,9 @@ impl StockChange {
         events
     }
 
-    fn changes_quantity(&self) -> bool {
+    /// Returns true if the units on hand differ, or the units before are unknown.
+    #[must_use]
+    pub fn changes_quantity(&self) -> bool {
         self.before.as_ref().map(|before| before.quantity) != Some(self.after.quantity)
     }
 }

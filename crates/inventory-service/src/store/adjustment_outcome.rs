@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::CancellationReason;
 use domain::StockAdjustment;
 use dynamodb::decode_adjustment;
 
-use super::cancellation::{cancellation_error, is_condition_failure};
+use super::cancellation::{cancellation_error, is_condition_failure, is_unaffected};
 
 /// The outcome of adjusting the stock of a product.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,6 +46,7 @@ impl AdjustOutcome {
         if let Some(recorded) = recorded_adjustment(entry)? {
             return Ok(Self::AlreadyRecorded(recorded));
         }
+        require_checked(entry)?;
         match stock.item() {
             _ if !is_condition_failure(stock) => Err(cancellation_error(reasons)),
             Some(_) => Ok(Self::InsufficientStock),
@@ -66,6 +67,7 @@ impl CreateOutcome {
         if let Some(recorded) = recorded_adjustment(entry)? {
             return Ok(Self::AlreadyRecorded(recorded));
         }
+        require_checked(entry)?;
         if is_condition_failure(stock) {
             Ok(Self::StockExists)
         } else if is_condition_failure(product) {
@@ -74,6 +76,12 @@ impl CreateOutcome {
             Err(cancellation_error(reasons))
         }
     }
+}
+
+/// Checks that DynamoDB evaluated the condition of the ledger entry. Otherwise the adjustment
+/// may be recorded already, and the stock proves nothing.
+fn require_checked(entry: &CancellationReason) -> Result<(), ServiceError> {
+    if is_unaffected(entry) { Ok(()) } else { Err(cancellation_error(std::slice::from_ref(entry))) }
 }
 
 /// Returns the adjustment that the ledger has already, if that caused the cancellation.
@@ -163,5 +171,16 @@ mod tests {
         }
         let without_item = [condition_failed(None), reason("None")];
         assert!(matches!(AdjustOutcome::from_reasons(&without_item), Err(ServiceError::Permanent(_))));
+    }
+
+    #[test]
+    fn the_stock_proves_nothing_if_the_entry_was_not_checked() {
+        for code in ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"] {
+            let adjusted = AdjustOutcome::from_reasons(&[reason(code), reason("ConditionalCheckFailed")]);
+            assert!(matches!(adjusted, Err(ServiceError::Conflict(_))), "{code}: {adjusted:?}");
+            let missing = [reason(code), reason("None"), reason("ConditionalCheckFailed")];
+            let created = CreateOutcome::from_reasons(&missing);
+            assert!(matches!(created, Err(ServiceError::Conflict(_))), "{code}: {created:?}");
+        }
     }
 }

@@ -129,6 +129,11 @@ pub(super) fn is_condition_failure(reason: &CancellationReason) -> bool {
     code(reason) == CONDITION_FAILED
 }
 
+/// Returns true if DynamoDB evaluated an action, and it did not cause the cancellation.
+pub(super) fn is_unaffected(reason: &CancellationReason) -> bool {
+    code(reason) == NONE
+}
+
 /// Returns the error of a transaction that no condition canceled.
 pub(super) fn cancellation_error(reasons: &[CancellationReason]) -> ServiceError {
     let codes: Vec<_> = reasons.iter().map(code).filter(|code| *code != NONE).collect();
