@@ -19,7 +19,7 @@ from stack import LOCAL, StackError
 SCHEMATHESIS = LOCAL / "venv" / "schemathesis" / "bin" / "schemathesis"
 CONFIG = ROOT / "tools" / "schemathesis.toml"
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
-SECONDS = 60
+SECONDS = 120
 # Orders that schemathesis may use, by name in its configuration, with the actions
 # that bring each order to its status after it is confirmed.
 ORDERS = {"CONFIRMED": (), "SHIPPED": ("ship",), "DELIVERED": ("ship", "deliver")}

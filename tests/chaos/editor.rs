@@ -118,7 +118,7 @@ impl System {
                 continue;
             };
             if counts[editor] == n {
-                return;
+                return self.counters.edits.increment();
             }
             assert_eq!(counts[editor], n - 1, "{record:?} has lost a change of editor {editor}");
             counts[editor] = n;

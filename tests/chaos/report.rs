@@ -45,7 +45,7 @@ impl System {
         table.row("EventBridge calls", self.shop.bus.calls().len());
         table.row("EventBridge faults", eventbridge.values().sum::<usize>());
         table.rows(eventbridge);
-        table.row("invocations aborted", counters.aborted_invocations.get());
+        table.row("invocations cut off", counters.aborted_invocations.get());
         table.row("stream batches sent to the relays", counters.batches.get());
         table.row("- retried, in whole or in part", counters.retried_batches.get());
         let OrderEventTotals { in_outboxes, published, confirmed } = totals.order_events;
@@ -55,7 +55,7 @@ impl System {
         table.row("- duplicates", published - in_outboxes);
         let StockEventTotals { changes, published, distinct } = &totals.stock_events;
         table.row("changes of stock items", changes);
-        table.row("events of stock", distinct.values().sum::<usize>());
+        table.row("inventory events", distinct.values().sum::<usize>());
         table.rows(distinct);
         table.row("- published, duplicates included", published);
         table.row("events delivered to the consumer", counters.deliveries.get());
