@@ -62,7 +62,7 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     }
     if targets != expected:
         yield f"the targets of the rules are {targets}"
-    # Exactly one rule matches each detail-type, except those that are only for other consumers.
+    # Exactly one rule matches each detail-type, except the types for other consumers.
     handled = get_at(resources, (ORDER_EVENT_RULE, "Properties", "EventPattern", "detail-type")) or []
     unhandled = get_at(resources, (UNHANDLED_EVENT_RULE, "Properties", "EventPattern", "detail-type"))
     if unhandled != [{"anything-but": [*handled, "OrderConfirmed", "OrderRejected"]}]:
