@@ -55,7 +55,7 @@ async fn confirms_an_order_and_reserves_its_stock_in_one_round_trip() {
 
 #[tokio::test]
 async fn confirms_ten_of_a_hundred_concurrent_orders_for_ten_units() {
-    let shop = TestShop::seeded().await;
+    let shop = TestShop::seeded().await.without_streams().await;
     shop.set_stock("001", 10).await;
     let orders = store_orders(&shop, 100).await;
     let service = shop.inventory_service();
