@@ -17,12 +17,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import redrive
 from api_client import UnexpectedResponseError
 from emulator import Emulator, EmulatorError, create_client, run_temporary_emulator
 from function_killer import FunctionKiller
+from inventory_items import SEPARATOR, Item, count_held_units, create_ledger_entry, get_product
 from order_client import OrderClient, PlacedOrder
 from order_finder import KEPT_EVENTS
 from stack import StackError, build, deploy, load_seed_data, locate_stack_file
@@ -41,9 +41,6 @@ DECIDED_STATUSES = {"Confirmed", "Rejected"}
 HOLDING_STATUSES = {"Confirmed", "Delivered", "Shipped"}
 
 UUID_LENGTH = 36
-
-# The item of an order.
-Item = dict[str, Any]
 
 
 def main(arguments: list[str]) -> int:
@@ -136,14 +133,7 @@ class Tables:
         """Sets the stock of a product that is in stock, and records the change in the ledger."""
         delta = quantity - self.read_stock()[product]
         created_at = "2025-01-02T00:00:00.000Z"
-        entry = {
-            "ProductId": {"S": f"{product}#kill-test"},
-            "ListedUnder": {"S": product},
-            "ListedAs": {"S": f"{created_at}#kill-test"},
-            "Delta": {"N": str(delta)},
-            "Reason": {"S": "counted"},
-            "CreatedAt": {"S": created_at},
-        }
+        entry = create_ledger_entry(product, "kill-test", delta, "Stock of the kill test", created_at)
         self._dynamodb.put_item(TableName=self._names["inventory"], Item=entry)
         self._dynamodb.update_item(
             TableName=self._names["inventory"],
@@ -219,15 +209,17 @@ def _count_order_violations(placed: list[PlacedOrder], orders: dict[str, Item], 
 def _count_stock_violations(adjustments: list[Adjustment], orders: dict[str, Item], tables: Tables) -> dict[str, int]:
     """Counts the violations of each invariant of stock and ledger."""
     stock, ledger = tables.read_stock(), tables.read_ledger()
-    held = {product: sum(_count_held_units(order, product) for order in orders.values()) for product in STOCK}
+    held = count_held_units(orders.values())
     added, explained = Counter[str](), Counter[str]()
     for adjustment in adjustments:
         added[adjustment.product] += adjustment.delta
     for key, delta in ledger.items():
-        explained[key.split("#")[0]] += delta
-    expected = {f"{adjustment.product}#{adjustment.adjustment_id}": adjustment.delta for adjustment in adjustments}
+        explained[get_product(key)] += delta
+    expected = {
+        f"{adjustment.product}{SEPARATOR}{adjustment.adjustment_id}": adjustment.delta for adjustment in adjustments
+    }
     # The entries of the seed data and of this test have short ids, and those of requests are UUIDs.
-    recorded = {key: delta for key, delta in ledger.items() if len(key.split("#")[1]) == UUID_LENGTH}
+    recorded = {key: delta for key, delta in ledger.items() if len(key.split(SEPARATOR)[1]) == UUID_LENGTH}
     return {
         "adjustments without a unique key": len(adjustments) - len(expected),
         "adjustments lost, changed or surplus": len(expected.items() ^ recorded.items()),
@@ -246,12 +238,6 @@ def _get_status(order: Item) -> str:
 
 def _has_reserved_stock(order: Item) -> bool:
     return bool(order.get("StockReserved", {}).get("BOOL", False))
-
-
-def _count_held_units(order: Item, product: str) -> int:
-    """Counts the units of a product that an order holds."""
-    lines = [line["M"] for line in order["Items"]["L"]] if _has_reserved_stock(order) else []
-    return sum(int(line["Quantity"]["N"]) for line in lines if line["ProductId"]["S"] == product)
 
 
 def _print_figures(figures: dict[str, int]) -> None:
