@@ -15,7 +15,7 @@ use crate::destination::Destination;
 use crate::order_decode::{decode_item, decode_record, subject};
 use crate::outbound_event::OutboundEvent;
 use crate::relay::{DecodedBatch, Relay};
-use crate::republish::{Republication, outcomes_by_id};
+use crate::republish::Republication;
 use crate::unpublishable::UnpublishableError;
 
 /// Publishes the events of orders to one event bus.
@@ -74,11 +74,8 @@ impl OrderRelay {
         items: &[Item],
         deadline: Deadline,
     ) -> RepublishReport {
-        let publications = items.iter().enumerate().map(|(index, item)| {
-            self.publication(index, item).unwrap_or_else(|error| Republication::failed(error.into()))
-        });
-        let outcomes = self.relay.republish(publications, deadline).await;
-        let mut outcomes = outcomes_by_id(items, ORDER_ID, outcomes);
+        let publication = |index, item: &Item| self.publication(index, item);
+        let mut outcomes = self.relay.republish(items, ORDER_ID, publication, deadline).await;
         let orders = orders.iter().map(|id| RepublishedOrder {
             order_id: id.clone(),
             outcome: outcomes.remove(id.as_str()).unwrap_or(RepublishOutcome::UnknownOrder),

@@ -16,26 +16,27 @@ pub(crate) struct Republication {
     pub(crate) events: Vec<OutboundEvent>,
 }
 
-impl Republication {
-    /// Creates the republication of an item whose events cannot be built.
-    pub(crate) const fn failed(outcome: RepublishOutcome) -> Self {
-        Self { outcome, events: Vec::new() }
-    }
-}
-
 impl Relay {
-    /// Publishes the events of items and returns the outcome for each. The index of an
-    /// event is that of its item.
-    pub(crate) async fn republish(
+    /// Publishes the events that `publication` builds for each item, and returns the outcome
+    /// of each by its key attribute `key`. `publication` gets the index of an item for its
+    /// events.
+    pub(crate) async fn republish<'a>(
         &self,
-        publications: impl Iterator<Item = Republication>,
+        items: &'a [Item],
+        key: &str,
+        publication: impl Fn(usize, &Item) -> Result<Republication, UnpublishableError>,
         deadline: Deadline,
-    ) -> Vec<RepublishOutcome> {
+    ) -> HashMap<&'a str, RepublishOutcome> {
         let mut events = Vec::new();
-        let mut outcomes = Vec::new();
-        for publication in publications {
-            events.extend(publication.events);
-            outcomes.push(publication.outcome);
+        let mut outcomes = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match publication(index, item) {
+                Ok(publication) => {
+                    events.extend(publication.events);
+                    outcomes.push(publication.outcome);
+                }
+                Err(error) => outcomes.push(error.into()),
+            }
         }
         for rejected in self.publisher.publish(events, deadline).await {
             outcomes[rejected.event.index] = match rejected.permanent_code() {
@@ -43,12 +44,12 @@ impl Relay {
                 None => RepublishOutcome::NotAccepted,
             };
         }
-        outcomes
+        by_id(items, key, outcomes)
     }
 }
 
 /// Returns the outcome for each item by its key attribute `name`.
-pub(crate) fn outcomes_by_id<'a>(
+fn by_id<'a>(
     items: &'a [Item],
     name: &str,
     outcomes: Vec<RepublishOutcome>,

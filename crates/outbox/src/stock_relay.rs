@@ -16,7 +16,7 @@ use lambda::{Deadline, Metrics, RepublishOutcome, RepublishReport, RepublishedPr
 use crate::destination::Destination;
 use crate::outbound_event::OutboundEvent;
 use crate::relay::{DecodedBatch, Relay};
-use crate::republish::{Republication, outcomes_by_id};
+use crate::republish::Republication;
 use crate::stock_decode::{content, decode_change, subject};
 use crate::unpublishable::UnpublishableError;
 
@@ -108,11 +108,8 @@ impl StockRelay {
         items: &[Item],
         deadline: Deadline,
     ) -> RepublishReport {
-        let publications = items.iter().enumerate().map(|(index, item)| {
-            self.publication(index, item).unwrap_or_else(|error| Republication::failed(error.into()))
-        });
-        let outcomes = self.relay.republish(publications, deadline).await;
-        let mut outcomes = outcomes_by_id(items, PRODUCT_ID, outcomes);
+        let publication = |index, item: &Item| self.publication(index, item);
+        let mut outcomes = self.relay.republish(items, PRODUCT_ID, publication, deadline).await;
         let products = products.iter().map(|id| RepublishedProduct {
             product_id: id.clone(),
             outcome: outcomes.remove(id.as_str()).unwrap_or(RepublishOutcome::UnknownProduct),
