@@ -15,6 +15,19 @@ pub struct Revised<T> {
     pub revision: Revision,
 }
 
+impl<T> Revised<T> {
+    /// Decodes a record with `decode`, and its revision.
+    ///
+    /// # Errors
+    /// [`ItemDecodeError`] names the attribute that is missing or invalid.
+    pub fn decode(
+        item: &Item,
+        decode: impl Fn(&Item) -> Result<T, ItemDecodeError>,
+    ) -> Result<Self, ItemDecodeError> {
+        Ok(Self { record: decode(item)?, revision: decode_revision(item)? })
+    }
+}
+
 /// Returns the revision of an item. An item that another program stored has no attribute,
 /// and so has the initial revision.
 ///

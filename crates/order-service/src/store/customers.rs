@@ -3,7 +3,7 @@
 use aws::ServiceError;
 use domain::{Customer, CustomerId, Precondition};
 use dynamodb::attribute::CUSTOMER_ID;
-use dynamodb::{Revised, decode_customer, decode_revision, encode_customer, text};
+use dynamodb::{Revised, decode_customer, encode_customer, text};
 
 use super::Store;
 use super::revised_write::{DeleteOutcome, PutOutcome, RevisedWrite};
@@ -31,10 +31,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await?;
-        let Some(item) = output.item() else {
-            return Ok(None);
-        };
-        Ok(Some(Revised { record: decode_customer(item)?, revision: decode_revision(item)? }))
+        Ok(output.item().map(|item| Revised::decode(item, decode_customer)).transpose()?)
     }
 
     /// Creates or replaces a customer if the precondition is met.

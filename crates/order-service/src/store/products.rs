@@ -3,7 +3,7 @@
 use aws::ServiceError;
 use domain::{Precondition, Product, ProductId};
 use dynamodb::attribute::PRODUCT_ID;
-use dynamodb::{Page, Revised, decode_product, decode_revision, encode_product, id_attribute, key, text};
+use dynamodb::{Page, Revised, decode_product, encode_product, id_attribute, key, text};
 
 use super::Store;
 use super::revised_write::{DeleteOutcome, PutOutcome, RevisedWrite};
@@ -18,10 +18,7 @@ impl Store {
             .consistent_read(true)
             .send()
             .await?;
-        let Some(item) = output.item() else {
-            return Ok(None);
-        };
-        Ok(Some(Revised { record: decode_product(item)?, revision: decode_revision(item)? }))
+        Ok(output.item().map(|item| Revised::decode(item, decode_product)).transpose()?)
     }
 
     /// Returns a page of the catalog after the product `after`.
