@@ -6,6 +6,7 @@ mod list_orders_to_ship;
 mod manage_customers;
 mod manage_products;
 mod place_order;
+mod random;
 mod revised_records;
 mod routes;
 mod settings;

@@ -14,6 +14,7 @@ use dynamodb::{InsertOutcome, StoredOrder};
 use lambda::Metric;
 use lambda::clock::{now, unix_millis};
 
+use crate::random::random_bytes;
 use crate::routes::{Api, correlation_id};
 
 impl Api {
@@ -86,9 +87,7 @@ fn parse_request(request: &Request) -> Result<(OrderRequest, Option<IdempotencyK
 }
 
 fn random_order_id() -> Result<OrderId, Problem> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(Problem::internal)?;
-    Ok(OrderId::from_time(unix_millis(), &random))
+    Ok(OrderId::from_time(unix_millis(), &random_bytes()?))
 }
 
 fn created(request: &Request, order: &Order) -> Response {

@@ -12,6 +12,7 @@ use dynamodb::{Item, decode_revision, text, write_condition};
 use lambda::clock::unix_millis;
 
 use super::RETRY_POLICY;
+use crate::random::random_bytes;
 
 /// The outcome of creating or replacing a record.
 #[derive(Debug)]
@@ -230,9 +231,7 @@ fn stored_revision(item: Option<&Item>) -> Result<Option<Revision>, ServiceError
 
 /// Returns the revision of a write that replaces `previous`, if it is known.
 fn new_revision(previous: Option<&Revision>) -> Result<Revision, ServiceError> {
-    let mut random = [0; 10];
-    getrandom::fill(&mut random).map_err(|error| ServiceError::Permanent(error.to_string()))?;
-    Ok(Revision::following(previous, unix_millis(), &random))
+    Ok(Revision::following(previous, unix_millis(), &random_bytes()?))
 }
 
 /// DynamoDB rejects an empty map.
