@@ -69,19 +69,19 @@ pub fn fulfillment_pattern() -> &'static Value {
 /// Returns the pattern of the rule that sends unhandled order events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_event_pattern() -> &'static Value {
-    &properties(UNHANDLED_EVENT_RULES[0], "AWS::Events::Rule")["EventPattern"]
+    &properties("UnhandledEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
 /// Returns the pattern of the rule that sends unhandled inventory events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_stock_event_pattern() -> &'static Value {
-    &properties(UNHANDLED_EVENT_RULES[1], "AWS::Events::Rule")["EventPattern"]
+    &properties("UnhandledStockEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
 /// Returns the pattern of the rule that sends unhandled warehouse events to the dead-letter queue.
 #[must_use]
 pub fn unhandled_warehouse_event_pattern() -> &'static Value {
-    &properties(UNHANDLED_EVENT_RULES[2], "AWS::Events::Rule")["EventPattern"]
+    &properties("UnhandledWarehouseEventRule", "AWS::Events::Rule")["EventPattern"]
 }
 
 /// Returns the patterns of the rules that send unhandled events to the dead-letter queue, and the
