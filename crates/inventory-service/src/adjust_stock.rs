@@ -21,8 +21,8 @@ pub(crate) enum AdjustmentEffect {
     UnknownProduct,
 }
 
-/// Applies an adjustment exactly once, however often it is repeated. The first addition for
-/// a product of the catalog creates its stock item.
+/// Applies an adjustment exactly once; a repetition changes nothing. The first addition for a
+/// product of the catalog creates its stock item.
 ///
 /// # Errors
 /// [`ServiceError`] if a call fails. The adjustment may have been applied.

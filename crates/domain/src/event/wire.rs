@@ -40,7 +40,7 @@ impl From<serde_json::Error> for EventError {
     }
 }
 
-/// Checks the schema version of an event, whatever its other fields are. An event without
+/// Checks the schema version of an event and ignores its other fields. An event without
 /// metadata has the supported version.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ fn valid_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Sh
     Ok(value.as_str().and_then(|text| text.parse().ok()))
 }
 
-/// The part of an event that tells its schema version, whatever its other fields are.
+/// The part of an event that has its schema version.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireVersion {

@@ -36,7 +36,7 @@ pub(crate) enum CreateOutcome {
 impl AdjustOutcome {
     /// Reads the reasons of a canceled transaction over a ledger entry and a stock item. The
     /// result of the entry takes precedence: a recorded adjustment is not applied again,
-    /// whatever the stock is now.
+    /// even if the stock has changed since.
     ///
     /// # Errors
     /// [`ServiceError::Conflict`] for conflicts, [`ServiceError::Permanent`] for any other
