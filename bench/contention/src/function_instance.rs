@@ -40,11 +40,15 @@ impl FunctionInstance {
             inventory_table: INVENTORY_TABLE.to_owned(),
             products_table: "products".to_owned(),
             event_bus: "bus".to_owned(),
+            order_event_queue_url: "https://sqs/order-events".to_owned(),
+            dead_letter_queue_url: "https://sqs/dead-letters".to_owned(),
             inventory_events: InventoryEvents::None,
         };
         let metrics = Metrics::new("contention", inventory_service::SERVICE, NullSink);
         let eventbridge = || unreachable!("the function publishes nothing without a stream");
-        let service = InventoryService::new(client.clone(), eventbridge, settings, metrics, AuthMode::Open);
+        let sqs = || unreachable!("TODO");
+        let service =
+            InventoryService::new(client.clone(), eventbridge, sqs, settings, metrics, AuthMode::Open);
         Self { design, client, service }
     }
 

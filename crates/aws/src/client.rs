@@ -11,6 +11,10 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, InterceptorContext};
+use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -74,6 +78,28 @@ fn http_client(system_roots: bool) -> Result<SharedHttpClient, BoxError> {
 #[must_use]
 pub fn retries() -> RetryConfig {
     RetryConfig::standard().with_initial_backoff(BASE_RETRY_DELAY).with_max_backoff(MAX_RETRY_DELAY)
+}
+
+/// Retries a call only if its connection was lost, and returns every other failure at once.
+#[derive(Debug, Clone, Copy)]
+pub struct LostConnectionsOnly;
+
+impl ClassifyRetry for LostConnectionsOnly {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.output_or_error() {
+            Some(Err(error)) if !is_lost_connection(error) => RetryAction::RetryForbidden,
+            // The other classifiers decide.
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "lost connections only"
+    }
+}
+
+fn is_lost_connection(error: &OrchestratorError<Error>) -> bool {
+    error.as_connector_error().is_some_and(ConnectorError::is_io)
 }
 
 /// Returns the SDK timeouts. An operation ends well within the 29 seconds that API

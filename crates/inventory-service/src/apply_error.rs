@@ -5,7 +5,7 @@ use domain::{
     EventError, Order, OrderAction, OrderId, OrderStatus, ProductId, ReceiptId, Transition, transition,
 };
 use lambda::InvocationError;
-use lambda::error::error_type;
+use lambda::error::{BUSY, error_type};
 
 /// `errorType`: the event is malformed. Permanent.
 pub const MALFORMED_EVENT: &str = "MalformedEvent";
@@ -61,6 +61,11 @@ impl ApplyError {
         }
     }
 
+    /// Returns true if the event met contention, throttling or an unavailable table.
+    pub(crate) const fn is_contention_or_outage(&self) -> bool {
+        matches!(self, Self::Service(ServiceError::Conflict(_) | ServiceError::Transient(_)))
+    }
+
     const fn error_type(&self) -> &'static str {
         match self {
             Self::Malformed(_) => MALFORMED_EVENT,
@@ -80,9 +85,14 @@ impl From<ApplyError> for InvocationError {
     }
 }
 
+/// Returns true if an event with this error would fail again.
+pub(crate) fn is_permanent(error: &InvocationError) -> bool {
+    ![TOO_EARLY, BUSY].contains(&error.error_type)
+}
+
 #[cfg(test)]
 mod tests {
-    use lambda::error::{BUSY, INTERNAL};
+    use lambda::error::INTERNAL;
 
     use super::*;
 

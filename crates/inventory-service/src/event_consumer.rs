@@ -1,55 +1,71 @@
-//! Order events from the bus: decodes an event and passes it to the module of its kind.
+//! Events from the bus. An event is applied directly, or sent to the queue if it meets contention.
 
-use domain::event::ORDER_SOURCE;
-use domain::{
-    CustomerId, EventKind, EventMetadata, Money, Order, OrderAction, OrderEvent, OrderId, OrderLines,
-    Shipment, redact,
-};
-use lambda::clock::now;
 use lambda::trigger::BusEvent;
 use lambda::{Deadline, InvocationError, Metrics};
-use tracing::field::{Empty, display};
-use tracing::{Instrument as _, Span};
+use serde_json::value::RawValue;
+use tracing::Instrument as _;
 
 use crate::apply_error::ApplyError;
+use crate::event_queue::EventQueue;
+use crate::inbound_event::{InboundEvent, decode};
 use crate::outcome::Outcome;
 use crate::store::Store;
-use crate::{fulfillment, release, reservation};
 
-/// Applies one event. Applying it again, at any time, changes nothing.
-///
-/// Log lines carry the ids of the event. An event without metadata is identified by
-/// the id that the bus assigned.
-///
-/// # Errors
-/// An [`InvocationError`] if the event is not applied.
-pub(crate) async fn consume(
-    store: &Store,
-    metrics: &Metrics,
-    envelope: &BusEvent,
-    deadline: Deadline,
-) -> Result<(), InvocationError> {
-    let (span, event) = decode(envelope);
-    let result = match event {
-        Ok(event) => apply_before(deadline, apply(store, event)).instrument(span.clone()).await,
-        Err(error) => Err(error),
-    };
-    span.in_scope(|| record_outcome(result, metrics))
+/// The parts of the function that apply an event from the bus.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventConsumer<'a> {
+    /// Store without retries, for the first try.
+    pub(crate) first_try: &'a Store,
+    /// Store with retries, for an event that the queue does not accept.
+    pub(crate) store: &'a Store,
+    pub(crate) queue: &'a EventQueue,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) deadline: Deadline,
 }
 
-/// Decodes an event and creates the span of its log lines.
-pub(crate) fn decode(envelope: &BusEvent) -> (Span, Result<OrderEvent, ApplyError>) {
-    let kind = envelope.detail_type.parse::<EventKind>().ok();
-    let span = tracing::error_span!(
-        "event",
-        detailType = kind.map(EventKind::as_str),
-        orderId = Empty,
-        eventId = Empty,
-        correlationId = Empty,
-    );
-    let event = parse(envelope);
-    record_ids(&span, event.as_ref().ok(), envelope);
-    (span, event)
+impl EventConsumer<'_> {
+    /// Applies one event, or sends it to the queue as it came. Applying it again, at any time,
+    /// changes nothing. `payload` is the text of `envelope`.
+    ///
+    /// # Errors
+    /// An [`InvocationError`] if the event is neither applied nor in the queue.
+    pub(crate) async fn consume(
+        self,
+        envelope: &BusEvent,
+        payload: &RawValue,
+    ) -> Result<(), InvocationError> {
+        let (span, event) = decode(envelope);
+        let result = match event {
+            Ok(event) => self.apply_or_queue(event, envelope, payload).instrument(span.clone()).await,
+            Err(error) => Err(error),
+        };
+        span.in_scope(|| record_outcome(result, self.metrics))
+    }
+
+    /// Tries an event once, unless one of its products is contended, and sends it to the queue if
+    /// that fails for a transient reason.
+    async fn apply_or_queue(
+        self,
+        event: InboundEvent,
+        envelope: &BusEvent,
+        payload: &RawValue,
+    ) -> Result<Outcome, ApplyError> {
+        if !event.products().into_iter().any(|product| self.store.is_contended(product)) {
+            match apply_before(self.deadline, event.apply(self.first_try)).await {
+                Err(error) if error.is_contention_or_outage() => {
+                    tracing::debug!(%error, "first try failed");
+                }
+                result => return result,
+            }
+        }
+        let Err(error) = self.deadline.run(self.queue.send(payload)).await? else {
+            return Ok(Outcome::Queued);
+        };
+        tracing::warn!(%error, "event not queued");
+        // Decoded again, because the first try has used the event up.
+        let (_, event) = decode(envelope);
+        apply_before(self.deadline, event?.apply(self.store)).await
+    }
 }
 
 /// Logs and counts the result of an event.
@@ -75,31 +91,6 @@ pub(crate) fn record_outcome(
     }
 }
 
-/// Parses the detail and checks that the envelope, which determined the routing,
-/// matches it.
-fn parse(envelope: &BusEvent) -> Result<OrderEvent, ApplyError> {
-    if envelope.source != ORDER_SOURCE {
-        let source = redact::quote(&envelope.source);
-        return Err(ApplyError::Malformed(format!("source {source} is not {ORDER_SOURCE}")));
-    }
-    let event = OrderEvent::from_json(envelope.detail.get())?;
-    if envelope.detail_type != event.kind().as_str() {
-        let detail_type = redact::quote(&envelope.detail_type);
-        return Err(ApplyError::Malformed(format!("detail-type {detail_type} carries {}", event.kind())));
-    }
-    Ok(event)
-}
-
-fn record_ids(span: &Span, event: Option<&OrderEvent>, envelope: &BusEvent) {
-    let metadata = event.and_then(OrderEvent::metadata);
-    let event_id = metadata.map(|metadata| metadata.event_id.as_str()).or(envelope.id.as_deref());
-    span.record("eventId", event_id);
-    if let Some(event) = event {
-        span.record("orderId", display(event.order_id()));
-        span.record("correlationId", display(event.correlation_id()));
-    }
-}
-
 /// Runs the application of an event until the deadline.
 ///
 /// # Errors
@@ -109,39 +100,4 @@ pub(crate) async fn apply_before(
     application: impl Future<Output = Result<Outcome, ApplyError>>,
 ) -> Result<Outcome, ApplyError> {
     deadline.run(application).await?
-}
-
-/// Applies a decoded event.
-pub(crate) async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, ApplyError> {
-    match event {
-        OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } => {
-            let claimed = claimed_order(order_id, customer_id, items, Some(total_amount), metadata.as_ref());
-            reservation::reserve(store, &claimed, metadata.as_ref()).await
-        }
-        OrderEvent::Canceled { order_id, customer_id, items, metadata } => {
-            let claimed = claimed_order(order_id, customer_id, items, None, metadata.as_ref());
-            release::cancel(store, &claimed, metadata.as_ref()).await
-        }
-        OrderEvent::Shipped { order_id, shipment, metadata } => {
-            fulfillment::advance(store, &order_id, OrderAction::Ship, &shipment, metadata.as_ref()).await
-        }
-        OrderEvent::Delivered { order_id, metadata } => {
-            let shipment = Shipment::default();
-            fulfillment::advance(store, &order_id, OrderAction::Deliver, &shipment, metadata.as_ref()).await
-        }
-        // These events result from this function's own writes, and are for other consumers.
-        OrderEvent::Confirmed { .. } | OrderEvent::Rejected { .. } => Ok(Outcome::Stale),
-    }
-}
-
-/// Returns the order that an event claims to be about.
-pub(crate) fn claimed_order(
-    id: OrderId,
-    customer_id: CustomerId,
-    items: OrderLines,
-    total_amount: Option<Money>,
-    metadata: Option<&EventMetadata>,
-) -> Order {
-    let occurred_at = metadata.map_or_else(now, |metadata| metadata.occurred_at);
-    Order::from_event(id, customer_id, items, total_amount, occurred_at)
 }

@@ -18,7 +18,9 @@ async fn main() -> Result<(), Error> {
     let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, StandardOutput);
     let config = aws::client::config()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    let sqs_config = config.clone();
     let eventbridge = move || aws_sdk_eventbridge::Client::new(&config);
-    let service = InventoryService::new(dynamodb, eventbridge, settings, metrics, auth_mode);
+    let sqs = move || aws_sdk_sqs::Client::new(&sqs_config);
+    let service = InventoryService::new(dynamodb, eventbridge, sqs, settings, metrics, auth_mode);
     run(service_fn(|event| service.handle(event))).await
 }

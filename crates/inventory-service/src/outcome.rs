@@ -1,11 +1,11 @@
-//! The outcome of an applied event.
+//! The outcome of an event.
 
 use std::fmt;
 
 use domain::OrderStatus;
 use lambda::{Metric, Metrics};
 
-/// The effect of an applied event.
+/// The effect of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The order reached this status.
@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Completed,
     /// A duplicate or late event, which changed nothing.
     Stale,
+    /// The event is in the queue and not applied yet.
+    Queued,
 }
 
 impl Outcome {
@@ -26,6 +28,7 @@ impl Outcome {
             Self::StockAdjusted => metrics.count(Metric::StockAdjustments),
             Self::Completed => {}
             Self::Stale => metrics.count(Metric::EventsStale),
+            Self::Queued => metrics.count(Metric::EventsQueued),
         }
     }
 }
@@ -37,6 +40,7 @@ impl fmt::Display for Outcome {
             Self::StockAdjusted => "stock adjusted",
             Self::Completed => "completed",
             Self::Stale => "stale",
+            Self::Queued => "queued",
         })
     }
 }

@@ -1,10 +1,10 @@
-//! Queue batches of order events: reserves stock for many orders together and applies
-//! the remaining events one by one.
+//! Queue batches of events: reserves stock for many orders together and applies the remaining
+//! events one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::{OrderEvent, OrderId, redact};
+use domain::{EventSubject, OrderEvent, redact};
 use futures_util::{StreamExt as _, stream};
 use lambda::trigger::BusEvent;
 use lambda::{Deadline, Metrics};
@@ -12,14 +12,17 @@ use tracing::{Instrument as _, Span};
 
 use crate::apply_error::ApplyError;
 use crate::batch_reservation::{self, MAX_CONCURRENCY, Placement};
-use crate::event_consumer::{apply, apply_before, claimed_order, decode, record_outcome};
+use crate::event_consumer::{apply_before, record_outcome};
+use crate::event_queue::EventQueue;
+use crate::inbound_event::{InboundEvent, claimed_order, decode};
+use crate::redelivery::{FailedMessage, SETTLE_TIME, settle};
 use crate::store::Store;
 
 /// An event of a batch that is applied on its own.
 struct QueuedEvent {
     /// Index of its message in the batch.
     message: usize,
-    event: OrderEvent,
+    event: InboundEvent,
     span: Span,
 }
 
@@ -27,28 +30,27 @@ struct QueuedEvent {
 #[derive(Default)]
 struct GroupedBatch {
     placements: Vec<Placement>,
-    /// Remaining events by order, in the order of the batch.
-    others: BTreeMap<OrderId, Vec<QueuedEvent>>,
-    /// Indices of messages without a valid event.
-    invalid: Vec<usize>,
+    /// Remaining events by subject, in the order of the batch.
+    others: BTreeMap<EventSubject, Vec<QueuedEvent>>,
+    /// Messages without a valid event.
+    invalid: Vec<FailedMessage>,
 }
 
-/// Applies the events of a batch and names the messages to retry.
-///
-/// These include messages that can never be applied. The queue's redrive policy moves
-/// them to the dead-letter queue; the reason is in the log.
+/// Applies the events of a batch and names the messages that the queue delivers again.
 pub(crate) async fn consume(
     store: &Store,
+    queue: &EventQueue,
     metrics: &Metrics,
     batch: SqsEvent,
     deadline: Deadline,
 ) -> SqsBatchResponse {
+    let apply_deadline = deadline.minus(SETTLE_TIME);
     let GroupedBatch { placements, others, invalid: mut failed } = group(metrics, &batch.records);
-    failed.extend(reserve(store, metrics, placements, deadline).await);
-    let others = others.into_values().map(|events| apply_in_order(store, metrics, events, deadline));
+    failed.extend(reserve(store, metrics, placements, apply_deadline).await);
+    let others = others.into_values().map(|events| apply_in_order(store, metrics, events, apply_deadline));
     let others = stream::iter(others).buffer_unordered(MAX_CONCURRENCY);
     failed.extend(others.collect::<Vec<_>>().await.into_iter().flatten());
-    batch_response(&batch.records, failed)
+    settle(queue, &batch.records, failed, deadline).await
 }
 
 /// Groups the events of a batch. An OrderPlaced that is the first event of its order in
@@ -57,35 +59,41 @@ pub(crate) async fn consume(
 fn group(metrics: &Metrics, messages: &[SqsMessage]) -> GroupedBatch {
     let mut grouped = GroupedBatch::default();
     let mut seen = BTreeSet::new();
-    for (index, message) in messages.iter().enumerate() {
-        let (span, event) = decode_message(message);
+    for (message, content) in messages.iter().enumerate() {
+        let (span, event) = decode_message(content);
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                let failed = span.in_scope(|| record_outcome(Err(error), metrics)).is_err();
-                grouped.invalid.extend(failed.then_some(index));
+                let failed = span.in_scope(|| record_outcome(Err(error), metrics)).err();
+                grouped.invalid.extend(failed.map(|error| FailedMessage { message, error }));
                 continue;
             }
         };
-        let is_first = seen.insert(event.order_id().clone());
+        let subject = event.subject();
+        let is_first = seen.insert(subject.clone());
         match event {
-            OrderEvent::Placed { order_id, customer_id, items, total_amount, metadata } if is_first => {
+            InboundEvent::Order(OrderEvent::Placed {
+                order_id,
+                customer_id,
+                items,
+                total_amount,
+                metadata,
+            }) if is_first => {
                 let claimed =
                     claimed_order(order_id, customer_id, items, Some(total_amount), metadata.as_ref());
-                grouped.placements.push(Placement { message: index, claimed, metadata, span });
+                grouped.placements.push(Placement { message, claimed, metadata, span });
             }
             event => {
-                let events = grouped.others.entry(event.order_id().clone()).or_default();
-                events.push(QueuedEvent { message: index, event, span });
+                let events = grouped.others.entry(subject).or_default();
+                events.push(QueuedEvent { message, event, span });
             }
         }
     }
     grouped
 }
 
-/// Decodes the event that EventBridge sent to the queue and creates the span of its log
-/// lines.
-fn decode_message(message: &SqsMessage) -> (Span, Result<OrderEvent, ApplyError>) {
+/// Decodes the event of a message and creates the span of its log lines.
+fn decode_message(message: &SqsMessage) -> (Span, Result<InboundEvent, ApplyError>) {
     match serde_json::from_str::<BusEvent>(message.body.as_deref().unwrap_or_default()) {
         Ok(envelope) => decode(&envelope),
         Err(error) => {
@@ -96,51 +104,38 @@ fn decode_message(message: &SqsMessage) -> (Span, Result<OrderEvent, ApplyError>
     }
 }
 
-/// Reserves stock for placements and returns the indices of the failed messages.
+/// Reserves stock for placements and returns the failed messages.
 async fn reserve(
     store: &Store,
     metrics: &Metrics,
     placements: Vec<Placement>,
     deadline: Deadline,
-) -> Vec<usize> {
+) -> Vec<FailedMessage> {
     let results = batch_reservation::reserve(store, &placements, deadline).await;
     let mut failed = Vec::new();
     for (result, placement) in results.into_iter().zip(&placements) {
-        if placement.span.in_scope(|| record_outcome(result, metrics)).is_err() {
-            failed.push(placement.message);
+        if let Err(error) = placement.span.in_scope(|| record_outcome(result, metrics)) {
+            failed.push(FailedMessage { message: placement.message, error });
         }
     }
     failed
 }
 
-/// Applies the events of one order in sequence and returns the indices of the failed
-/// messages.
+/// Applies the events of one subject in sequence and returns the failed messages.
 async fn apply_in_order(
     store: &Store,
     metrics: &Metrics,
     events: Vec<QueuedEvent>,
     deadline: Deadline,
-) -> Vec<usize> {
+) -> Vec<FailedMessage> {
     let mut failed = Vec::new();
     for QueuedEvent { message, event, span } in events {
-        let result = apply_before(deadline, apply(store, event)).instrument(span.clone()).await;
-        if span.in_scope(|| record_outcome(result, metrics)).is_err() {
-            failed.push(message);
+        let result = apply_before(deadline, event.apply(store)).instrument(span.clone()).await;
+        if let Err(error) = span.in_scope(|| record_outcome(result, metrics)) {
+            failed.push(FailedMessage { message, error });
         }
     }
     failed
-}
-
-/// Names the failed messages by id. Lambda retries the whole batch for a message
-/// without an id:
-/// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html#services-sqs-batchfailurereporting>
-fn batch_response(messages: &[SqsMessage], mut failed: Vec<usize>) -> SqsBatchResponse {
-    failed.sort_unstable();
-    let mut response = SqsBatchResponse::default();
-    for index in failed {
-        response.add_failure(messages[index].message_id.as_deref().unwrap_or_default());
-    }
-    response
 }
 
 #[cfg(test)]
@@ -181,15 +176,6 @@ mod tests {
         let others: Vec<Vec<_>> =
             others.values().map(|events| events.iter().map(|event| event.message).collect()).collect();
         assert_eq!(others, [vec![4, 5], vec![1, 2]]);
-        assert_eq!(invalid, [6]);
-    }
-
-    #[test]
-    fn names_failed_messages_in_the_order_of_the_batch() {
-        let mut messages = ["a", "b", "c"].map(|id| message(id, "OrderPlaced", id));
-        messages[2].message_id = None;
-        let failures = batch_response(&messages, vec![2, 0]).batch_item_failures;
-        assert_eq!(failures.iter().map(|one| one.item_identifier.as_str()).collect::<Vec<_>>(), ["a", ""]);
-        assert!(batch_response(&messages, Vec::new()).batch_item_failures.is_empty());
+        assert_eq!(invalid.iter().map(|failed| failed.message).collect::<Vec<_>>(), [6]);
     }
 }

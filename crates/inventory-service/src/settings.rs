@@ -4,7 +4,7 @@ use aws::{MissingVariableError, require_env};
 use domain::InventoryEvents;
 use domain::inventory_event::InventoryEventsError;
 
-/// Names of the tables and the bus that the function uses, and the events that it publishes.
+/// Names of the tables, the bus and the queues that the function uses, and the events that it publishes.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Orders table.
@@ -15,6 +15,10 @@ pub struct Settings {
     pub products_table: String,
     /// Bus for inventory events.
     pub event_bus: String,
+    /// URL of the queue of events that met contention or an unavailable table.
+    pub order_event_queue_url: String,
+    /// URL of the queue of events that can never be applied.
+    pub dead_letter_queue_url: String,
     /// Inventory events to publish.
     pub inventory_events: InventoryEvents,
 }
@@ -31,8 +35,8 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads `ORDERS_TABLE`, `INVENTORY_TABLE`, `PRODUCTS_TABLE`, `EVENT_BUS_NAME` and
-    /// `INVENTORY_EVENTS`.
+    /// Reads `ORDERS_TABLE`, `INVENTORY_TABLE`, `PRODUCTS_TABLE`, `EVENT_BUS_NAME`,
+    /// `ORDER_EVENT_QUEUE_URL`, `DEAD_LETTER_QUEUE_URL` and `INVENTORY_EVENTS`.
     ///
     /// # Errors
     /// [`SettingsError`] names the first variable that is missing or has an unknown value.
@@ -42,6 +46,8 @@ impl Settings {
             inventory_table: require_env("INVENTORY_TABLE")?,
             products_table: require_env("PRODUCTS_TABLE")?,
             event_bus: require_env("EVENT_BUS_NAME")?,
+            order_event_queue_url: require_env("ORDER_EVENT_QUEUE_URL")?,
+            dead_letter_queue_url: require_env("DEAD_LETTER_QUEUE_URL")?,
             inventory_events: require_env("INVENTORY_EVENTS")?.parse()?,
         })
     }

@@ -32,6 +32,12 @@ impl Deadline {
         Self(Instant::now() + without_margin(remaining))
     }
 
+    /// Returns a deadline that leaves `time` for work after it.
+    #[must_use]
+    pub fn minus(self, time: Duration) -> Self {
+        Self(self.0.checked_sub(time).unwrap_or_else(Instant::now))
+    }
+
     /// Runs `work` until the deadline. Starts nothing after it.
     ///
     /// # Errors

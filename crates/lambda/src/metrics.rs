@@ -31,6 +31,8 @@ pub enum Metric {
     ReservationConflicts,
     /// Duplicate and late events, which changed nothing.
     EventsStale,
+    /// Events that met contention or an unavailable table and went to the queue.
+    EventsQueued,
     /// Adjustments of stock that were applied, by a request or a receipt of goods.
     StockAdjustments,
     /// Failed attempts to apply or publish an event, in total and by `errorType`.
@@ -39,7 +41,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Orders(OrderStatus::Placed),
         Self::Orders(OrderStatus::Confirmed),
         Self::Orders(OrderStatus::Shipped),
@@ -49,6 +51,7 @@ impl Metric {
         Self::OutboxLag,
         Self::ReservationConflicts,
         Self::EventsStale,
+        Self::EventsQueued,
         Self::StockAdjustments,
         Self::EventsFailed,
     ];
@@ -66,6 +69,7 @@ impl Metric {
             Self::OutboxLag => "OutboxLag",
             Self::ReservationConflicts => "ReservationConflicts",
             Self::EventsStale => "EventsStale",
+            Self::EventsQueued => "EventsQueued",
             Self::StockAdjustments => "StockAdjustments",
             Self::EventsFailed => "EventsFailed",
         }

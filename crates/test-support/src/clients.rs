@@ -31,6 +31,11 @@ pub fn eventbridge_client(endpoint: &str) -> aws_sdk_eventbridge::Client {
     aws_sdk_eventbridge::Client::new(&config(endpoint))
 }
 
+/// Returns an SQS client for an endpoint.
+pub(crate) fn sqs_client(endpoint: &str) -> aws_sdk_sqs::Client {
+    aws_sdk_sqs::Client::new(&config(endpoint))
+}
+
 fn config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new(ACCESS_KEY, ACCESS_KEY, None, None, "tests");
     SdkConfig::builder()

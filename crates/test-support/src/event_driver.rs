@@ -1,6 +1,6 @@
 //! Event delivery, step by step: from the streams to the functions, and from the bus through
-//! OrderEventRule or StockEventRule to InventoryServiceFunction, or through a rule for unhandled
-//! events to the dead-letter queue.
+//! OrderEventRule or StockEventRule to InventoryServiceFunction, from OrderEventQueue back to it, or
+//! through a rule for unhandled events to the dead-letter queue.
 
 use fastrand::Rng;
 use inventory_service::InventoryService;
@@ -12,11 +12,16 @@ use crate::bus::{BUS_NAME, Bus, PublishedEvent};
 use crate::event_pattern::matches_pattern;
 use crate::function::{Function, concurrently};
 use crate::invocation;
+use crate::queues::QueuedMessage;
+use crate::response::batch_item_failures;
 use crate::stream_poller::StreamPoller;
 use crate::template::{
     consumer_max_attempts, order_event_pattern, stock_event_pattern, unhandled_event_rules,
 };
 use crate::test_shop::TestShop;
+
+/// `BatchSize` of the queue in template.yaml.
+const QUEUE_BATCH_SIZE: usize = 99;
 
 /// Rounds after which [`EventDriver::run`] assumes an endless loop.
 const MAX_ROUNDS: usize = 50;
@@ -105,10 +110,12 @@ impl<'a> EventDriver<'a> {
     pub async fn run(&mut self) {
         for _ in 0..MAX_ROUNDS {
             self.relay().await;
-            if self.poller.pending_records() == 0 && self.pending.is_empty() {
+            let queued = self.shop.queues.order_events().len();
+            if self.poller.pending_records() == 0 && self.pending.is_empty() && queued == 0 {
                 return;
             }
             self.consume().await;
+            self.consume_queue().await;
         }
         panic!(
             "after {MAX_ROUNDS} rounds {} records and {:?} are still pending",
@@ -169,6 +176,16 @@ impl<'a> EventDriver<'a> {
         }
     }
 
+    /// Invokes InventoryServiceFunction with the messages of OrderEventQueue in batches. Failed
+    /// messages stay in the queue.
+    pub async fn consume_queue(&mut self) {
+        let waiting = self.shop.queues.order_events().len();
+        let messages = self.shop.queues.receive(waiting);
+        for batch in messages.chunks(QUEUE_BATCH_SIZE) {
+            deliver_batch(self.shop, &self.inventory_service, batch).await;
+        }
+    }
+
     /// Keeps a failed event pending, or makes it a dead letter after the last attempt.
     fn record_outcome(&mut self, outcome: Result<(), FailedAttempt>) {
         let Err(FailedAttempt { pending: PendingEvent { event, failed_attempts }, error }) = outcome else {
@@ -220,6 +237,18 @@ async fn relay_all(poller: &mut StreamPoller, function: &impl Function) {
         if !poller.invoke(function).await {
             break;
         }
+    }
+}
+
+/// Invokes InventoryServiceFunction with received messages, and deletes those that have not failed.
+///
+/// # Panics
+/// Panics if the invocation fails.
+pub async fn deliver_batch(shop: &TestShop, service: &InventoryService, batch: &[QueuedMessage]) {
+    let response = service.invoke(invocation::received(batch)).await.expect("a batch response");
+    let failed = batch_item_failures(&response);
+    for message in batch.iter().filter(|message| !failed.contains(&message.id)) {
+        shop.queues.delete(&message.id);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Random faults as DynamoDB and EventBridge produce them.
+//! Random faults as DynamoDB, EventBridge and SQS produce them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -149,6 +149,25 @@ impl FaultInjector {
         }
     }
 
+    /// Returns the fault for a call to SQS, if it fails.
+    pub(crate) fn on_sqs(&mut self) -> Option<Fault> {
+        match self.next_outcome() {
+            CallOutcome::Success => None,
+            CallOutcome::Outage => Some(Fault::Error(AwsError::unavailable())),
+            CallOutcome::Fault => Some(self.sqs_fault()),
+        }
+    }
+
+    fn sqs_fault(&mut self) -> Fault {
+        let faults = vec![
+            ("throttled", Fault::Error(AwsError::throttled())),
+            ("internal error", Fault::Error(AwsError::internal())),
+            ("request lost", Fault::DropRequest),
+            ("response lost", Fault::DropResponse),
+        ];
+        self.pick_and_count(faults)
+    }
+
     fn bus_fault(&mut self, entries: usize) -> BusBehavior {
         let server_error = self.pick(&[AwsError::internal, AwsError::unavailable]);
         let faults = vec![
@@ -223,6 +242,15 @@ mod tests {
             kinds.sort_unstable();
             assert_eq!(injected(operation, 1, 0.5).into_keys().collect::<Vec<_>>(), kinds, "{operation}");
         }
+    }
+
+    #[test]
+    fn injects_every_fault_kind_of_sqs() {
+        let mut injector = FaultInjector::new(1, 0.5);
+        let faults = (0..CALLS).filter(|_| injector.on_sqs().is_some()).count();
+        assert_eq!(injector.injected().values().sum::<usize>(), faults);
+        let kinds = ["internal error", "request lost", "response lost", "throttled"];
+        assert_eq!(injector.injected().keys().copied().collect::<Vec<_>>(), kinds);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::bus::{BUS_NAME, Entry, PublishedEvent};
+use crate::queues::QueuedMessage;
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
 
@@ -62,6 +63,13 @@ pub fn queue(events: &[Invocation]) -> Invocation {
 pub fn queue_messages(bodies: &[&str]) -> Invocation {
     let record = |(n, body): (usize, &&str)| json!({"messageId": format!("m{n}"), "eventSource": "aws:sqs", "body": body});
     from_payload(raw(&json!({"Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>()})))
+}
+
+/// Returns an invocation by the event queue with messages that it delivers.
+#[must_use]
+pub fn received(messages: &[QueuedMessage]) -> Invocation {
+    let records: Vec<_> = messages.iter().map(QueuedMessage::record).collect();
+    from_payload(raw(&json!({"Records": records})))
 }
 
 /// Returns an invocation by a bus rule with an event from the source of order events.

@@ -1,5 +1,5 @@
 //! The test harness. A [`TestShop`] is an isolated copy of the system: the tables of template.yaml
-//! on a DynamoDB engine, a fault-injecting proxy in front of it, an event bus, and the functions.
+//! on a DynamoDB engine, a fault-injecting proxy in front of it, an event bus, two queues, and the functions.
 //!
 //! The engine runs inside the test process, so nothing has to be installed. Set `DYNAMODB_ENDPOINT`
 //! to run the same tests against another engine, such as DynamoDB Local.
@@ -22,6 +22,7 @@ pub mod http;
 pub mod invocation;
 mod metrics_recorder;
 mod proxy;
+mod queues;
 mod raw_dynamodb;
 mod request_units;
 mod response;
@@ -38,7 +39,7 @@ pub use bus::{BUS_NAME, Bus, Entry, PublishedEvent};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
 pub use deployment::{Deployment, HttpResponse};
 pub use engine::engine_counts_units;
-pub use event_driver::{DeadLetter, EventDriver, take_routed_events};
+pub use event_driver::{DeadLetter, EventDriver, deliver_batch, take_routed_events};
 pub use event_pattern::matches_pattern;
 pub use fault::{BusBehavior, EntryRejection};
 pub use fault_injector::FaultInjector;
@@ -48,6 +49,7 @@ pub use gate::Gate;
 pub use invocation::Invocation;
 pub use metrics_recorder::MetricsRecorder;
 pub use proxy::{Pause, Proxy};
+pub use queues::{DEAD_LETTER_QUEUE_URL, ORDER_EVENT_QUEUE_URL, QueuedMessage, Queues};
 pub use request_units::RequestUnits;
 pub use response::{ApiResponse, batch_item_failures};
 pub use stream_poller::StreamPoller;

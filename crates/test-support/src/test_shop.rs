@@ -1,4 +1,4 @@
-//! An isolated system for each test: four tables, a bus and a proxy.
+//! An isolated system for each test: four tables, a bus, two queues and a proxy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use crate::clients::{ACCESS_KEY, REGION, dynamodb_client_without_timeouts};
 use crate::engine;
 use crate::metrics_recorder::MetricsRecorder;
 use crate::proxy::Proxy;
+use crate::queues::{DEAD_LETTER_QUEUE_URL, ORDER_EVENT_QUEUE_URL, Queues};
 use crate::raw_dynamodb::{RawDynamoDb, TABLES};
 use crate::seed_data;
 use crate::stream_reader::StreamReader;
@@ -105,6 +106,8 @@ pub struct TestShop {
     pub tables: TableNames,
     /// The event bus that the functions publish to.
     pub bus: Bus,
+    /// The queues of events that are not applied directly.
+    pub queues: Queues,
     /// The proxy through which the functions call DynamoDB.
     pub proxy: Proxy,
     /// The metrics that the functions write.
@@ -131,6 +134,7 @@ impl TestShop {
         Self {
             tables,
             bus: Bus::start(),
+            queues: Queues::start(),
             proxy: Proxy::start(),
             metrics: MetricsRecorder::default(),
             direct_client,
@@ -179,6 +183,8 @@ impl TestShop {
             ("PRODUCTS_TABLE", products),
             ("INVENTORY_TABLE", inventory),
             ("EVENT_BUS_NAME", BUS_NAME),
+            ("ORDER_EVENT_QUEUE_URL", ORDER_EVENT_QUEUE_URL),
+            ("DEAD_LETTER_QUEUE_URL", DEAD_LETTER_QUEUE_URL),
             ("INVENTORY_EVENTS", "all"),
             ("METRICS_NAMESPACE", NAMESPACE),
             ("API_ACCESS", "open"),
@@ -251,11 +257,13 @@ impl TestShop {
             inventory_table: tables.inventory,
             products_table: tables.products,
             event_bus: BUS_NAME.to_owned(),
+            order_event_queue_url: ORDER_EVENT_QUEUE_URL.to_owned(),
+            dead_letter_queue_url: DEAD_LETTER_QUEUE_URL.to_owned(),
             inventory_events,
         };
         let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
-        let eventbridge = self.bus.client();
-        InventoryService::new(self.proxy.client(), || eventbridge, settings, metrics, auth_mode)
+        let (eventbridge, sqs) = (self.bus.client(), self.queues.client());
+        InventoryService::new(self.proxy.client(), || eventbridge, || sqs, settings, metrics, auth_mode)
     }
 
     /// Returns a reader of the Orders table's stream, starting at the oldest record.

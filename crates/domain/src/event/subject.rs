@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{OrderId, ProductId};
 
 /// The order or the product that an event is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum EventSubject {
     /// An order.
     #[serde(rename = "orderId")]

@@ -85,6 +85,16 @@ pub(super) fn transaction_outcome<'a>(
     }
 }
 
+/// Returns the lines whose stock caused the cancellation by a conflict or by throttling. The
+/// transaction is the same as that of [`transaction_outcome`].
+pub(super) fn contended_lines<'a>(
+    reasons: &[CancellationReason],
+    lines: impl Iterator<Item = &'a OrderLine>,
+) -> impl Iterator<Item = &'a OrderLine> {
+    let line_reasons = reasons.iter().skip(1);
+    lines.zip(line_reasons).filter(|(_, reason)| CONFLICT_CODES.contains(&code(reason))).map(|(line, _)| line)
+}
+
 /// Reads the reasons of a canceled transaction whose first `orders` actions are on
 /// orders and whose other actions are on the stock of `products`.
 ///

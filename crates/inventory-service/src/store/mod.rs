@@ -15,24 +15,31 @@ pub(crate) use cancellation::{ActionResult, BatchOutcome, TransactionOutcome};
 pub(crate) use order_writes::{AdvanceOutcome, Rejection};
 pub(crate) use plan::{Plan, WriteOutcome};
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use aws::client::LostConnectionsOnly;
 use aws::{RetryPolicy, ServiceError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
-use domain::OrderId;
+use domain::{OrderId, ProductId};
 use dynamodb::{InsertOutcome, OrdersTable, StoredOrder};
 use lambda::{Metric, Metrics};
 
+use crate::contention::ContendedProducts;
 use crate::settings::Settings;
 
-/// Retries of writes that conflict. Lambda retries an event that conflicts for longer.
+/// Retries of writes that conflict.
 const RETRY_POLICY: RetryPolicy = RetryPolicy {
     max_attempts: 10,
     base_delay: Duration::from_millis(20),
     max_delay: Duration::from_millis(800),
 };
+
+/// The first try of an event from the bus, which goes to the queue if it fails.
+const SINGLE_ATTEMPT: RetryPolicy =
+    RetryPolicy { max_attempts: 1, base_delay: Duration::ZERO, max_delay: Duration::ZERO };
 
 /// Retries of transactions over many orders, which conflict with each other if the
 /// orders share a product.
@@ -53,12 +60,38 @@ pub(crate) struct Store {
     orders: OrdersTable,
     settings: Settings,
     metrics: Metrics,
+    retry_policy: RetryPolicy,
+    contended: Arc<ContendedProducts>,
 }
 
 impl Store {
     pub(crate) fn new(client: Client, settings: Settings, metrics: Metrics) -> Self {
+        Self::with_policy(client, settings, metrics, RETRY_POLICY, Arc::default())
+    }
+
+    /// Returns a store that tries each write once. Only lost connections are retried, because one
+    /// may have expired while the process was idle.
+    pub(crate) fn without_retries(&self) -> Self {
+        let config = self.client.config().to_builder().retry_classifier(LostConnectionsOnly);
+        let client = Client::from_conf(config.build());
+        let (settings, metrics) = (self.settings.clone(), self.metrics.clone());
+        Self::with_policy(client, settings, metrics, SINGLE_ATTEMPT, Arc::clone(&self.contended))
+    }
+
+    fn with_policy(
+        client: Client,
+        settings: Settings,
+        metrics: Metrics,
+        retry_policy: RetryPolicy,
+        contended: Arc<ContendedProducts>,
+    ) -> Self {
         let orders = OrdersTable { client: client.clone(), name: settings.orders_table.clone() };
-        Self { client, orders, settings, metrics }
+        Self { client, orders, settings, metrics, retry_policy, contended }
+    }
+
+    /// Returns true if the stock of a product was contended within the last seconds.
+    pub(crate) fn is_contended(&self, product: &ProductId) -> bool {
+        self.contended.contains(product)
     }
 
     /// Repeats `operation` while it conflicts with a concurrent write, and counts the
@@ -70,7 +103,7 @@ impl Store {
         &self,
         operation: impl AsyncFn() -> Result<T, ServiceError>,
     ) -> Result<T, ServiceError> {
-        self.retry_with_policy(RETRY_POLICY, operation).await
+        self.retry_with_policy(self.retry_policy, operation).await
     }
 
     /// Repeats `operation` like [`Store::retry_on_conflict`], with another policy.

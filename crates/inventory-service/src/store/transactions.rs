@@ -81,7 +81,12 @@ impl Store {
     ) -> Result<TransactionOutcome, ServiceError> {
         match self.execute(actions).await? {
             Execution::Committed => Ok(TransactionOutcome::Committed),
-            Execution::Canceled(reasons) => cancellation::transaction_outcome(&reasons, order.lines()),
+            Execution::Canceled(reasons) => {
+                for line in cancellation::contended_lines(&reasons, order.lines()) {
+                    self.contended.insert(&line.product_id);
+                }
+                cancellation::transaction_outcome(&reasons, order.lines())
+            }
         }
     }
 

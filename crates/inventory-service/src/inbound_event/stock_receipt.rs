@@ -4,33 +4,18 @@ use domain::event::WAREHOUSE_SOURCE;
 use domain::{StockReceived, redact};
 use lambda::clock::now;
 use lambda::trigger::BusEvent;
-use lambda::{Deadline, InvocationError, Metrics};
+use tracing::Span;
 use tracing::field::{Empty, display};
-use tracing::{Instrument as _, Span};
 
 use crate::adjust_stock::{AdjustmentEffect, adjust};
 use crate::apply_error::ApplyError;
-use crate::event_consumer::{apply_before, record_outcome};
 use crate::outcome::Outcome;
 use crate::store::Store;
 
-/// Applies one event of a warehouse. Applying it again, at any time, changes nothing.
-///
-/// # Errors
-/// An [`InvocationError`] if the event is not applied.
-pub(crate) async fn consume(
-    store: &Store,
-    metrics: &Metrics,
-    envelope: &BusEvent,
-    deadline: Deadline,
-) -> Result<(), InvocationError> {
+/// Decodes an event and creates the span of its log lines.
+pub(super) fn decode(envelope: &BusEvent) -> (Span, Result<StockReceived, ApplyError>) {
     let event = parse(envelope);
-    let span = event_span(envelope, event.as_ref().ok());
-    let result = match event {
-        Ok(event) => apply_before(deadline, apply(store, event)).instrument(span.clone()).await,
-        Err(error) => Err(error),
-    };
-    span.in_scope(|| record_outcome(result, metrics))
+    (event_span(envelope, event.as_ref().ok()), event)
 }
 
 /// Parses the detail and checks that the envelope, which determined the routing, matches it.
@@ -66,7 +51,7 @@ fn event_span(envelope: &BusEvent, event: Option<&StockReceived>) -> Span {
     span
 }
 
-async fn apply(store: &Store, event: StockReceived) -> Result<Outcome, ApplyError> {
+pub(super) async fn apply(store: &Store, event: StockReceived) -> Result<Outcome, ApplyError> {
     let (receipt, product) = (event.receipt_id.clone(), event.product_id.clone());
     let adjustment = event.adjustment(now());
     match adjust(store, &adjustment).await? {
