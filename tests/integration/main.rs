@@ -1,6 +1,7 @@
 //! Integration tests: the functions against a DynamoDB engine. They are one program, so that the
 //! engine and the SDK are linked once.
 
+mod adaptive_delivery;
 mod adjustments;
 mod asyncapi;
 mod authorization;

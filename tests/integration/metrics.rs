@@ -185,6 +185,7 @@ async fn does_not_count_a_canceled_event_that_releases_stock_as_stale() {
 #[tokio::test]
 async fn counts_every_conflict_of_a_reservation() {
     let shop = TestShop::seeded().await;
+    shop.queues.on("SendMessage").always().fail(AwsError::unavailable());
     let canceled = || AwsError::transaction_canceled(&[CONFLICT, "None"]);
     shop.proxy.on("TransactWriteItems").times(3).fail(canceled());
     assert_eq!(apply(&shop, placed("new-1")).await, None);

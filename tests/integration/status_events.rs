@@ -270,21 +270,29 @@ async fn a_cancellation_releases_the_stock_of_an_order_that_is_created_after_its
     assert_eq!(shop.stock_of("001").await, 150);
 }
 
+/// Makes the queue accept no message.
+fn refuse_queue(shop: &TestShop) {
+    shop.queues.on("SendMessage").always().fail(AwsError::unavailable());
+}
+
 #[tokio::test]
-async fn retries_conflicts() {
+async fn retries_conflicts_without_the_queue() {
     let shop = shop_with_order(Confirmed, true, None).await;
+    refuse_queue(&shop);
     shop.proxy.on("TransactWriteItems").times(3).fail(conflict());
     apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
     assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
 
     let shop = shop_with_order(Confirmed, true, None).await;
+    refuse_queue(&shop);
     shop.proxy.on("UpdateItem").times(2).fail(AwsError::transaction_conflict());
     apply(&shop, outbox_event(EventKind::Shipped)).await.unwrap();
 }
 
 #[tokio::test]
-async fn fails_as_busy_when_conflicts_persist() {
+async fn fails_as_busy_when_conflicts_persist_and_there_is_no_queue() {
     let shop = shop_with_order(Confirmed, true, None).await;
+    refuse_queue(&shop);
     let before = shop.snapshot().await;
     shop.proxy.on("TransactWriteItems").always().fail(conflict());
     shop.proxy.on("UpdateItem").always().fail(AwsError::transaction_conflict());
@@ -299,11 +307,14 @@ async fn fails_as_busy_when_conflicts_persist() {
 
 #[tokio::test]
 async fn releases_stock_once_when_the_response_is_lost() {
-    for lost in [1, 3] {
+    for lost in [1, usize::MAX] {
         let shop = shop_with_order(Confirmed, true, None).await;
-        shop.proxy.on("TransactWriteItems").times(lost).drop_response();
-        // After three lost responses the event fails, and Lambda delivers it again.
+        refuse_queue(&shop);
+        // The first call reads the order.
+        shop.proxy.on_any_call().nth(2).times(lost).drop_response();
+        // If all responses are lost the event fails, and Lambda delivers it again.
         assert_eq!(apply(&shop, outbox_event(EventKind::Canceled)).await.is_ok(), lost == 1);
+        shop.proxy.reset();
         apply(&shop, outbox_event(EventKind::Canceled)).await.unwrap();
         assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
     }

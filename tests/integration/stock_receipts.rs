@@ -132,8 +132,9 @@ async fn an_order_event_of_the_warehouse_is_malformed() {
 }
 
 #[tokio::test]
-async fn fails_as_busy_while_dynamodb_is_unavailable_and_applies_once_afterwards() {
+async fn fails_as_busy_without_dynamodb_and_queue_and_applies_once_afterwards() {
     let shop = TestShop::seeded().await;
+    shop.queues.on("SendMessage").always().fail(AwsError::unavailable());
     let conflict = AwsError::transaction_canceled(&["None", "TransactionConflict"]);
     for error in [AwsError::throttled(), conflict, AwsError::unavailable()] {
         shop.proxy.on("TransactWriteItems").always().fail(error);
@@ -151,6 +152,7 @@ async fn applies_once_after_a_crash_at_any_call() {
         for takes_effect in [false, true] {
             let shop = TestShop::seeded().await;
             add_product(&shop, "003").await;
+            shop.queues.on("SendMessage").always().fail(AwsError::unavailable());
             let rule = shop.proxy.on_any_call().nth(n).always();
             if takes_effect {
                 rule.drop_response();

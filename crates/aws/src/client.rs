@@ -13,7 +13,6 @@ use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::context::{Error, InterceptorContext};
 use aws_smithy_runtime_api::client::orchestrator::OrchestratorError;
-use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -99,7 +98,7 @@ impl ClassifyRetry for LostConnectionsOnly {
 }
 
 fn is_lost_connection(error: &OrchestratorError<Error>) -> bool {
-    error.as_connector_error().is_some_and(ConnectorError::is_io)
+    error.as_connector_error().is_some_and(|error| !error.is_timeout())
 }
 
 /// Returns the SDK timeouts. An operation ends well within the 29 seconds that API

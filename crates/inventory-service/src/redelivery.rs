@@ -104,7 +104,8 @@ fn batch_response(failed: &[&SqsMessage]) -> SqsBatchResponse {
 /// Returns the pause after this many deliveries, up to half shorter at random so that events that
 /// failed together do not all come back together.
 fn pause(receive_count: u32) -> Duration {
-    max_pause(receive_count).mul_f64(1.0 - fastrand::f64() / 2.0)
+    let max_pause = max_pause(receive_count);
+    max_pause - (max_pause / 2).mul_f64(fastrand::f64())
 }
 
 fn max_pause(receive_count: u32) -> Duration {

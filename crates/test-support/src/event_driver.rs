@@ -179,11 +179,7 @@ impl<'a> EventDriver<'a> {
     /// Invokes InventoryServiceFunction with the messages of OrderEventQueue in batches. Failed
     /// messages stay in the queue.
     pub async fn consume_queue(&mut self) {
-        let waiting = self.shop.queues.order_events().len();
-        let messages = self.shop.queues.receive(waiting);
-        for batch in messages.chunks(QUEUE_BATCH_SIZE) {
-            deliver_batch(self.shop, &self.inventory_service, batch).await;
-        }
+        consume_queue(self.shop, &self.inventory_service).await;
     }
 
     /// Keeps a failed event pending, or makes it a dead letter after the last attempt.
@@ -237,6 +233,26 @@ async fn relay_all(poller: &mut StreamPoller, function: &impl Function) {
         if !poller.invoke(function).await {
             break;
         }
+    }
+}
+
+/// Delivers the messages of OrderEventQueue until none is left.
+///
+/// # Panics
+/// Panics if messages are left after many deliveries.
+pub async fn drain_queue(shop: &TestShop, service: &InventoryService) {
+    for _ in 0..MAX_ROUNDS {
+        if shop.queues.order_events().is_empty() {
+            return;
+        }
+        consume_queue(shop, service).await;
+    }
+    panic!("after {MAX_ROUNDS} deliveries {:?} are left", shop.queues.order_events());
+}
+
+async fn consume_queue(shop: &TestShop, service: &InventoryService) {
+    for batch in shop.queues.receive(usize::MAX).chunks(QUEUE_BATCH_SIZE) {
+        deliver_batch(shop, service, batch).await;
     }
 }
 

@@ -39,7 +39,7 @@ pub use bus::{BUS_NAME, Bus, Entry, PublishedEvent};
 pub use clients::{REGION, dynamodb_client, eventbridge_client};
 pub use deployment::{Deployment, HttpResponse};
 pub use engine::engine_counts_units;
-pub use event_driver::{DeadLetter, EventDriver, deliver_batch, take_routed_events};
+pub use event_driver::{DeadLetter, EventDriver, deliver_batch, drain_queue, take_routed_events};
 pub use event_pattern::matches_pattern;
 pub use fault::{BusBehavior, EntryRejection};
 pub use fault_injector::FaultInjector;

@@ -1,11 +1,12 @@
 //! Random batches have the same result as their events one by one.
 
 use domain::{EventKind, OrderStatus};
+use inventory_service::TOO_EARLY;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use test_support::{TestShop, invocation};
 
-use super::{Items, apply, event, store};
+use super::{Items, apply, dead_letter_types, event, store};
 
 /// The file with the seeds of failed cases.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/queue_batches.txt");
@@ -55,14 +56,17 @@ async fn assert_same_result(events: &[RandomEvent], stock: u64, stored: usize) {
             store(shop, &format!("order-{n}"), &[("001", 2)]).await;
         }
     }
-    let mut failed = Vec::new();
+    let (mut too_early, mut forbidden) = (Vec::new(), Vec::new());
     for (n, event) in invocations.iter().enumerate() {
         let alone = invocation::from_payload(event.payload.clone());
-        if one_by_one.inventory_service().handle(alone).await.is_err() {
-            failed.push(format!("m{n}"));
+        match one_by_one.inventory_service().handle(alone).await {
+            Ok(_) => {}
+            Err(error) if error.error_type == TOO_EARLY => too_early.push(format!("m{n}")),
+            Err(error) => forbidden.push(error.error_type.to_owned()),
         }
     }
-    assert_eq!(apply(&batched, &invocations).await, failed, "{events:?}");
+    assert_eq!(apply(&batched, &invocations).await, too_early, "{events:?}");
+    assert_eq!(dead_letter_types(&batched), forbidden, "{events:?}");
     assert_eq!(final_state(&batched).await, final_state(&one_by_one).await, "{events:?}");
     for (product, initial) in [("001", stock), ("002", stock / 4)] {
         let total = batched.stock_of(product).await + batched.reserved_of(product).await;

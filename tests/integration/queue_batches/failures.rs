@@ -1,12 +1,12 @@
-//! Events of a batch that fail. Only their messages are returned to the queue.
+//! Events of a batch that fail. Only their messages are returned to the queue or dead-lettered.
 
 use domain::{EventKind, Order, OrderStatus};
 use serde_json::json;
 use test_support::{AwsError, TestShop, batch_item_failures, invocation};
 
 use super::{
-    CONFLICT, apply, apply_within_half_a_second, calls, event, placed, status, status_counts, store,
-    store_orders_of_one_unit,
+    CONFLICT, apply, apply_within_a_second, calls, dead_letter_types, event, placed, status, status_counts,
+    store, store_orders_of_one_unit,
 };
 
 use OrderStatus::{Canceled, Confirmed};
@@ -50,7 +50,10 @@ async fn returns_only_the_messages_that_failed() {
     ];
     let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
     let response = shop.inventory_service().handle(invocation::queue_messages(&bodies)).await.unwrap();
-    assert_eq!(batch_item_failures(&response), ["m1", "m2", "m3", "m4", "m5"]);
+    assert_eq!(batch_item_failures(&response), ["m4"], "the order may be stored later");
+    let mut types = dead_letter_types(&shop);
+    types.sort_unstable();
+    assert_eq!(types, ["IllegalTransition", "MalformedEvent", "MalformedEvent", "MalformedEvent"]);
     for id in ["a", "new"] {
         assert_eq!(status(&shop, id).await, (Confirmed, true), "{id}");
     }
@@ -64,7 +67,8 @@ async fn fails_only_the_event_of_an_undecodable_order() {
     item.insert("OrderStatus".to_owned(), dynamodb::text("Unknown"));
     shop.put(&shop.tables.orders, item).await;
     events.push(placed("new", &[("001", 1)]));
-    assert_eq!(apply(&shop, &events).await, ["m1"]);
+    assert_eq!(apply(&shop, &events).await, [""; 0]);
+    assert_eq!(dead_letter_types(&shop), ["Internal"]);
     for id in ["order-000", "order-002", "new"] {
         assert_eq!(status(&shop, id).await, (Confirmed, true), "{id}");
     }
@@ -80,7 +84,8 @@ async fn fails_only_the_orders_of_an_undecodable_stock_item() {
     store(&shop, "bad", &[("bad", 1), ("001", 1)]).await;
     let mut events = store_orders_of_one_unit(&shop, 2).await;
     events.push(placed("bad", &[("bad", 1), ("001", 1)]));
-    assert_eq!(apply(&shop, &events).await, ["m2"]);
+    assert_eq!(apply(&shop, &events).await, [""; 0]);
+    assert_eq!(dead_letter_types(&shop), ["Internal"]);
     assert_eq!(status_counts(&shop).await, [("Confirmed", 2), ("Placed", 1)].into());
     assert_eq!(shop.stock_of("001").await, 148);
 }
@@ -102,7 +107,7 @@ async fn returns_unfinished_messages_when_the_time_runs_out() {
     events.push(event(EventKind::Canceled, "order-001", &[("001", 1)]));
     // The first transaction succeeds, and the second gets no response.
     let _never_opened = shop.proxy.on("TransactWriteItems").nth(2).always().hold_request();
-    let failed = apply_within_half_a_second(&shop, &events).await;
+    let failed = apply_within_a_second(&shop, &events).await;
     let confirmed = status_counts(&shop).await["Confirmed"];
     assert_eq!(failed.len(), events.len() - confirmed, "{failed:?}");
     assert!(failed.contains(&"m4".to_owned()) && (1..4).contains(&confirmed), "{failed:?}");
@@ -121,7 +126,7 @@ async fn returns_the_message_of_a_rejection_that_runs_out_of_time() {
     shop.set_stock("001", 0).await;
     let events = store_orders_of_one_unit(&shop, 2).await;
     let _never_opened = shop.proxy.on("UpdateItem").always().hold_request();
-    assert_eq!(apply_within_half_a_second(&shop, &events).await, ["m0", "m1"]);
+    assert_eq!(apply_within_a_second(&shop, &events).await, ["m0", "m1"]);
     assert_eq!(shop.proxy.calls("UpdateItem"), 2, "no call is retried");
     assert_eq!(status_counts(&shop).await, [("Placed", 2)].into());
 }

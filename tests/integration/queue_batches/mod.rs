@@ -65,14 +65,21 @@ async fn apply(shop: &TestShop, events: &[Invocation]) -> Vec<String> {
     deliver(shop, invocation::queue(events)).await
 }
 
-/// Delivers a batch with half a second for calls, and returns the ids of the failed messages.
-async fn apply_within_half_a_second(shop: &TestShop, events: &[Invocation]) -> Vec<String> {
-    let batch = invocation::with_remaining_time(invocation::queue(events), Duration::from_millis(1_500));
+/// Delivers a batch with a second for its transactions, and returns the ids of the failed messages.
+/// The function reserves five seconds for the failed messages and the response.
+async fn apply_within_a_second(shop: &TestShop, events: &[Invocation]) -> Vec<String> {
+    let batch = invocation::with_remaining_time(invocation::queue(events), Duration::from_secs(6));
     deliver(shop, batch).await
 }
 
 async fn deliver(shop: &TestShop, batch: Invocation) -> Vec<String> {
     batch_item_failures(&shop.inventory_service().handle(batch).await.unwrap())
+}
+
+/// Returns the error types of the dead letters.
+fn dead_letter_types(shop: &TestShop) -> Vec<String> {
+    let letters = shop.queues.dead_letters();
+    letters.iter().map(|letter| letter["responsePayload"]["errorType"].as_str().unwrap().to_owned()).collect()
 }
 
 /// Returns the status of an order, and true if stock is reserved for it.

@@ -3,7 +3,7 @@
 use serde_json::json;
 use test_support::{AwsError, TestShop};
 
-use super::{CONFLICT, apply, calls, status_counts, store_orders_of_one_unit};
+use super::{CONFLICT, apply, calls, dead_letter_types, status_counts, store_orders_of_one_unit};
 
 #[tokio::test]
 async fn applies_orders_one_by_one_after_a_permanent_error() {
@@ -11,7 +11,8 @@ async fn applies_orders_one_by_one_after_a_permanent_error() {
     let events = store_orders_of_one_unit(&shop, 3).await;
     shop.proxy.on("TransactWriteItems").fail(AwsError::new(400, "ValidationException", "too large"));
     shop.proxy.on("TransactWriteItems").fail(AwsError::access_denied());
-    assert_eq!(apply(&shop, &events).await.len(), 1);
+    assert_eq!(apply(&shop, &events).await, [""; 0]);
+    assert_eq!(dead_letter_types(&shop), ["Internal"]);
     assert_eq!(status_counts(&shop).await, [("Confirmed", 2), ("Placed", 1)].into());
     assert_eq!(calls(&shop), json!({"TransactWriteItems": 4}));
 }
