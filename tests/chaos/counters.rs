@@ -33,6 +33,8 @@ pub(crate) struct Counters {
     pub(crate) deliveries: Counter,
     pub(crate) duplicate_deliveries: Counter,
     pub(crate) retried_deliveries: Counter,
+    pub(crate) queue_batches: Counter,
+    pub(crate) redelivered_messages: Counter,
     pub(crate) dead_letters: Counter,
     pub(crate) redriven: Counter,
     pub(crate) cuts: Counter,

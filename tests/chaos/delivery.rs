@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use domain::EventKind;
+use domain::{EventKind, OrderStatus};
 use inventory_service::ILLEGAL_TRANSITION;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -44,9 +44,19 @@ impl Delivery {
     }
 
     pub(crate) fn published(event: &PublishedEvent) -> Self {
-        let kind = event.detail_type().parse().unwrap();
-        let order = event.detail()["orderId"].as_str().unwrap().to_owned();
-        Self::new(Message::Order { kind, order }, event.envelope())
+        Self::from_event(event.envelope().get())
+    }
+
+    /// Returns the delivery of an event in JSON.
+    pub(crate) fn from_event(event: &str) -> Self {
+        let envelope: Box<RawValue> = serde_json::from_str(event).unwrap();
+        let event: Value = serde_json::from_str(event).unwrap();
+        let id = |field: &str| event["detail"][field].as_str().unwrap().to_owned();
+        let message = match event["detail-type"].as_str().unwrap().parse() {
+            Ok(kind) => Message::Order { kind, order: id("orderId") },
+            Err(_) => Message::Receipt { receipt: id("receiptId"), product: id("productId") },
+        };
+        Self::new(message, envelope)
     }
 }
 
@@ -54,7 +64,7 @@ impl Delivery {
 #[derive(Debug)]
 pub(crate) struct FailedDelivery {
     pub(crate) delivery: Delivery,
-    error_type: &'static str,
+    pub(crate) error_type: String,
 }
 
 impl System {
@@ -105,12 +115,15 @@ impl System {
             }
         }
         self.counters.dead_letters.increment();
-        self.dead_letters.borrow_mut().push(FailedDelivery { delivery, error_type });
+        self.dead_letters.borrow_mut().push(FailedDelivery { delivery, error_type: error_type.to_owned() });
     }
 
-    /// Continues the scenario of an order when its OrderPlaced is consumed.
-    async fn after_success(&self, delivery: &Delivery) {
+    /// Continues the scenario of an order when its OrderPlaced is applied, directly or from the queue.
+    pub(crate) async fn after_success(&self, delivery: &Delivery) {
         if let Message::Order { kind: EventKind::Placed, order } = &delivery.message {
+            if self.shop.order(order).await.is_none_or(|order| order.status == OrderStatus::Placed) {
+                return;
+            }
             let scenario = self.scenarios.borrow_mut().remove(order);
             match scenario {
                 Some(scenario) => self.follow_up(order, scenario).await,

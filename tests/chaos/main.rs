@@ -1,4 +1,4 @@
-//! The chaos test: hundreds of orders while calls of DynamoDB and EventBridge fail, invocations stop
+//! The chaos test: hundreds of orders while calls of DynamoDB, EventBridge and SQS fail, invocations stop
 //! in the middle, responses are lost and events are delivered twice. Meanwhile stock is adjusted,
 //! goods arrive, and customers and products change. No order, no event and no unit of stock may be
 //! lost or duplicated.
@@ -28,6 +28,7 @@ mod client;
 mod counters;
 mod delivery;
 mod editor;
+mod queue;
 mod relay;
 mod report;
 mod requests;
@@ -43,6 +44,9 @@ const DYNAMODB_OUTAGE: Range<usize> = 500..800;
 
 /// The EventBridge calls that fail in an outage, enough to fail two invocations of the relay.
 const EVENTBRIDGE_OUTAGE: Range<usize> = 5..30;
+
+/// The SQS calls that fail in an outage. Their events are applied without the queue.
+const SQS_OUTAGE: Range<usize> = 20..60;
 
 /// The maximum duration of the test.
 const TIMEOUT: Duration = Duration::from_secs(1800);
@@ -62,6 +66,7 @@ async fn run(settings: Settings) -> String {
     let faults = |seed| FaultInjector::new(seed, settings.fault_share());
     system.shop.proxy.start_faults(faults(settings.seed).with_outage(DYNAMODB_OUTAGE));
     system.shop.bus.start_faults(faults(settings.seed + 1).with_outage(EVENTBRIDGE_OUTAGE));
+    system.shop.queues.start_faults(faults(settings.seed + 2).with_outage(SQS_OUTAGE));
     for n in 0..settings.orders {
         system.spawn(Rc::clone(&system).run_client(n));
     }
@@ -76,6 +81,7 @@ async fn run(settings: Settings) -> String {
     let remaining = system.redrive(&mut streams).await;
     let dynamodb = system.shop.proxy.stop_faults().unwrap();
     let eventbridge = system.shop.bus.stop_faults().unwrap();
+    let sqs = system.shop.queues.stop_faults().unwrap();
     let totals = system.check(&remaining).await;
-    system.report(&totals, started.elapsed(), [&dynamodb, &eventbridge])
+    system.report(&totals, started.elapsed(), [&dynamodb, &eventbridge, &sqs])
 }

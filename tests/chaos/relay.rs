@@ -47,7 +47,8 @@ impl System {
                 self.relay(&mut streams.orders, &self.orders).await,
                 self.relay(&mut streams.stock, &self.inventory).await,
             ];
-            if idle && relayed == [false, false] {
+            let queued = self.poll_queue();
+            if idle && relayed == [false, false] && !queued {
                 return;
             }
             for event in take_routed_events(&self.shop.bus) {

@@ -12,11 +12,11 @@ use crate::system::System;
 
 impl System {
     /// Returns the figures as a Markdown table.
-    pub(crate) fn report(&self, totals: &Totals, duration: Duration, faults: [&FaultInjector; 2]) -> String {
+    pub(crate) fn report(&self, totals: &Totals, duration: Duration, faults: [&FaultInjector; 3]) -> String {
         let Settings { orders, seed, faults: percentage } = self.settings;
         let counters = &self.counters;
         let calls = self.shop.proxy.calls_by_operation();
-        let [dynamodb, eventbridge] = faults.map(FaultInjector::injected);
+        let [dynamodb, eventbridge, sqs] = faults.map(FaultInjector::injected);
         let mut table = Table::default();
         table.row(format!("orders, of 1 to 3 of {PRODUCTS} products"), orders);
         table.rows(&totals.orders_by_status);
@@ -45,6 +45,8 @@ impl System {
         table.row("EventBridge calls", self.shop.bus.calls().len());
         table.row("EventBridge faults", eventbridge.values().sum::<usize>());
         table.rows(eventbridge);
+        table.row("SQS faults", sqs.values().sum::<usize>());
+        table.rows(sqs);
         table.row("invocations cut off", counters.aborted_invocations.get());
         table.row("stream batches sent to the relays", counters.batches.get());
         table.row("- retried, in whole or in part", counters.retried_batches.get());
@@ -61,6 +63,9 @@ impl System {
         table.row("events delivered to the consumer", counters.deliveries.get());
         table.row("- duplicate deliveries of the bus", counters.duplicate_deliveries.get());
         table.row("- retries after a failure", counters.retried_deliveries.get());
+        table.row("- sent to the queue", self.shop.metrics.sum("EventsQueued"));
+        table.row("batches of the queue", counters.queue_batches.get());
+        table.row("- messages delivered again", counters.redelivered_messages.get());
         table.row("dead letters, those of redriven events included", counters.dead_letters.get());
         table.row("- redriven", counters.redriven.get());
         table.row("- remaining, because the order can never make the change", totals.remaining_dead_letters);

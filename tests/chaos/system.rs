@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -19,6 +20,7 @@ use tokio::time::timeout;
 use crate::counters::Counters;
 use crate::delivery::FailedDelivery;
 use crate::editor::{Counts, name_of};
+use crate::queue::{BATCH_CONCURRENCY, VisibleFrom};
 use crate::scenario::Scenario;
 use crate::settings::{CUSTOMERS, PRODUCTS, Settings};
 use crate::stock_clerk::Adjustment;
@@ -42,6 +44,9 @@ pub(crate) struct System {
     pub(crate) scenarios: RefCell<HashMap<String, Scenario>>,
     /// Orders that were confirmed or rejected before their client got the response.
     pub(crate) confirmed_or_rejected: RefCell<BTreeSet<String>>,
+    /// The maximum number of concurrent batches of the queue.
+    pub(crate) batch_slots: Arc<Semaphore>,
+    pub(crate) visible_from: RefCell<VisibleFrom>,
     pub(crate) dead_letters: RefCell<Vec<FailedDelivery>>,
     /// The bodies of all responses with status 201 for each client, lost responses included.
     pub(crate) created_responses: RefCell<BTreeMap<usize, BTreeSet<String>>>,
@@ -67,6 +72,8 @@ impl System {
             inventory_slots: Semaphore::new(CONCURRENCY),
             scenarios: RefCell::default(),
             confirmed_or_rejected: RefCell::default(),
+            batch_slots: Arc::new(Semaphore::new(BATCH_CONCURRENCY)),
+            visible_from: RefCell::default(),
             dead_letters: RefCell::default(),
             created_responses: RefCell::default(),
             adjustments: RefCell::default(),

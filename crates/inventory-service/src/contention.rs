@@ -27,17 +27,25 @@ pub(crate) struct ContendedProducts(Mutex<BTreeMap<ProductId, Instant>>);
 impl ContendedProducts {
     /// Remembers that the stock of a product is contended now.
     pub(crate) fn insert(&self, product: &ProductId) {
+        self.insert_at(product, Instant::now());
+    }
+
+    /// Returns true if the stock of a product was contended within the last seconds.
+    pub(crate) fn contains(&self, product: &ProductId) -> bool {
+        self.contains_at(product, Instant::now())
+    }
+
+    fn insert_at(&self, product: &ProductId, now: Instant) {
         let mut products = self.lock();
         if products.len() >= CAPACITY && !products.contains_key(product) {
             let oldest = products.iter().min_by_key(|(_, since)| **since).map(|(product, _)| product.clone());
             oldest.map(|product| products.remove(&product));
         }
-        products.insert(product.clone(), Instant::now());
+        products.insert(product.clone(), now);
     }
 
-    /// Returns true if the stock of a product was contended within the last seconds.
-    pub(crate) fn contains(&self, product: &ProductId) -> bool {
-        self.lock().get(product).is_some_and(|since| since.elapsed() < MEMORY)
+    fn contains_at(&self, product: &ProductId, now: Instant) -> bool {
+        self.lock().get(product).is_some_and(|since| now.duration_since(*since) < MEMORY)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<ProductId, Instant>> {
@@ -47,39 +55,39 @@ impl ContendedProducts {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::advance;
-
     use super::*;
+
+    const INSTANT: Duration = Duration::from_millis(1);
 
     fn product(n: usize) -> ProductId {
         format!("p{n}").parse().unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn forgets_a_product_after_some_seconds() {
-        let products = ContendedProducts::default();
-        assert!(!products.contains(&product(1)));
-        products.insert(&product(1));
-        advance(MEMORY - Duration::from_millis(1)).await;
-        assert!(products.contains(&product(1)) && !products.contains(&product(2)));
-        products.insert(&product(1));
-        advance(MEMORY - Duration::from_millis(1)).await;
-        assert!(products.contains(&product(1)), "a further conflict prolongs the time");
-        advance(Duration::from_millis(1)).await;
-        assert!(!products.contains(&product(1)));
+    #[test]
+    fn forgets_a_product_after_some_seconds() {
+        let (products, start) = (ContendedProducts::default(), Instant::now());
+        assert!(!products.contains_at(&product(1), start));
+        products.insert_at(&product(1), start);
+        let last = start + MEMORY - INSTANT;
+        assert!(products.contains_at(&product(1), last) && !products.contains_at(&product(2), last));
+        assert!(!products.contains_at(&product(1), start + MEMORY));
+
+        products.insert_at(&product(1), last);
+        assert!(products.contains_at(&product(1), start + MEMORY), "a further conflict prolongs the time");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn remembers_a_bounded_number_of_products() {
-        let products = ContendedProducts::default();
+    #[test]
+    fn remembers_a_bounded_number_of_products() {
+        let (products, start) = (ContendedProducts::default(), Instant::now());
+        let mut now = start;
         for n in 0..CAPACITY {
-            products.insert(&product(n));
-            advance(Duration::from_millis(1)).await;
+            products.insert_at(&product(n), now);
+            now += INSTANT;
         }
-        products.insert(&product(0));
-        products.insert(&product(CAPACITY));
+        products.insert_at(&product(0), now);
+        products.insert_at(&product(CAPACITY), now);
         assert_eq!(products.lock().len(), CAPACITY);
-        assert!(products.contains(&product(0)) && products.contains(&product(CAPACITY)));
-        assert!(!products.contains(&product(1)), "contended longest ago");
+        assert!(products.contains_at(&product(0), now) && products.contains_at(&product(CAPACITY), now));
+        assert!(!products.contains_at(&product(1), now), "contended longest ago");
     }
 }

@@ -78,6 +78,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn leaves_time_for_later_work() {
+        let deadline = deadline_in_millis(10_000);
+        assert_eq!(deadline.minus(Duration::from_secs(4)).run(async { 7 }).await, Ok(7));
+        assert_eq!(deadline.minus(Duration::from_secs(9)).run(async { 7 }).await, Err(Deadline::exceeded()));
+    }
+
+    #[tokio::test]
     async fn stops_work_at_the_deadline() {
         let deadline = deadline_in_millis(1_500);
         assert_eq!(deadline.run(async { 7 }).await, Ok(7));

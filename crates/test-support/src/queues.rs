@@ -35,7 +35,7 @@ pub struct QueuedMessage {
     pub receive_count: usize,
     /// The time of arrival in milliseconds since the Unix epoch.
     pub sent_at: u64,
-    /// The pause before the next delivery in seconds, if a consumer has set it.
+    /// The pause before the next delivery in seconds, if the consumer has set it.
     pub pause: Option<u64>,
 }
 
@@ -149,14 +149,22 @@ impl Queues {
     /// has ended. They stay in the queue until they are deleted.
     #[must_use]
     pub fn receive(&self, count: usize) -> Vec<QueuedMessage> {
-        let mut state = self.lock();
-        let received = state.order_events.iter_mut().take(count);
+        self.receive_if(count, |_| true)
+    }
+
+    /// Receives messages like [`Queues::receive`], but only the visible ones.
+    pub fn receive_if(
+        &self,
+        count: usize,
+        is_visible: impl Fn(&QueuedMessage) -> bool,
+    ) -> Vec<QueuedMessage> {
+        let mut received = Vec::new();
+        for message in self.lock().order_events.iter_mut().filter(|message| is_visible(message)).take(count) {
+            message.receive_count += 1;
+            message.pause = None;
+            received.push(message.clone());
+        }
         received
-            .map(|message| {
-                message.receive_count += 1;
-                message.clone()
-            })
-            .collect()
     }
 
     /// Deletes a message of OrderEventQueue.
@@ -164,9 +172,9 @@ impl Queues {
         self.lock().order_events.retain(|message| message.id != id);
     }
 
-    /// Moves the time of arrival of all messages of OrderEventQueue to the past.
-    pub fn age_messages(&self, milliseconds: u64) {
-        for message in &mut self.lock().order_events {
+    /// Moves the time of arrival of messages of OrderEventQueue to the past.
+    pub fn age_messages(&self, milliseconds: u64, is_chosen: impl Fn(&QueuedMessage) -> bool) {
+        for message in self.lock().order_events.iter_mut().filter(|message| is_chosen(message)) {
             message.sent_at -= milliseconds;
         }
     }
@@ -176,6 +184,14 @@ impl Queues {
     pub fn dead_letters(&self) -> Vec<Value> {
         let letters = &self.lock().dead_letters;
         letters.iter().map(|body| serde_json::from_str(body).expect("a dead letter in JSON")).collect()
+    }
+
+    /// Removes the messages of DeadLetterQueue and returns them as JSON, oldest first.
+    #[must_use]
+    pub fn take_dead_letters(&self) -> Vec<Value> {
+        let letters = self.dead_letters();
+        self.lock().dead_letters.clear();
+        letters
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

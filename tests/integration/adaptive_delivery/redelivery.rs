@@ -44,7 +44,7 @@ async fn an_outage_heals_by_itself_with_growing_pauses() {
     }
     assert!(shop.queues.dead_letters().is_empty());
 
-    shop.queues.age_messages(20 * HOUR_MILLIS);
+    shop.queues.age_messages(20 * HOUR_MILLIS, |_| true);
     shop.proxy.reset();
     deliver_queue(&shop).await;
     assert_eq!((status(&shop, "o1").await, queued(&shop).len()), (Confirmed, 0));
@@ -54,7 +54,7 @@ async fn an_outage_heals_by_itself_with_growing_pauses() {
 async fn an_event_that_fails_for_a_day_becomes_a_dead_letter_with_its_reason() {
     let shop = shop_in_an_outage().await;
     let body = queued(&shop).remove(0);
-    shop.queues.age_messages(24 * HOUR_MILLIS);
+    shop.queues.age_messages(24 * HOUR_MILLIS, |_| true);
     deliver_queue(&shop).await;
     assert_eq!(queued(&shop).len(), 0);
     let [letter] = shop.queues.dead_letters().try_into().unwrap();
