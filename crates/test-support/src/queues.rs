@@ -186,6 +186,15 @@ impl Queues {
         letters.iter().map(|body| serde_json::from_str(body).expect("a dead letter in JSON")).collect()
     }
 
+    /// Removes a message of DeadLetterQueue with this event and returns it as JSON, if there is one.
+    #[must_use]
+    pub fn take_dead_letter(&self, event: &str) -> Option<Value> {
+        let event: Value = serde_json::from_str(event).expect("an event in JSON");
+        let index = self.dead_letters().iter().position(|letter| letter["requestPayload"] == event)?;
+        let letter = self.lock().dead_letters.remove(index);
+        Some(serde_json::from_str(&letter).expect("a dead letter in JSON"))
+    }
+
     /// Removes the messages of DeadLetterQueue and returns them as JSON, oldest first.
     #[must_use]
     pub fn take_dead_letters(&self) -> Vec<Value> {

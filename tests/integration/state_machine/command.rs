@@ -38,8 +38,8 @@ pub(super) enum Action {
     Place { key: Option<u8>, quantities: Quantities },
     /// A client changes the status of an order.
     ChangeStatus(OrderAction, usize),
-    /// The bus delivers a pending event, which may stay pending to be delivered again.
-    Deliver { event: usize, again: bool },
+    /// The bus or the queue delivers a pending event, which may stay pending to be delivered again.
+    Deliver { event: usize, by_queue: bool, again: bool },
     /// An administrator adjusts stock with an idempotency key, or a warehouse reports goods. Either may
     /// repeat an earlier one, or reuse its key or receipt for another quantity.
     Adjust(Adjustment),
@@ -87,7 +87,8 @@ fn action() -> impl Strategy<Value = Action> {
         2 => (prop::option::of(0_u8..2), quantities)
             .prop_map(|(key, quantities)| Action::Place { key, quantities }),
         3 => (change, any::<usize>()).prop_map(|(change, order)| Action::ChangeStatus(change, order)),
-        5 => (any::<usize>(), any::<bool>()).prop_map(|(event, again)| Action::Deliver { event, again }),
+        5 => (any::<usize>(), any::<bool>(), any::<bool>())
+            .prop_map(|(event, by_queue, again)| Action::Deliver { event, by_queue, again }),
         2 => adjustment().prop_map(Action::Adjust),
     ]
 }

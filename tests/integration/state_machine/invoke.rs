@@ -5,7 +5,7 @@ use std::future::Future;
 use domain::{EventKind, OrderAction};
 use inventory_service::{ILLEGAL_TRANSITION, RECEIPT_REUSED, TOO_EARLY};
 use serde_json::json;
-use test_support::{ApiRequest, Gate, invocation};
+use test_support::{ApiRequest, Gate, batch_item_failures, invocation};
 
 use super::command::Action;
 use super::inbound_event::quantities_of;
@@ -19,7 +19,8 @@ impl SystemUnderTest {
         match action {
             Action::Place { key, quantities } => self.place(*key, *quantities).await,
             Action::ChangeStatus(change, order) => self.change(*change, self.order(*order)).await,
-            Action::Deliver { event, .. } => self.deliver(*event).await,
+            Action::Deliver { event, by_queue: false, .. } => self.deliver(*event).await,
+            Action::Deliver { event, by_queue: true, .. } => self.deliver_by_queue(*event).await,
             Action::Adjust(adjustment) => match adjustment.cause {
                 Cause::Key(key) => self.adjust(key, *adjustment).await,
                 Cause::Receipt(receipt) => self.receive_goods(receipt, *adjustment).await,
@@ -100,6 +101,23 @@ impl SystemUnderTest {
             Err(error) if error.error_type == TOO_EARLY => OperationResult::TooEarly,
             Err(error) if error.error_type == ILLEGAL_TRANSITION => OperationResult::Forbidden,
             Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Delivers an event as it is delivered after a first try that met contention.
+    async fn deliver_by_queue(&self, n: usize) -> OperationResult {
+        let event = self.pending[n % self.pending.len()].envelope.clone();
+        let batch = invocation::queue_messages(&[event.get()]);
+        let response = self.inventory_service.handle(batch).await.unwrap();
+        if !batch_item_failures(&response).is_empty() {
+            return OperationResult::TooEarly;
+        }
+        match self.shop.queues.take_dead_letter(event.get()) {
+            None => OperationResult::Applied,
+            Some(letter) => {
+                assert_eq!(letter["responsePayload"]["errorType"], ILLEGAL_TRANSITION, "{letter}");
+                OperationResult::Forbidden
+            }
         }
     }
 }

@@ -109,7 +109,8 @@ impl SystemUnderTest {
     fn remove_applied_events(&mut self, actions: &[&Action], results: &[OperationResult]) {
         let mut applied = HashSet::new();
         for (action, result) in actions.iter().zip(results) {
-            if let (Action::Deliver { event, again: false }, OperationResult::Applied) = (action, result) {
+            if let (Action::Deliver { event, again: false, .. }, OperationResult::Applied) = (action, result)
+            {
                 applied.insert(event % self.pending.len());
             }
         }
@@ -303,7 +304,7 @@ impl SystemUnderTest {
         loop {
             let before = self.pending.len();
             for n in (0..before).rev() {
-                self.invoke(&[Action::Deliver { event: n, again: false }], None).await;
+                self.invoke(&[Action::Deliver { event: n, by_queue: false, again: false }], None).await;
             }
             // Orders that were confirmed or rejected meanwhile have new events.
             self.relay().await;
