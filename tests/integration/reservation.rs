@@ -7,7 +7,7 @@ use domain::{EventKind, Order, OrderStatus};
 use dynamodb::StoredOrder;
 use lambda::InvocationError;
 use serde_json::json;
-use test_support::{AwsError, Invocation, TestShop, concurrently, drain_queue, invocation};
+use test_support::{ApiRequest, AwsError, Invocation, TestShop, concurrently, drain_queue, invocation};
 
 const CONFLICT: &str = "TransactionConflict";
 
@@ -142,6 +142,42 @@ async fn rejects_an_order_of_a_product_without_a_stock_item() {
     apply(&shop, placed("001")).await.unwrap();
     assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Rejected);
     assert_eq!(shop.stock_of("001").await, 150);
+}
+
+#[tokio::test]
+async fn fails_instead_of_rejecting_an_order_if_a_quantity_is_stored_as_text() {
+    let shop = TestShop::seeded().await;
+    let mut item = shop.snapshot().await.inventory["001"].clone();
+    item.insert("Quantity".to_owned(), dynamodb::text("150"));
+    shop.put(&shop.tables.inventory, item).await;
+    let before = shop.snapshot().await;
+    let error = apply(&shop, placed("001")).await.unwrap_err();
+    assert_eq!(error.error_type, inventory_service::INTERNAL);
+    assert_eq!(shop.snapshot().await, before);
+    let response = ApiRequest::get("/inventory/{productId}").path("productId", "001");
+    assert_eq!(
+        response.send(&shop.inventory_service()).await.status,
+        500,
+        "the API reports the defect as well"
+    );
+}
+
+#[tokio::test]
+async fn does_not_reject_an_order_whose_lines_change_meanwhile() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("001", 0).await;
+    let gate = shop.proxy.on("UpdateItem").hold_request();
+    let reserve = apply(&shop, placed("001"));
+    let edit = async {
+        gate.reached().await;
+        let mut order = shop.order("001").await.unwrap();
+        order.items.remove(0);
+        shop.put_order(&order).await;
+        gate.open();
+    };
+    tokio::join!(reserve, edit).0.unwrap();
+    assert_eq!(shop.order("001").await.unwrap().status, OrderStatus::Confirmed);
+    assert_eq!(stock(&shop).await, (0, 199));
 }
 
 #[tokio::test]

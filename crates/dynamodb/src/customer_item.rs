@@ -3,7 +3,7 @@
 use domain::{Customer, Revision};
 
 use crate::attribute::{CUSTOMER_ID, EMAIL, NAME, REVISION};
-use crate::decode::{ItemDecodeError, required};
+use crate::decode::{ItemDecodeError, required_text};
 use crate::value::{Item, item, text};
 
 /// Encodes a customer with its revision.
@@ -24,9 +24,9 @@ pub fn encode_customer(customer: &Customer, revision: &Revision) -> Item {
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_customer(item: &Item) -> Result<Customer, ItemDecodeError> {
     Ok(Customer {
-        id: required(item, CUSTOMER_ID)?,
-        email: required(item, EMAIL)?,
-        name: required(item, NAME)?,
+        id: required_text(item, CUSTOMER_ID)?,
+        email: required_text(item, EMAIL)?,
+        name: required_text(item, NAME)?,
     })
 }
 

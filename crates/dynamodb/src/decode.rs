@@ -38,23 +38,50 @@ pub fn id_attribute(item: &Item, name: &str) -> Result<String, ServiceError> {
     value.cloned().ok_or_else(|| ServiceError::Permanent(format!("item without {name}")))
 }
 
-/// Parses a required attribute.
-pub(crate) fn required<T: FromStr<Err: Display>>(item: &Item, name: &str) -> Result<T, ItemDecodeError> {
-    optional(item, name)?.ok_or_else(|| ItemDecodeError::new(name, "is missing"))
+/// Parses a required string attribute.
+pub(crate) fn required_text<T: FromStr<Err: Display>>(item: &Item, name: &str) -> Result<T, ItemDecodeError> {
+    optional_text(item, name)?.ok_or_else(|| missing(name))
 }
 
-/// Parses an optional string or number attribute.
-pub(crate) fn optional<T: FromStr<Err: Display>>(
+/// Parses an optional string attribute.
+pub(crate) fn optional_text<T: FromStr<Err: Display>>(
     item: &Item,
     name: &str,
 ) -> Result<Option<T>, ItemDecodeError> {
     match item.get(name) {
         None => Ok(None),
-        Some(AttributeValue::S(text) | AttributeValue::N(text)) => {
-            text.parse().map(Some).map_err(|error| ItemDecodeError::new(name, error))
-        }
-        Some(_) => Err(ItemDecodeError::new(name, "must be a string or a number")),
+        Some(AttributeValue::S(text)) => parse(name, text).map(Some),
+        Some(_) => Err(ItemDecodeError::new(name, "must be a string")),
     }
+}
+
+/// Parses a required number attribute. A number that is stored as a string is an error: conditions
+/// compare it with no number.
+pub(crate) fn required_number<T: FromStr<Err: Display>>(
+    item: &Item,
+    name: &str,
+) -> Result<T, ItemDecodeError> {
+    optional_number(item, name)?.ok_or_else(|| missing(name))
+}
+
+/// Parses an optional number attribute, like [`required_number`].
+pub(crate) fn optional_number<T: FromStr<Err: Display>>(
+    item: &Item,
+    name: &str,
+) -> Result<Option<T>, ItemDecodeError> {
+    match item.get(name) {
+        None => Ok(None),
+        Some(AttributeValue::N(number)) => parse(name, number).map(Some),
+        Some(_) => Err(ItemDecodeError::new(name, "must be a number")),
+    }
+}
+
+fn parse<T: FromStr<Err: Display>>(name: &str, text: &str) -> Result<T, ItemDecodeError> {
+    text.parse().map_err(|error| ItemDecodeError::new(name, error))
+}
+
+fn missing(name: &str) -> ItemDecodeError {
+    ItemDecodeError::new(name, "is missing")
 }
 
 /// Reads a boolean attribute; false if absent.

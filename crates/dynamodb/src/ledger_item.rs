@@ -4,7 +4,7 @@
 use domain::{AdjustmentId, ProductId, ShortText, StockAdjustment};
 
 use crate::attribute::{CREATED_AT, DELTA, LISTED_AS, LISTED_UNDER, NOTE, PRODUCT_ID, REASON, RECEIPT_ID};
-use crate::decode::{ItemDecodeError, optional, required};
+use crate::decode::{ItemDecodeError, optional_text, required_number, required_text};
 use crate::value::{Item, item, number, text};
 
 /// Separates the ids in keys. No id contains it.
@@ -56,15 +56,15 @@ pub fn encode_adjustment(adjustment: &StockAdjustment) -> Item {
 /// # Errors
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_adjustment(item: &Item) -> Result<StockAdjustment, ItemDecodeError> {
-    let (product_id, id) = parse_ledger_key(&required::<String>(item, PRODUCT_ID)?)?;
+    let (product_id, id) = parse_ledger_key(&required_text::<String>(item, PRODUCT_ID)?)?;
     Ok(StockAdjustment {
         id,
         product_id,
-        delta: required(item, DELTA)?,
-        reason: required(item, REASON)?,
-        note: optional::<ShortText>(item, NOTE)?,
-        receipt_id: optional(item, RECEIPT_ID)?,
-        created_at: required(item, CREATED_AT)?,
+        delta: required_number(item, DELTA)?,
+        reason: required_text(item, REASON)?,
+        note: optional_text::<ShortText>(item, NOTE)?,
+        receipt_id: optional_text(item, RECEIPT_ID)?,
+        created_at: required_text(item, CREATED_AT)?,
     })
 }
 

@@ -11,7 +11,9 @@ use crate::attribute::{
     ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY, REQUEST_HASH, REQUESTED, SHORTAGES, STOCK_RESERVED,
     TOTAL_AMOUNT, TRACKING_NUMBER, UNIT_PRICE, UPDATED_AT,
 };
-use crate::decode::{ItemDecodeError, flag, list, optional, required};
+use crate::decode::{
+    ItemDecodeError, flag, list, optional_number, optional_text, required_number, required_text,
+};
 use crate::outbox_item::{decode_outbox, encode_outbox};
 use crate::stored_order::StoredOrder;
 use crate::value::{Item, item, number, text};
@@ -51,22 +53,22 @@ pub fn encode_order(stored: &StoredOrder) -> Item {
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_order(item: &Item) -> Result<StoredOrder, ItemDecodeError> {
     let order = Order {
-        id: required(item, ORDER_ID)?,
-        customer_id: required(item, CUSTOMER_ID)?,
-        status: required(item, ORDER_STATUS)?,
+        id: required_text(item, ORDER_ID)?,
+        customer_id: required_text(item, CUSTOMER_ID)?,
+        status: required_text(item, ORDER_STATUS)?,
         items: list(item, ITEMS, decode_line_item)?,
-        total_amount: optional(item, TOTAL_AMOUNT)?,
+        total_amount: optional_number(item, TOTAL_AMOUNT)?,
         shortages: list(item, SHORTAGES, decode_shortage)?,
         shipment: Shipment {
-            carrier: optional(item, CARRIER)?,
-            tracking_number: optional(item, TRACKING_NUMBER)?,
+            carrier: optional_text(item, CARRIER)?,
+            tracking_number: optional_text(item, TRACKING_NUMBER)?,
         },
-        created_at: required(item, CREATED_AT)?,
-        updated_at: required(item, UPDATED_AT)?,
+        created_at: required_text(item, CREATED_AT)?,
+        updated_at: required_text(item, UPDATED_AT)?,
         stock_reserved: flag(item, STOCK_RESERVED)?,
     };
-    let request_hash = optional::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
-    let fulfillment_position = optional(item, FULFILLMENT_POSITION)?;
+    let request_hash = optional_text::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
+    let fulfillment_position = optional_text(item, FULFILLMENT_POSITION)?;
     Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)?, fulfillment_position })
 }
 
@@ -124,21 +126,24 @@ fn encode_shortage(shortage: &Shortage) -> AttributeValue {
 
 fn decode_line_item(map: &Item) -> Result<LineItem, ItemDecodeError> {
     Ok(LineItem {
-        line: OrderLine { product_id: required(map, PRODUCT_ID)?, quantity: decode_quantity(map, QUANTITY)? },
-        unit_price: optional(map, UNIT_PRICE)?,
+        line: OrderLine {
+            product_id: required_text(map, PRODUCT_ID)?,
+            quantity: decode_quantity(map, QUANTITY)?,
+        },
+        unit_price: optional_number(map, UNIT_PRICE)?,
     })
 }
 
 fn decode_shortage(map: &Item) -> Result<Shortage, ItemDecodeError> {
     Ok(Shortage {
-        product_id: required(map, PRODUCT_ID)?,
+        product_id: required_text(map, PRODUCT_ID)?,
         requested: decode_quantity(map, REQUESTED)?,
-        available: required(map, AVAILABLE)?,
+        available: required_number(map, AVAILABLE)?,
     })
 }
 
 fn decode_quantity(map: &Item, name: &str) -> Result<Quantity, ItemDecodeError> {
-    Quantity::new(required(map, name)?).map_err(|error| ItemDecodeError::new(name, error))
+    Quantity::new(required_number(map, name)?).map_err(|error| ItemDecodeError::new(name, error))
 }
 
 #[cfg(test)]

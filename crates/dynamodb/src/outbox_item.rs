@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::OutboxEvent;
 
 use crate::attribute::{OUTBOX, OUTBOX_CORRELATION_ID, OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE};
-use crate::decode::{ItemDecodeError, map, required};
+use crate::decode::{ItemDecodeError, map, required_text};
 use crate::value::{Item, item, text};
 
 /// Decodes the outbox of an order.
@@ -16,10 +16,10 @@ pub fn decode_outbox(item: &Item) -> Result<Option<OutboxEvent>, ItemDecodeError
         return Ok(None);
     };
     Ok(Some(OutboxEvent {
-        id: required(event, OUTBOX_ID)?,
-        kind: required(event, OUTBOX_TYPE)?,
-        time: required(event, OUTBOX_TIME)?,
-        correlation_id: required(event, OUTBOX_CORRELATION_ID)?,
+        id: required_text(event, OUTBOX_ID)?,
+        kind: required_text(event, OUTBOX_TYPE)?,
+        time: required_text(event, OUTBOX_TIME)?,
+        correlation_id: required_text(event, OUTBOX_CORRELATION_ID)?,
     }))
 }
 

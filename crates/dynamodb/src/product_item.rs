@@ -3,7 +3,7 @@
 use domain::{Money, Product, ProductId, Revision};
 
 use crate::attribute::{NAME, PRICE, PRODUCT_ID, REVISION};
-use crate::decode::{ItemDecodeError, required};
+use crate::decode::{ItemDecodeError, required_number, required_text};
 use crate::value::{Item, item, number, text};
 
 /// Encodes a product with its revision.
@@ -23,9 +23,9 @@ pub fn encode_product(product: &Product, revision: &Revision) -> Item {
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_product(item: &Item) -> Result<Product, ItemDecodeError> {
     Ok(Product {
-        id: required(item, PRODUCT_ID)?,
-        name: required(item, NAME)?,
-        price: required(item, PRICE)?,
+        id: required_text(item, PRODUCT_ID)?,
+        name: required_text(item, NAME)?,
+        price: required_number(item, PRICE)?,
     })
 }
 
@@ -34,7 +34,7 @@ pub fn decode_product(item: &Item) -> Result<Product, ItemDecodeError> {
 /// # Errors
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_price(item: &Item) -> Result<(ProductId, Money), ItemDecodeError> {
-    Ok((required(item, PRODUCT_ID)?, required(item, PRICE)?))
+    Ok((required_text(item, PRODUCT_ID)?, required_number(item, PRICE)?))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use domain::{Precondition, Revision, RevisionSet};
 
 use crate::attribute::REVISION;
-use crate::decode::{ItemDecodeError, optional};
+use crate::decode::{ItemDecodeError, optional_text};
 use crate::value::{Item, text};
 
 /// A record with its revision.
@@ -34,7 +34,7 @@ impl<T> Revised<T> {
 /// # Errors
 /// [`ItemDecodeError`] if the attribute is invalid.
 pub fn decode_revision(item: &Item) -> Result<Revision, ItemDecodeError> {
-    Ok(optional(item, REVISION)?.unwrap_or_else(Revision::initial))
+    Ok(optional_text(item, REVISION)?.unwrap_or_else(Revision::initial))
 }
 
 /// Returns the condition of a write with a new `revision` to an item with the key attribute

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{ProductId, StockLevel};
 
 use crate::attribute::{LISTED_AS, LISTED_UNDER, PRODUCT_ID, QUANTITY, REORDER_POINT, REVISION};
-use crate::decode::{ItemDecodeError, optional, required};
+use crate::decode::{ItemDecodeError, optional_number, required_number, required_text};
 use crate::value::{Item, item, text};
 
 /// [`LISTED_UNDER`] of every stock item. No product id contains `#`, so it is the ledger of
@@ -32,10 +32,10 @@ pub fn set_stock_list_entry(product: &ProductId) -> (String, Item) {
 /// [`ItemDecodeError`] names the attribute that is missing or invalid.
 pub fn decode_stock(item: &Item) -> Result<StockLevel, ItemDecodeError> {
     Ok(StockLevel {
-        product_id: required(item, PRODUCT_ID)?,
-        quantity: required(item, QUANTITY)?,
-        revision: optional(item, REVISION)?.unwrap_or_default(),
-        reorder_point: optional(item, REORDER_POINT)?,
+        product_id: required_text(item, PRODUCT_ID)?,
+        quantity: required_number(item, QUANTITY)?,
+        revision: optional_number(item, REVISION)?.unwrap_or_default(),
+        reorder_point: optional_number(item, REORDER_POINT)?,
     })
 }
 

@@ -33,7 +33,7 @@ async fn reports_an_unreadable_item_once_and_continues() {
 
     let [report] = reports(&driver).try_into().unwrap();
     assert_eq!((&report["productId"], &report["errorType"]), (&json!("001"), &json!("BadItem")));
-    assert_eq!(report["reason"], "attribute Quantity: invalid digit found in string");
+    assert_eq!(report["reason"], "attribute Quantity: must be a number");
     assert!(report["sequenceNumber"].as_str().is_some_and(|number| !number.is_empty()));
     let message = &driver.unhandled_messages()[0];
     assert_eq!(message["requestPayload"]["detail-type"], UnpublishableEvent::INVENTORY_EVENT);

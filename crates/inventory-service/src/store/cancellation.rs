@@ -160,13 +160,18 @@ fn code(reason: &CancellationReason) -> &str {
 }
 
 /// Returns the shortage of a line. A product without a stock item has no stock.
+///
+/// # Errors
+/// [`ServiceError::Permanent`] if the stock item is invalid or suffices: then a defect, not a
+/// shortage, made the condition fail, and the order must not be rejected.
 fn shortage(line: &OrderLine, stock: Option<&Item>) -> Result<Shortage, ServiceError> {
-    let level = stock.map(decode_stock).transpose()?;
-    Ok(Shortage {
-        product_id: line.product_id.clone(),
-        requested: line.quantity,
-        available: level.map_or(0, |level| level.quantity),
-    })
+    let available = stock.map(decode_stock).transpose()?.map_or(0, |level| level.quantity);
+    if available >= u64::from(line.quantity.get()) {
+        let OrderLine { product_id, quantity } = line;
+        let problem = format!("stock of product {product_id} fails for {quantity} of {available} units");
+        return Err(ServiceError::Permanent(problem));
+    }
+    Ok(Shortage { product_id: line.product_id.clone(), requested: line.quantity, available })
 }
 
 #[cfg(test)]
@@ -228,6 +233,8 @@ mod tests {
             requested: Quantity::new(5).unwrap(),
             available,
         };
+        let sufficient = [reason("None"), condition_failed(stock("p1", 5)), reason("None")];
+        assert!(matches!(outcome(&sufficient), Err(ServiceError::Permanent(_))), "a defect is no shortage");
         let both = [reason("None"), condition_failed(stock("p1", 4)), reason(CONDITION_FAILED)];
         assert_eq!(outcome(&both), Ok(TransactionOutcome::Short(vec![shortage("p1", 4), shortage("p2", 0)])));
         let beside_a_conflict =

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::{EventId, Order, OrderAction, OrderId, OutboxEvent, Shipment, Shortage};
 use dynamodb::attribute::{
-    FULFILLMENT_SHARD, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED, UPDATED_AT,
+    FULFILLMENT_SHARD, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED,
+    UPDATED_AT,
 };
 use dynamodb::{
     InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, set_shipment,
@@ -16,6 +17,7 @@ use lambda::clock::now;
 
 use super::Store;
 use super::plan::{Plan, PlannedWrite, WriteOutcome};
+use super::transactions::same_lines_condition;
 
 /// The outcome of an action that changes no stock.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,18 +77,22 @@ impl Store {
         }
     }
 
+    /// Rejects a stored order, on condition that its lines are those that are short.
     async fn reject_stored(
         &self,
         order: &Order,
         Rejection { shortages, event }: &Rejection,
     ) -> Result<WriteOutcome, ServiceError> {
-        let (condition, values) = status_condition(OrderAction::Reject);
+        let (status, mut values) = status_condition(OrderAction::Reject);
+        let (same_lines, line_values) = same_lines_condition(order);
+        values.extend(line_values);
         let set = format!(
             "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {SHORTAGES} = :shortages, {OUTBOX} = :event"
         );
         let request = self
             .update_order(&order.id, &set, OrderAction::Reject)
-            .condition_expression(condition)
+            .condition_expression(format!("{status} AND {same_lines}"))
+            .expression_attribute_names("#items", ITEMS)
             .expression_attribute_values(":shortages", encode_shortages(shortages))
             .expression_attribute_values(":event", encode_outbox(event));
         Ok(match send(with_values(request, values)).await? {

@@ -175,7 +175,7 @@ impl Store {
 
 /// Returns the condition that the stored lines equal those of `order`, and its expression
 /// values. The expression name `#items` stands for [`ITEMS`].
-fn same_lines_condition(order: &Order) -> (String, Item) {
+pub(super) fn same_lines_condition(order: &Order) -> (String, Item) {
     let mut condition = "size(#items) = :lines".to_owned();
     let mut values = item([(":lines", number(order.items.len()))]);
     for (index, line) in order.lines().enumerate() {
