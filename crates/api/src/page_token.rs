@@ -5,16 +5,17 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-/// Encodes the id of the last entry of a page.
+/// Encodes the position of the last entry of a page.
 ///
-/// The token carries only the id. The handler looks the entry up and checks that it
-/// is on the list, so a forged token gives access to nothing.
+/// The token carries only the position within a list, and the request names the list. A
+/// forged token starts a page at another position of the same list, so it gives access to
+/// nothing else. It stays valid when the entry is deleted.
 #[must_use]
-pub fn encode(id: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(id)
+pub fn encode(position: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(position)
 }
 
-/// Decodes the id in a token; returns `None` if the token is malformed.
+/// Decodes the position in a token; returns `None` if the token is malformed.
 #[must_use]
 pub fn decode<T: FromStr>(token: &str) -> Option<T> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).ok()?;

@@ -17,7 +17,7 @@ const MAX_LIMIT: i32 = 100;
 pub struct PageRequest<T> {
     /// Maximum number of entries.
     pub limit: i32,
-    /// Id of the last entry of the previous page.
+    /// Position of the last entry of the previous page.
     pub after: Option<T>,
 }
 
@@ -49,8 +49,6 @@ fn invalid_limit() -> Violation {
     Violation::new("limit", Rule::Range, format!("must be a whole number from 1 to {MAX_LIMIT}"))
 }
 
-/// Returns the violation of a `nextToken` that does not belong to the list.
-#[must_use]
-pub fn invalid_token() -> Violation {
+fn invalid_token() -> Violation {
     Violation::new("nextToken", Rule::InvalidToken, "must be a token that this list returned")
 }

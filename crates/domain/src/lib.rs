@@ -10,6 +10,7 @@ pub mod event;
 pub mod fulfillment;
 pub mod ids;
 pub mod inventory_event;
+pub mod list_position;
 pub mod money;
 pub mod order;
 pub mod order_line;
@@ -36,6 +37,7 @@ pub use ids::{
     AdjustmentId, CorrelationId, CustomerId, EventId, IdempotencyKey, OrderId, ProductId, ReceiptId, Revision,
 };
 pub use inventory_event::{InventoryEvent, InventoryEventKind, InventoryEvents, StockChange};
+pub use list_position::ListPosition;
 pub use money::Money;
 pub use order::Order;
 pub use order_line::{LineItem, OrderLine, OrderLines, Quantity, Shortage};

@@ -1,7 +1,7 @@
 //! Entries of the stock ledger: items of the Inventory table under keys that no product id
 //! can be.
 
-use domain::{AdjustmentId, ProductId, ShortText, StockAdjustment};
+use domain::{AdjustmentId, ListPosition, ProductId, ShortText, StockAdjustment};
 
 use crate::attribute::{CREATED_AT, DELTA, LISTED_AS, LISTED_UNDER, NOTE, PRODUCT_ID, REASON, RECEIPT_ID};
 use crate::decode::{ItemDecodeError, optional_text, required_number, required_text};
@@ -17,19 +17,15 @@ pub fn ledger_key(product: &ProductId, adjustment: &AdjustmentId) -> String {
 }
 
 /// Parses the key of a ledger entry.
-///
-/// # Errors
-/// [`ItemDecodeError`] if the key belongs to another item.
-pub fn parse_ledger_key(key: &str) -> Result<(ProductId, AdjustmentId), ItemDecodeError> {
+fn parse_ledger_key(key: &str) -> Result<(ProductId, AdjustmentId), ItemDecodeError> {
     let other = || ItemDecodeError::new(PRODUCT_ID, "is not the key of a ledger entry");
     let (product, adjustment) = key.split_once(SEPARATOR).ok_or_else(other)?;
     Ok((product.parse().map_err(|_| other())?, adjustment.parse().map_err(|_| other())?))
 }
 
 /// Returns the position of an adjustment in the ledger of its product, which sorts by time.
-#[must_use]
-pub fn ledger_position(adjustment: &StockAdjustment) -> String {
-    format!("{}{SEPARATOR}{}", adjustment.created_at, adjustment.id)
+fn ledger_position(adjustment: &StockAdjustment) -> ListPosition<&AdjustmentId> {
+    ListPosition { time: adjustment.created_at, id: &adjustment.id }
 }
 
 /// Encodes an adjustment. Absent fields get no attribute.

@@ -18,7 +18,7 @@ mod value;
 
 pub use customer_item::{decode_customer, encode_customer};
 pub use decode::{ItemDecodeError, id_attribute};
-pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key, ledger_position, parse_ledger_key};
+pub use ledger_item::{decode_adjustment, encode_adjustment, ledger_key};
 pub use order_item::{
     decode_order, encode_line_items, encode_order, encode_shortages, set_shipment, status_condition,
 };

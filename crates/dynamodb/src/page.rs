@@ -5,6 +5,6 @@
 pub struct Page<T> {
     /// Entries of the page.
     pub entries: Vec<T>,
-    /// Id of the last entry, if the list may have more.
+    /// Position of the last entry in the list, if the list may have more.
     pub last: Option<String>,
 }

@@ -1,9 +1,9 @@
 //! `GET /inventory/{productId}/adjustments`, and one of them.
 
-use api::paging::{PageRequest, invalid_token};
+use api::paging::PageRequest;
 use api::stock_documents::{AdjustmentDocument, AdjustmentList};
 use api::{Problem, Request, Response, page_token};
-use domain::{AdjustmentId, ProductId, StockAdjustment};
+use domain::{AdjustmentId, ListPosition};
 
 use crate::path_parameters::product_id;
 use crate::store::Store;
@@ -11,11 +11,7 @@ use crate::store::Store;
 /// Returns a page of a product's adjustments, newest first.
 pub(crate) async fn list_adjustments(store: &Store, request: &Request) -> Result<Response, Problem> {
     let product = product_id(request)?;
-    let PageRequest { limit, after } = PageRequest::<AdjustmentId>::parse(request)?;
-    let after = match after {
-        Some(id) => Some(last_listed_adjustment(store, &product, &id).await?),
-        None => None,
-    };
+    let PageRequest { limit, after } = PageRequest::<ListPosition<AdjustmentId>>::parse(request)?;
     let page = store.adjustments_of(&product, limit, after.as_ref());
     let (stock, page) = tokio::try_join!(store.stock_level(&product), page)?;
     if stock.is_none() {
@@ -23,16 +19,6 @@ pub(crate) async fn list_adjustments(store: &Store, request: &Request) -> Result
     }
     let next_token = page.last.as_deref().map(page_token::encode);
     Ok(Response::ok(&AdjustmentList::new(&page.entries, next_token)))
-}
-
-/// Returns the adjustment that a page token refers to, which must be the product's.
-async fn last_listed_adjustment(
-    store: &Store,
-    product: &ProductId,
-    id: &AdjustmentId,
-) -> Result<StockAdjustment, Problem> {
-    let adjustment = store.adjustment(product, id).await?;
-    adjustment.ok_or_else(|| Problem::invalid(vec![invalid_token()]))
 }
 
 pub(crate) async fn show_adjustment(store: &Store, request: &Request) -> Result<Response, Problem> {

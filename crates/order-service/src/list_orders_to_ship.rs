@@ -1,35 +1,26 @@
 //! `GET /orders?status=Confirmed`: the orders to ship, oldest first.
 
 use api::documents::OrderList;
-use api::paging::{PageRequest, invalid_token};
+use api::paging::PageRequest;
 use api::{Problem, Request, Response, Rule, Violation, page_token};
-use domain::{FulfillmentPosition, OrderId, OrderStatus};
+use domain::{FulfillmentPosition, ListPosition, OrderId, OrderStatus};
 
 use crate::routes::Api;
 
 impl Api {
     /// Returns a page of the orders that wait for shipment. The page after it starts at the
-    /// position of its last order, which keeps its position when it is shipped.
+    /// position of its last order, which stays valid when the order is shipped.
     pub(crate) async fn list_orders_to_ship(&self, request: &Request) -> Result<Response, Problem> {
         let PageRequest { limit, after } = parse(request)?;
-        let after = match after {
-            Some(id) => Some(self.position_of(&id).await?),
-            None => None,
-        };
+        let after = after.map(|position| FulfillmentPosition::new(position.time, &position.id));
         let page = self.store.orders_to_ship(limit, after.as_ref()).await?;
         let next_token = page.last.as_deref().map(page_token::encode);
         Ok(Response::ok(&OrderList::new(&page.entries, next_token)))
     }
-
-    /// Returns the position of the order that a page token refers to.
-    async fn position_of(&self, id: &OrderId) -> Result<FulfillmentPosition, Problem> {
-        let position = self.store.order(id).await?.and_then(|stored| stored.fulfillment_position);
-        position.ok_or_else(|| Problem::invalid(vec![invalid_token()]))
-    }
 }
 
 /// Parses the query parameters and reports the violations of all of them together.
-fn parse(request: &Request) -> Result<PageRequest<OrderId>, Problem> {
+fn parse(request: &Request) -> Result<PageRequest<ListPosition<OrderId>>, Problem> {
     let page = PageRequest::parse(request);
     match (check_status(request), page) {
         (Ok(()), page) => page,

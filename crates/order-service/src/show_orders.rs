@@ -1,9 +1,9 @@
 //! `GET /order/{orderId}` and `GET /customers/{customerId}/orders`.
 
 use api::documents::{OrderDocument, OrderList};
-use api::paging::{PageRequest, invalid_token};
+use api::paging::PageRequest;
 use api::{Problem, Request, Response, authorization, page_token};
-use domain::{CustomerId, Order, OrderId, OrderScope};
+use domain::{CustomerId, ListPosition, OrderId, OrderScope};
 
 use crate::routes::{Api, order_id};
 
@@ -33,11 +33,7 @@ impl Api {
         let customer: CustomerId =
             request.path_parameter("customerId").ok_or_else(|| Problem::not_found("customer"))?;
         authorization::require_owner(scope, &customer)?;
-        let PageRequest { limit, after } = PageRequest::<OrderId>::parse(request)?;
-        let after = match after {
-            Some(id) => Some(self.last_listed_order(&id, &customer).await?),
-            None => None,
-        };
+        let PageRequest { limit, after } = PageRequest::<ListPosition<OrderId>>::parse(request)?;
         let page = self.store.orders_of(&customer, limit, after.as_ref());
         let (customer_exists, page) = tokio::try_join!(self.store.customer_exists(&customer), page)?;
         if !customer_exists && page.entries.is_empty() && after.is_none() {
@@ -45,13 +41,5 @@ impl Api {
         }
         let next_token = page.last.as_deref().map(page_token::encode);
         Ok(Response::ok(&OrderList::new(&page.entries, next_token)))
-    }
-
-    /// Returns the order that a page token refers to, which must be the customer's.
-    async fn last_listed_order(&self, id: &OrderId, customer: &CustomerId) -> Result<Order, Problem> {
-        match self.store.order(id).await? {
-            Some(stored) if stored.order.customer_id == *customer => Ok(stored.order),
-            _ => Err(Problem::invalid(vec![invalid_token()])),
-        }
     }
 }

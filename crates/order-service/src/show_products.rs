@@ -1,7 +1,7 @@
 //! `GET /products` and `GET /products/{productId}`.
 
 use api::documents::{ProductDocument, ProductList};
-use api::paging::{PageRequest, invalid_token};
+use api::paging::PageRequest;
 use api::{Problem, Request, Response, page_token};
 use domain::ProductId;
 
@@ -11,11 +11,6 @@ use crate::routes::{Api, product_id};
 impl Api {
     pub(crate) async fn list_products(&self, request: &Request) -> Result<Response, Problem> {
         let PageRequest { limit, after } = PageRequest::<ProductId>::parse(request)?;
-        if let Some(id) = &after
-            && self.store.product(id).await?.is_none()
-        {
-            return Err(Problem::invalid(vec![invalid_token()]));
-        }
         let page = self.store.products(limit, after.as_ref()).await?;
         let next_token = page.last.as_deref().map(page_token::encode);
         Ok(Response::ok(&ProductList::new(&page.entries, next_token)))

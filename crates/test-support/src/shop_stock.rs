@@ -87,7 +87,7 @@ impl TestShop {
             ledger.entry(entry.product_id.to_string()).or_default().push(entry);
         }
         for entries in ledger.values_mut() {
-            entries.sort_by_key(dynamodb::ledger_position);
+            entries.sort_by_key(|entry: &domain::StockAdjustment| (entry.created_at, entry.id.clone()));
         }
         ledger
     }

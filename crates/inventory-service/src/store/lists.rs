@@ -2,12 +2,12 @@
 //! consistent read of the table has their content.
 
 use aws::ServiceError;
-use domain::{AdjustmentId, ProductId, StockAdjustment, StockLevel};
+use domain::{AdjustmentId, ListPosition, ProductId, StockAdjustment, StockLevel};
 use dynamodb::attribute::{INVENTORY_LISTS_INDEX, LISTED_AS, LISTED_UNDER, PRODUCT_ID};
 use dynamodb::batch_get::get_by_id;
 use dynamodb::{
-    Item, Page, STOCK_LIST, decode_adjustment, decode_stock, id_attribute, item, ledger_key, ledger_position,
-    parse_ledger_key, stock_list_entry, text,
+    Item, Page, STOCK_LIST, decode_adjustment, decode_stock, id_attribute, item, ledger_key,
+    stock_list_entry, text,
 };
 
 use super::Store;
@@ -18,7 +18,7 @@ struct ListQuery {
     list: String,
     newest_first: bool,
     limit: i32,
-    /// Key of the last entry of the previous page.
+    /// Index key of the last entry of the previous page.
     after: Option<Item>,
 }
 
@@ -37,25 +37,24 @@ impl Store {
         Ok(Page { entries, last: page.last })
     }
 
-    /// Returns a page of a product's ledger, newest entry first, after the adjustment `after`.
+    /// Returns a page of a product's ledger, newest entry first, after the position `after`.
     pub(crate) async fn adjustments_of(
         &self,
         product: &ProductId,
         limit: i32,
-        after: Option<&StockAdjustment>,
+        after: Option<&ListPosition<AdjustmentId>>,
     ) -> Result<Page<StockAdjustment>, ServiceError> {
-        let after = after.map(|adjustment| {
+        let after = after.map(|position| {
             item([
-                (PRODUCT_ID, text(ledger_key(product, &adjustment.id))),
+                (PRODUCT_ID, text(ledger_key(product, &position.id))),
                 (LISTED_UNDER, text(product)),
-                (LISTED_AS, text(ledger_position(adjustment))),
+                (LISTED_AS, text(position)),
             ])
         });
         let query = ListQuery { list: product.to_string(), newest_first: true, limit, after };
         let page = self.listed_items(query).await?;
         let entries = page.entries.iter().map(decode_adjustment).collect::<Result<_, _>>()?;
-        let last = page.last.as_deref().map(parse_ledger_key).transpose()?;
-        Ok(Page { entries, last: last.map(|(_, id)| id.to_string()) })
+        Ok(Page { entries, last: page.last })
     }
 
     /// Returns an adjustment of a product.
@@ -75,7 +74,7 @@ impl Store {
         Ok(output.item().map(decode_adjustment).transpose()?)
     }
 
-    /// Returns the items of a page, and the key of its last entry if the list may have more.
+    /// Returns the items of a page, and the position of its last entry if the list may have more.
     async fn listed_items(&self, query: ListQuery) -> Result<Page<Item>, ServiceError> {
         let output = self
             .client
@@ -89,7 +88,7 @@ impl Store {
             .set_exclusive_start_key(query.after)
             .send()
             .await?;
-        let last = output.last_evaluated_key().map(|key| id_attribute(key, PRODUCT_ID)).transpose()?;
+        let last = output.last_evaluated_key().map(|key| id_attribute(key, LISTED_AS)).transpose()?;
         let keys: Vec<_> =
             output.items().iter().map(|item| id_attribute(item, PRODUCT_ID)).collect::<Result<_, _>>()?;
         let entries = get_by_id(&self.client, &self.settings.inventory_table, PRODUCT_ID, &keys).await?;

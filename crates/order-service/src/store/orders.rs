@@ -5,7 +5,7 @@ use std::fmt::Display;
 use aws::ServiceError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::{CustomerId, Order, OrderAction, OrderId, OrderScope, OutboxEvent, Shipment};
+use domain::{CustomerId, ListPosition, Order, OrderAction, OrderId, OrderScope, OutboxEvent, Shipment};
 use dynamodb::attribute::{
     CREATED_AT, CUSTOMER_ID, CUSTOMER_ORDERS_INDEX, FULFILLMENT_SHARD, ORDER_ID, ORDER_STATUS, OUTBOX,
     UPDATED_AT,
@@ -115,12 +115,12 @@ impl Store {
         }
     }
 
-    /// Returns a page of a customer's orders, newest first, after the order `after`.
+    /// Returns a page of a customer's orders, newest first, after the position `after`.
     pub(crate) async fn orders_of(
         &self,
         customer: &CustomerId,
         limit: i32,
-        after: Option<&Order>,
+        after: Option<&ListPosition<OrderId>>,
     ) -> Result<Page<Order>, ServiceError> {
         let output = self
             .client
@@ -131,10 +131,10 @@ impl Store {
             .expression_attribute_values(":customer", text(customer))
             .scan_index_forward(false)
             .limit(limit)
-            .set_exclusive_start_key(after.map(index_key))
+            .set_exclusive_start_key(after.map(|position| index_key(customer, position)))
             .send()
             .await?;
-        let last = output.last_evaluated_key().map(|key| id_attribute(key, ORDER_ID)).transpose()?;
+        let last = output.last_evaluated_key().map(index_position).transpose()?;
         let ids: Vec<_> =
             output.items().iter().map(|item| id_attribute(item, ORDER_ID)).collect::<Result<_, _>>()?;
         Ok(Page { entries: self.orders_by_id(&ids).await?, last })
@@ -171,13 +171,14 @@ fn failed_update(stored: Option<StoredOrder>, scope: &OrderScope) -> UpdateOutco
     }
 }
 
-/// Returns the key of an order in the index of customers' orders.
-fn index_key(order: &Order) -> Item {
-    item([
-        (ORDER_ID, text(&order.id)),
-        (CUSTOMER_ID, text(&order.customer_id)),
-        (CREATED_AT, text(order.created_at)),
-    ])
+/// Returns the key of a position in the list of a customer's orders.
+fn index_key(customer: &CustomerId, position: &ListPosition<OrderId>) -> Item {
+    item([(ORDER_ID, text(&position.id)), (CUSTOMER_ID, text(customer)), (CREATED_AT, text(position.time))])
+}
+
+/// Returns the position of a key in the list of a customer's orders.
+fn index_position(key: &Item) -> Result<String, ServiceError> {
+    Ok(format!("{}#{}", id_attribute(key, CREATED_AT)?, id_attribute(key, ORDER_ID)?))
 }
 
 fn missing_item() -> ServiceError {

@@ -39,7 +39,9 @@ impl Store {
         let queries = FulfillmentShard::all().map(|shard| self.query_shard(shard, limit, after));
         let queries = stream::iter(queries).buffer_unordered(MAX_CONCURRENCY);
         let shards: Vec<ShardPage> = queries.try_collect().await?;
-        let (ids, last) = merge(shards, usize::try_from(limit).unwrap_or_default());
+        let (entries, has_more) = merge(shards, usize::try_from(limit).unwrap_or_default());
+        let last = entries.last().filter(|_| has_more).map(|entry| entry.position.clone());
+        let ids: Vec<_> = entries.into_iter().map(|entry| entry.order_id).collect();
         let mut orders = self.orders_by_id(&ids).await?;
         orders.retain(|order| order.status == OrderStatus::Confirmed);
         Ok(Page { entries: orders, last })
@@ -74,20 +76,17 @@ impl Store {
     }
 }
 
-/// Merges the shards into the ids of the first `limit` orders, and the last of these if the
-/// list may have more.
+/// Merges the shards into the first `limit` entries, and returns true if the list may have more.
 ///
 /// A shard with more entries contributes `limit` of them, so none of its later entries
 /// belongs to the page.
-fn merge(shards: Vec<ShardPage>, limit: usize) -> (Vec<String>, Option<String>) {
+fn merge(shards: Vec<ShardPage>, limit: usize) -> (Vec<Entry>, bool) {
     let has_more = shards.iter().any(|shard| shard.has_more);
     let mut entries: Vec<Entry> = shards.into_iter().flat_map(|shard| shard.entries).collect();
     entries.sort_unstable();
     let has_more = has_more || entries.len() > limit;
     entries.truncate(limit);
-    let ids: Vec<_> = entries.into_iter().map(|entry| entry.order_id).collect();
-    let last = ids.last().filter(|_| has_more).cloned();
-    (ids, last)
+    (entries, has_more)
 }
 
 fn decode_entry(item: &Item) -> Result<Entry, ServiceError> {
@@ -104,22 +103,23 @@ mod tests {
         ShardPage { entries: positions.iter().map(entry).collect(), has_more }
     }
 
-    fn ids<const N: usize>(ids: [&str; N]) -> Vec<String> {
-        ids.map(str::to_owned).into()
+    fn merged(shards: Vec<ShardPage>, limit: usize) -> (String, bool) {
+        let (entries, has_more) = merge(shards, limit);
+        (entries.iter().map(|entry| entry.order_id.as_str()).collect::<Vec<_>>().join(" "), has_more)
     }
 
     #[test]
     fn merges_shards_by_position() {
         let shards = vec![shard(&["3", "6"], false), shard(&[], false), shard(&["1", "4", "5"], false)];
-        assert_eq!(merge(shards, 5), (ids(["o1", "o3", "o4", "o5", "o6"]), None));
+        assert_eq!(merged(shards, 5), ("o1 o3 o4 o5 o6".to_owned(), false));
     }
 
     #[test]
-    fn names_the_last_order_if_there_are_more() {
+    fn tells_if_there_are_more() {
         let beyond_the_limit = vec![shard(&["1", "4"], false), shard(&["2", "3"], false)];
-        assert_eq!(merge(beyond_the_limit, 3), (ids(["o1", "o2", "o3"]), Some("o3".to_owned())));
+        assert_eq!(merged(beyond_the_limit, 3), ("o1 o2 o3".to_owned(), true));
         let beyond_the_query = vec![shard(&["1", "2"], true), shard(&[], false)];
-        assert_eq!(merge(beyond_the_query, 2), (ids(["o1", "o2"]), Some("o2".to_owned())));
-        assert_eq!(merge(vec![shard(&[], false)], 2), (ids([]), None));
+        assert_eq!(merged(beyond_the_query, 2), ("o1 o2".to_owned(), true));
+        assert_eq!(merged(vec![shard(&[], false)], 2), (String::new(), false));
     }
 }
