@@ -6,7 +6,7 @@ use domain::{EventKind, Order, OrderStatus, OutboxEvent, Quantity, Shortage, Unp
 use dynamodb::StoredOrder;
 use dynamodb::{Item, text};
 use serde_json::{Value, json};
-use test_support::{ApiRequest, AwsError, BusBehavior, EventDriver, TestShop};
+use test_support::{ApiRequest, AwsError, BusBehavior, Entry, EventDriver, TestShop};
 
 use OrderStatus::{Canceled, Confirmed};
 
@@ -117,7 +117,7 @@ async fn reports_an_undecodable_order_id_with_the_sequence_number() {
 }
 
 #[tokio::test]
-async fn reports_an_event_that_is_too_large() {
+async fn publishes_an_event_of_more_than_256_kb() {
     let shop = TestShop::seeded().await;
     let mut driver = EventDriver::new(&shop).await;
     let seed = shop.order("001").await.unwrap();
@@ -132,12 +132,10 @@ async fn reports_an_event_that_is_too_large() {
     shop.put_order_with_event(Order { id, shortages, ..seed }, event).await;
     let next = place(&shop).await;
     driver.run().await;
-    let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
-    assert_eq!(
-        (&unpublishable["orderId"], &unpublishable["errorType"]),
-        (&json!("huge"), &json!("TooLarge"))
-    );
-    assert_eq!(status(&shop, &next).await, Confirmed);
+    let sizes: Vec<_> =
+        shop.bus.calls().iter().map(|entries| entries.iter().map(Entry::size).sum()).collect();
+    assert!(sizes.iter().any(|size: &usize| (256 * 1024..1024 * 1024).contains(size)), "{sizes:?}");
+    assert_eq!((status(&shop, &next).await, unhandled_details(&driver).len()), (Confirmed, 0));
 }
 
 #[tokio::test]
@@ -157,6 +155,45 @@ async fn reports_a_permanently_rejected_event_without_a_retry() {
     );
     assert_eq!(unpublishable["reason"], "EventBridge rejects the event with MalformedDetail");
     assert_eq!(status(&shop, &orders[2]).await, Confirmed);
+}
+
+#[tokio::test]
+async fn publishes_the_other_events_of_a_call_that_one_event_makes_fail() {
+    let shop = TestShop::seeded().await;
+    let mut driver = EventDriver::new(&shop).await;
+    let orders = [place(&shop).await, place(&shop).await, place(&shop).await];
+    let invalid = || BusBehavior::Fail(AwsError::new(400, "ValidationException", "one entry is invalid"));
+    shop.bus.script([invalid(), BusBehavior::Accept, invalid()]);
+    driver.relay().await;
+    let sizes: Vec<_> = shop.bus.calls().iter().map(Vec::len).collect();
+    assert_eq!(sizes, [3, 1, 1, 1, 1], "all three, each alone, and the report");
+    driver.run().await;
+    let [unpublishable] = unhandled_details(&driver).try_into().unwrap();
+    assert_eq!(
+        (&unpublishable["orderId"], &unpublishable["errorType"]),
+        (&json!(orders[1]), &json!("Refused"))
+    );
+    assert_eq!(unpublishable["reason"], "EventBridge rejects the event with ValidationException");
+    assert_eq!((status(&shop, &orders[0]).await, status(&shop, &orders[2]).await), (Confirmed, Confirmed));
+}
+
+#[tokio::test]
+async fn reports_no_event_if_a_call_fails_for_a_reason_outside_of_its_entries() {
+    for error in [AwsError::access_denied(), AwsError::throttled(), AwsError::unavailable()] {
+        let shop = TestShop::seeded().await;
+        let mut driver = EventDriver::new(&shop).await;
+        let orders = [place(&shop).await, place(&shop).await];
+        shop.bus.set_default(BusBehavior::Fail(error));
+        driver.relay().await;
+        assert!(shop.bus.calls().iter().all(|entries| entries.len() == 2), "no entry is sent alone");
+        shop.bus.set_default(BusBehavior::Accept);
+        driver.run().await;
+        assert!(driver.unhandled_messages().is_empty());
+        assert_eq!(
+            (status(&shop, &orders[0]).await, status(&shop, &orders[1]).await),
+            (Confirmed, Confirmed)
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,11 +4,16 @@ use std::collections::HashMap;
 
 use domain::EventSubject;
 
-use crate::outbound_event::{MAX_BYTES, OutboundEvent, size};
+use crate::outbound_event::{OutboundEvent, size};
 
 /// Maximum entries of a PutEvents call:
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html>
 const MAX_ENTRIES: usize = 10;
+
+/// Maximum size of the entries of a call with several entries, in bytes. Every region accepts it. A
+/// larger event has a call of its own.
+/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
+const MAX_CALL_BYTES: usize = 256 * 1024;
 
 /// Groups events into waves: the first event of each subject, then the second, and so on.
 pub(crate) fn waves(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
@@ -35,7 +40,7 @@ pub(crate) fn chunks(events: Vec<OutboundEvent>) -> Vec<Vec<OutboundEvent>> {
     for event in events {
         let size = size(&event.entry);
         match chunks.last_mut() {
-            Some(chunk) if chunk.len() < MAX_ENTRIES && bytes + size <= MAX_BYTES => {
+            Some(chunk) if chunk.len() < MAX_ENTRIES && bytes + size <= MAX_CALL_BYTES => {
                 bytes += size;
                 chunk.push(event);
             }
@@ -83,10 +88,11 @@ mod tests {
     fn a_chunk_stays_within_the_size_limit() {
         let overhead = size(&event(0, 0).entry);
         assert_eq!(overhead, 14 + "ecommerce.order".len() + "OrderPlaced".len());
-        let half = MAX_BYTES / 2 - overhead;
+        let half = MAX_CALL_BYTES / 2 - overhead;
         assert_eq!(chunk_sizes(&[half, half]), [vec![0, 1]]);
         assert_eq!(chunk_sizes(&[half, half + 1]), [vec![0], vec![1]]);
         assert_eq!(chunk_sizes(&[half, half, 1]), [vec![0, 1], vec![2]]);
+        assert_eq!(chunk_sizes(&[1, 3 * half, 1]), [vec![0], vec![1], vec![2]]);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl OrderRelay {
         let Some(content) = decode_record(change)? else {
             return Ok(None);
         };
-        OutboundEvent::new(&self.relay.destination, index, content).map(Some)
+        Ok(Some(OutboundEvent::new(&self.relay.destination, index, content)))
     }
 
     /// Publishes the event in the outbox of each requested order. `items` are the
@@ -87,7 +87,7 @@ impl OrderRelay {
         let Some((event_type, content)) = decode_item(item)? else {
             return Ok(Republication { outcome: RepublishOutcome::NothingToPublish, events: Vec::new() });
         };
-        let event = OutboundEvent::new(&self.relay.destination, index, content)?;
+        let event = OutboundEvent::new(&self.relay.destination, index, content);
         Ok(Republication { outcome: RepublishOutcome::Published { event_type }, events: vec![event] })
     }
 }

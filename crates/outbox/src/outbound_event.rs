@@ -5,11 +5,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use domain::{EventMetadata, EventSubject, UnpublishableEvent};
 
 use crate::destination::Destination;
-use crate::unpublishable::UnpublishableError;
 
-/// Maximum size of the entries of a PutEvents call in bytes, as EventBridge counts it:
-/// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html>
-pub(crate) const MAX_BYTES: usize = 256 * 1024;
 /// Bytes that EventBridge counts for the time of an entry.
 const TIME_BYTES: usize = 14;
 
@@ -37,19 +33,13 @@ pub(crate) struct EventContent {
 }
 
 impl OutboundEvent {
-    /// Creates an event, unless it is too large to publish.
-    pub(crate) fn new(
-        destination: &Destination,
-        index: usize,
-        content: EventContent,
-    ) -> Result<Self, UnpublishableError> {
+    /// Creates an event. EventBridge accepts up to 1 MB, more than the event of an item can have:
+    /// <https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-eventbridge-increases-event-payload-size-256-kb-1-mb/>
+    pub(crate) fn new(destination: &Destination, index: usize, content: EventContent) -> Self {
         let EventContent { subject, detail_type, detail, metadata } = content;
         let time = DateTime::from_secs(metadata.occurred_at.unix_seconds());
         let entry = destination.entry(detail_type).time(time).detail(detail).build();
-        match size(&entry) {
-            bytes if bytes > MAX_BYTES => Err(UnpublishableError::TooLarge(bytes)),
-            _ => Ok(Self { index, subject: Some(subject), metadata: Some(metadata), entry }),
-        }
+        Self { index, subject: Some(subject), metadata: Some(metadata), entry }
     }
 
     /// Creates the report that an event can never be published.

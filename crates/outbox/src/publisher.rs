@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws::{RetryPolicy, ServiceError};
+use aws::RetryPolicy;
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
 use aws_sdk_eventbridge::types::PutEventsResultEntry;
 use domain::EventSubject;
 use futures_util::stream::{self, StreamExt as _};
@@ -29,6 +30,9 @@ const RETRY_POLICY: RetryPolicy = RetryPolicy {
 /// <https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEventsResultEntry.html>
 const PERMANENT_CODES: [&str; 2] = ["InvalidArgument", "MalformedDetail"];
 
+/// Error codes of a call that fails because of the content of one of its entries.
+const INVALID_REQUEST_CODES: [&str; 2] = ["ValidationException", "ValidationError"];
+
 type CreateClient = Box<dyn FnOnce() -> Client + Send>;
 
 /// A client of EventBridge.
@@ -43,14 +47,16 @@ pub(crate) struct Publisher {
 #[derive(Debug)]
 pub(crate) struct RejectedEntry {
     pub(crate) event: OutboundEvent,
-    /// Error code of the entry. `None` if the whole call failed or the event was not sent.
+    /// Error code of the entry. `None` if the whole call failed, for another reason than this entry, or
+    /// the event was not sent.
     pub(crate) code: Option<String>,
 }
 
 impl RejectedEntry {
     /// Returns true if retries of the entry fail as well.
     pub(crate) fn is_permanent(&self) -> bool {
-        self.code.as_deref().is_some_and(|code| PERMANENT_CODES.contains(&code))
+        let is_permanent = |code| PERMANENT_CODES.contains(&code) || INVALID_REQUEST_CODES.contains(&code);
+        self.code.as_deref().is_some_and(is_permanent)
     }
 
     /// Returns the error code if the rejection is permanent.
@@ -108,17 +114,46 @@ impl Publisher {
         }
     }
 
+    /// Makes one call. If it fails because of the content of one entry, sends each entry alone, so
+    /// that the others are published. The invalid entry is rejected with the code of its call.
     async fn put(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
+        let (events, code) = match self.call(events, deadline).await {
+            Ok(rejected) => return rejected,
+            Err(FailedCall { events, code: Some(_) }) if events.len() > 1 => {
+                let mut rejected = Vec::new();
+                for event in events {
+                    rejected.extend(Box::pin(self.put(vec![event], deadline)).await);
+                }
+                return rejected;
+            }
+            Err(FailedCall { events, code }) => (events, code),
+        };
+        events.into_iter().map(|event| RejectedEntry { event, code: code.clone() }).collect()
+    }
+
+    async fn call(
+        &self,
+        events: Vec<OutboundEvent>,
+        deadline: Deadline,
+    ) -> Result<Vec<RejectedEntry>, FailedCall> {
         let entries = events.iter().map(|event| event.entry.clone()).collect();
         let call = self.client.put_events().set_entries(Some(entries)).send();
-        match deadline.run(call).await.and_then(|result| result.map_err(ServiceError::from)) {
-            Ok(output) => rejected_entries(events, output.entries()),
-            Err(error) => {
-                tracing::warn!(%error, "PutEvents call failed");
-                events.into_iter().map(|event| RejectedEntry { event, code: None }).collect()
-            }
-        }
+        let (code, error) = match deadline.run(call).await {
+            Ok(Ok(output)) => return Ok(rejected_entries(events, output.entries())),
+            Ok(Err(error)) => (error.code().map(str::to_owned), error.into()),
+            Err(error) => (None, error),
+        };
+        tracing::warn!(%error, "PutEvents call failed");
+        let code = code.filter(|code| INVALID_REQUEST_CODES.contains(&code.as_str()));
+        Err(FailedCall { events, code })
     }
+}
+
+/// A call that published no event.
+struct FailedCall {
+    events: Vec<OutboundEvent>,
+    /// Error code if the content of an entry made the call fail.
+    code: Option<String>,
 }
 
 /// Waits before the next attempt. Returns false if no attempt or no time remains.

@@ -131,6 +131,6 @@ impl StockRelay {
     }
 
     fn outbound(&self, index: usize, event: InventoryEvent) -> Result<OutboundEvent, UnpublishableError> {
-        OutboundEvent::new(&self.relay.destination, index, content(event)?)
+        Ok(OutboundEvent::new(&self.relay.destination, index, content(event)?))
     }
 }

@@ -13,8 +13,6 @@ pub(crate) enum UnpublishableError {
     Incomplete(EventKind),
     #[error(transparent)]
     NotJson(#[from] serde_json::Error),
-    #[error("event has {0} bytes, more than EventBridge accepts")]
-    TooLarge(usize),
     #[error("EventBridge rejects the event with {0}")]
     Rejected(String),
 }
@@ -26,7 +24,6 @@ impl UnpublishableError {
             Self::InvalidItem(_) => "BadItem",
             Self::Incomplete(_) => "Incomplete",
             Self::NotJson(_) => "NotJson",
-            Self::TooLarge(_) => "TooLarge",
             Self::Rejected(_) => "Refused",
         }
     }

@@ -21,10 +21,9 @@ pub const BUS_NAME: &str = "orders-bus";
 /// The maximum number of entries in one call.
 const MAX_ENTRIES: usize = 10;
 
-/// The maximum size of all entries in one call, in bytes, as the API reference states it. Regions
-/// that accept 1 MB accept this too.
+/// The maximum size of all entries in one call, in bytes.
 /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevent-size.html>
-const MAX_BYTES: usize = 256 * 1024;
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// The bytes that EventBridge counts for an entry's time.
 const TIME_BYTES: usize = 14;

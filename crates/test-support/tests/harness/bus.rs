@@ -65,7 +65,7 @@ async fn enforces_the_limits_of_eventbridge() {
     assert_eq!(publish(&shop, Vec::new()).await, invalid);
 
     // An entry of this test has a source, a type and a time in addition to the detail.
-    let maximum = 256 * 1024 - "ecommerce.order".len() - "OrderShipped".len() - 14;
+    let maximum = 1024 * 1024 - "ecommerce.order".len() - "OrderShipped".len() - 14;
     let sized = |bytes: usize| entry(&format!(r#"{{"a":"{}"}}"#, "x".repeat(bytes - 8)));
     assert_eq!(publish(&shop, vec![sized(maximum)]).await, Ok(vec![None]));
     assert_eq!(publish(&shop, vec![sized(maximum + 1)]).await, invalid);
