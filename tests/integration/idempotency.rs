@@ -92,6 +92,7 @@ async fn rejects_a_key_that_is_reused_for_a_different_request() {
     for other in [ORDER.replace("\"quantity\":2", "\"quantity\":3"), order_with_total("359.97")] {
         let response = place_with_key("key-1", &other).send(&service).await;
         assert_eq!(response.problem(), (422, "idempotency-key-reused".to_owned()), "{other}");
+        assert_eq!(response.json()["orderId"], first.json()["orderId"], "the order that the key has placed");
     }
     assert_eq!(shop.snapshot().await, before);
 

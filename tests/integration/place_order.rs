@@ -1,12 +1,13 @@
 //! `POST /order`: stored orders, rejected requests and failures of DynamoDB.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use api::documents::OrderDocument;
 use domain::{EventKind, OrderStatus};
 use dynamodb::{number, text};
 use serde_json::{Value, json};
-use test_support::{ApiRequest, AwsError, TestShop};
+use test_support::{ApiRequest, ApiResponse, AwsError, TestShop, invocation};
 
 pub(crate) const ORDER: &str =
     r#"{"customerId":"001","items":[{"productId":"001","quantity":2},{"productId":"002","quantity":1}]}"#;
@@ -219,14 +220,69 @@ async fn retries_throttling_errors_and_conflicts() {
 
 #[tokio::test]
 async fn reports_busy_and_writes_nothing_when_throttling_persists() {
-    for operation in ["BatchGetItem", "PutItem"] {
+    for (operation, request) in [
+        ("BatchGetItem", place(ORDER)),
+        ("BatchGetItem", place_with_key("k1", ORDER)),
+        ("PutItem", place_with_key("k1", ORDER)),
+    ] {
         let shop = TestShop::seeded().await;
         let before = shop.snapshot().await;
         shop.proxy.on(operation).always().fail(AwsError::throttled());
-        let response = place(ORDER).send(&shop.order_service()).await;
+        let response = request.send(&shop.order_service()).await;
         assert_eq!(response.problem(), (503, "busy".to_owned()), "{operation}");
         assert_eq!(response.header("retry-after"), Some("1"));
+        assert_eq!(response.json()["orderId"], Value::Null);
         assert_eq!(shop.snapshot().await, before);
+    }
+}
+
+#[tokio::test]
+async fn names_the_order_that_a_request_without_a_key_may_have_placed() {
+    for takes_effect in [true, false] {
+        let shop = TestShop::seeded().await;
+        let rule = shop.proxy.on("PutItem").always();
+        if takes_effect {
+            rule.drop_response();
+        } else {
+            rule.drop_request();
+        }
+        let response = place(ORDER).send(&shop.order_service()).await;
+        assert_eq!(response.problem(), (503, "busy".to_owned()));
+        assert_eq!(response.header("retry-after"), None, "a retry could place a second order");
+        let id = response.json()["orderId"].as_str().unwrap().to_owned();
+        assert_eq!(shop.order(&id).await.is_some(), takes_effect);
+    }
+}
+
+#[tokio::test]
+async fn a_retry_with_a_key_places_one_order_if_every_response_is_lost() {
+    let shop = TestShop::seeded().await;
+    shop.proxy.on("PutItem").always().drop_response();
+    let lost = place_with_key("k1", ORDER).send(&shop.order_service()).await;
+    assert_eq!(
+        (lost.status, lost.header("retry-after"), &lost.json()["orderId"]),
+        (503, Some("1"), &Value::Null)
+    );
+    shop.proxy.reset();
+    assert_eq!(place_with_key("k1", ORDER).send(&shop.order_service()).await.status, 201);
+    assert_eq!(shop.orders().await.len(), 2, "the seeded order and this one");
+}
+
+#[tokio::test]
+async fn responds_before_api_gateway_gives_up() {
+    // API Gateway waits 29 seconds, and the function's timeout is 30: both are 28 seconds shorter here.
+    for operation in ["BatchGetItem", "PutItem"] {
+        let shop = TestShop::seeded().await;
+        let _never_opened = shop.proxy.on(operation).always().hold_request();
+        let (service, started) = (shop.order_service(), Instant::now());
+        let invocation =
+            invocation::with_remaining_time(place(ORDER).invocation(), Duration::from_millis(4_500));
+        let response = ApiResponse::of(&service.handle(invocation).await.unwrap());
+        assert_eq!(response.problem(), (503, "busy".to_owned()), "{operation}");
+        assert_eq!(response.json()["orderId"].is_string(), operation == "PutItem");
+        assert!(response.header("x-correlation-id").is_some());
+        let elapsed = started.elapsed();
+        assert!(elapsed < Duration::from_secs(2), "{operation} took {elapsed:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Problem details (RFC 9457): every error response of the API.
 
 use aws::ServiceError;
+use domain::OrderId;
 use serde::Serialize;
 
 use crate::json_reader::BodyError;
@@ -36,7 +37,8 @@ pub enum ProblemKind {
     Invalid,
     /// The idempotency key was used for a different request.
     IdempotencyKeyReused,
-    /// The service is temporarily unavailable. The request can be retried.
+    /// The service is temporarily unavailable. The request can be retried, unless the problem
+    /// names the order that it may have placed.
     Busy,
     /// Internal error.
     Internal,
@@ -133,6 +135,8 @@ pub struct Problem {
     pub detail: String,
     /// Violations, for a request that breaks rules.
     pub errors: Vec<Violation>,
+    /// Order that the request may have placed, or that an earlier request has placed.
+    pub order_id: Option<OrderId>,
 }
 
 impl From<BodyError> for Problem {
@@ -152,18 +156,31 @@ struct Document<'a> {
     detail: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [Violation],
+    #[serde(rename = "orderId", skip_serializing_if = "Option::is_none")]
+    order_id: Option<&'a OrderId>,
 }
 
 impl Problem {
     /// Creates a problem without violations.
     pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new() }
+        Self { kind, detail: detail.into(), errors: Vec::new(), order_id: None }
     }
 
     /// Creates the problem of an unknown resource, for example `order`.
     #[must_use]
     pub fn not_found(resource: &str) -> Self {
         Self::new(ProblemKind::NotFound, format!("no such {resource}"))
+    }
+
+    /// Creates the problem of a request without idempotency key that may have placed an order.
+    /// Repeating the request could place a second one.
+    #[must_use]
+    pub fn outcome_unknown(order_id: OrderId) -> Self {
+        let detail = format!(
+            "The outcome is unknown: the order may have been placed as {order_id}. \
+             Get that order before you place another one, and send an Idempotency-Key to be able to retry."
+        );
+        Self { order_id: Some(order_id), ..Self::new(ProblemKind::Busy, detail) }
     }
 
     /// Logs an internal error and creates a problem that reveals nothing about it.
@@ -181,7 +198,7 @@ impl Problem {
             count => format!("{count} validation errors"),
         };
         errors.truncate(Violation::MAX_LISTED);
-        Self { kind: ProblemKind::Invalid, detail, errors }
+        Self { errors, ..Self::new(ProblemKind::Invalid, detail) }
     }
 
     /// Returns the response body, `application/problem+json`.
@@ -192,6 +209,7 @@ impl Problem {
             status: self.kind.status(),
             detail: &self.detail,
             errors: &self.errors,
+            order_id: self.order_id.as_ref(),
         }
     }
 }
@@ -225,6 +243,13 @@ mod tests {
                 r##""status":422,"detail":"1 validation error","errors":[{"pointer":"#/items","rule":"empty","detail":"must not be empty"}]}"##
             )
         );
+    }
+
+    #[test]
+    fn names_the_order_that_may_have_been_placed() {
+        let problem = Problem::outcome_unknown("o-1".parse().unwrap());
+        let document = serde_json::to_value(problem.document()).unwrap();
+        assert_eq!((&document["status"], &document["orderId"]), (&503.into(), &"o-1".into()));
     }
 
     #[test]

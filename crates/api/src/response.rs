@@ -70,6 +70,8 @@ impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         let response = Self::json(problem.kind.status(), "application/problem+json", &problem.document());
         match problem.kind {
+            // A retry could place a second order.
+            ProblemKind::Busy if problem.order_id.is_some() => response,
             ProblemKind::Busy => response.with_header(RETRY_AFTER, &RETRY_AFTER_SECONDS.to_string()),
             // https://www.rfc-editor.org/rfc/rfc6750#section-3
             ProblemKind::Unauthorized => response.with_header(WWW_AUTHENTICATE, "Bearer"),
@@ -121,6 +123,9 @@ mod tests {
         assert_eq!(busy["statusCode"], 503);
         assert_eq!(busy["headers"]["content-type"], "application/problem+json");
         assert_eq!(busy["headers"]["retry-after"], "1");
+        let unknown = Response::from(Problem::outcome_unknown("o-1".parse().unwrap()));
+        let unknown = serde_json::to_value(ApiGatewayProxyResponse::from(unknown)).unwrap();
+        assert_eq!(unknown["headers"]["retry-after"], serde_json::Value::Null);
         assert_eq!(wire(ProblemKind::Internal)["headers"]["retry-after"], serde_json::Value::Null);
         assert_eq!(wire(ProblemKind::Unauthorized)["headers"]["www-authenticate"], "Bearer");
     }

@@ -102,7 +102,9 @@ impl InventoryService {
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.
             Trigger::Rest(request) => {
-                let response = routes::respond(&self.store, &self.metrics, self.auth_mode, &request);
+                let deadline = deadline.of_request();
+                let response =
+                    routes::respond(&self.store, &self.metrics, self.auth_mode, &request, deadline);
                 Ok(Box::pin(response).await.into())
             }
             Trigger::Bus(envelope) => {

@@ -1,7 +1,7 @@
 //! Dispatch of REST requests to the use cases of this function.
 
 use api::{AuthMode, Problem, Request, Response};
-use lambda::Metrics;
+use lambda::{Deadline, Metrics};
 
 use crate::create_adjustment::create_adjustment;
 use crate::reorder_point::set_reorder_point;
@@ -9,13 +9,16 @@ use crate::show_adjustments::{list_adjustments, show_adjustment};
 use crate::show_stock::{list_stock, show_stock};
 use crate::store::Store;
 
+/// Responds to a request, with a problem if it is not done at the deadline.
 pub(crate) async fn respond(
     store: &Store,
     metrics: &Metrics,
     auth_mode: AuthMode,
     request: &Request,
+    deadline: Deadline,
 ) -> Response {
-    request.respond(dispatch(store, metrics, auth_mode, request)).await
+    let response = dispatch(store, metrics, auth_mode, request);
+    request.respond(async { deadline.run(response).await? }).await
 }
 
 /// Checks the caller's scope first. The stock on hand is available to every caller, and its

@@ -10,6 +10,10 @@ use crate::clock::unix_millis;
 /// Time reserved for the response.
 const RESPONSE_MARGIN: Duration = Duration::from_secs(1);
 
+/// Additional time reserved for the response to a request. API Gateway waits 29 seconds for it:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html>
+const REQUEST_MARGIN: Duration = Duration::from_secs(3);
+
 /// Maximum duration of an invocation:
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>
 const MAX_DURATION: Duration = Duration::from_secs(15 * 60);
@@ -30,6 +34,13 @@ impl Deadline {
     pub fn with_margin(end_unix_millis: u64) -> Self {
         let remaining = Duration::from_millis(end_unix_millis.saturating_sub(unix_millis()));
         Self(Instant::now() + without_margin(remaining))
+    }
+
+    /// Returns the deadline of a request: API Gateway still gets the response in time if the
+    /// function's timeout is at most a second longer than that of API Gateway.
+    #[must_use]
+    pub fn of_request(self) -> Self {
+        self.minus(REQUEST_MARGIN)
     }
 
     /// Returns a deadline that leaves `time` for work after it.

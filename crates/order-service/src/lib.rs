@@ -64,7 +64,9 @@ impl OrderService {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.
-            Trigger::Rest(request) => Ok(Box::pin(self.api.respond(&request)).await.into()),
+            Trigger::Rest(request) => {
+                Ok(Box::pin(self.api.respond(&request, deadline.of_request())).await.into())
+            }
             Trigger::Stream(batch) => {
                 Ok(LambdaResponse::Stream(Box::pin(self.relay.publish(batch.records, deadline)).await))
             }

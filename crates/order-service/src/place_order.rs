@@ -6,13 +6,14 @@ use api::{
     Problem, ProblemKind, Request, Response, Rule, Violation, authorization, idempotency_key, order_body,
     validation,
 };
+use aws::ServiceError;
 use domain::{
     EventId, EventKind, IdempotencyKey, Order, OrderId, OrderRequest, OrderScope, OrderStatus, Quote,
     QuoteError, RequestHash, UnknownReferences,
 };
 use dynamodb::{InsertOutcome, StoredOrder};
-use lambda::Metric;
 use lambda::clock::{now, unix_millis};
+use lambda::{Deadline, Metric};
 
 use crate::random::random_bytes;
 use crate::routes::{Api, correlation_id};
@@ -23,6 +24,7 @@ impl Api {
         &self,
         request: &Request,
         scope: &OrderScope,
+        deadline: Deadline,
     ) -> Result<Response, Problem> {
         let (order_request, key) = parse_request(request)?;
         authorization::require_owner(scope, &order_request.customer_id)?;
@@ -34,30 +36,37 @@ impl Api {
         record_order_id(&id);
         record_event_id(&EventId::derive(&id, EventKind::Placed));
         let catalog = self.store.load_catalog(&order_request.customer_id, &order_request.lines).await?;
-        match Quote::new(&order_request, catalog.customer_exists, &catalog.prices) {
-            Ok(quote) => self.store_order(request, id, order_request, quote, hash).await,
-            Err(error) => self.replay_or_reject(request, key.as_ref(), &id, &hash, &error).await,
-        }
+        let quote = match Quote::new(&order_request, catalog.customer_exists, &catalog.prices) {
+            Ok(quote) => quote,
+            Err(error) => return self.replay_or_reject(request, key.as_ref(), &id, &hash, &error).await,
+        };
+        let correlation_id = correlation_id(request, &id);
+        let order = Order::place(id.clone(), order_request.customer_id, quote, now());
+        let order = StoredOrder::placed(order, hash, correlation_id);
+        let outcome = match deadline.run(self.store.insert(&order)).await.flatten() {
+            // The order may be stored, and its id is random: a retry would not find it.
+            Err(ServiceError::Conflict(_) | ServiceError::Transient(_)) if key.is_none() => {
+                return Err(Problem::outcome_unknown(id));
+            }
+            outcome => outcome?,
+        };
+        self.respond_to_insert(request, &order, outcome)
     }
 
-    async fn store_order(
+    fn respond_to_insert(
         &self,
         request: &Request,
-        id: OrderId,
-        order_request: OrderRequest,
-        quote: Quote,
-        hash: RequestHash,
+        stored: &StoredOrder,
+        outcome: InsertOutcome,
     ) -> Result<Response, Problem> {
-        let correlation_id = correlation_id(request, &id);
-        let order = Order::place(id, order_request.customer_id, quote, now());
-        let stored = StoredOrder::placed(order, hash.clone(), correlation_id);
-        let outcome = self.store.insert(&stored).await?;
-        if outcome.by_this_call(&stored) {
+        if outcome.by_this_call(stored) {
             self.metrics.count(Metric::Orders(OrderStatus::Placed));
         }
         match outcome {
             InsertOutcome::Inserted => Ok(created(request, &stored.order)),
-            InsertOutcome::AlreadyExists(existing) => replay(request, *existing, &hash),
+            InsertOutcome::AlreadyExists(existing) => {
+                replay(request, *existing, stored.request_hash.as_ref())
+            }
         }
     }
 
@@ -74,7 +83,7 @@ impl Api {
         if key.is_some()
             && let Some(stored) = self.store.order(id).await?
         {
-            return replay(request, stored, hash);
+            return replay(request, stored, Some(hash));
         }
         Err(quote_problem(error))
     }
@@ -97,11 +106,15 @@ fn created(request: &Request, order: &Order) -> Response {
 
 /// Returns the first response again if `hash` matches the first request. Otherwise the key
 /// was reused for a different request.
-fn replay(request: &Request, stored: StoredOrder, hash: &RequestHash) -> Result<Response, Problem> {
-    if stored.request_hash.as_ref() == Some(hash) {
+fn replay(request: &Request, stored: StoredOrder, hash: Option<&RequestHash>) -> Result<Response, Problem> {
+    if stored.request_hash.is_some() && stored.request_hash.as_ref() == hash {
         return Ok(created(request, &stored.order.as_placed()));
     }
-    Err(idempotency_key::reused())
+    // Names the order, because an earlier request with this key may have placed it although its
+    // client did not get the response.
+    let problem = idempotency_key::reused();
+    let detail = format!("{}; the key belongs to order {}", problem.detail, stored.order.id);
+    Err(Problem { detail, order_id: Some(stored.order.id), ..problem })
 }
 
 fn quote_problem(error: &QuoteError) -> Problem {

@@ -3,7 +3,7 @@
 use api::request::record_order_id;
 use api::{AuthMode, Problem, Request, Response};
 use domain::{CorrelationId, OrderId, ProductId};
-use lambda::Metrics;
+use lambda::{Deadline, Metrics};
 
 use crate::store::Store;
 
@@ -20,16 +20,17 @@ impl Api {
         Self { store, metrics, auth_mode }
     }
 
-    pub(crate) async fn respond(&self, request: &Request) -> Response {
-        request.respond(self.dispatch(request)).await
+    /// Responds to a request, with a problem if it is not done at the deadline.
+    pub(crate) async fn respond(&self, request: &Request, deadline: Deadline) -> Response {
+        request.respond(async { deadline.run(self.dispatch(request, deadline)).await? }).await
     }
 
     /// Checks the caller's scope first on every route, except for reads of the catalog,
     /// which are available to every caller.
-    async fn dispatch(&self, request: &Request) -> Result<Response, Problem> {
+    async fn dispatch(&self, request: &Request, deadline: Deadline) -> Result<Response, Problem> {
         let caller = self.auth_mode.authenticate(request)?;
         match (request.method.as_str(), request.resource.as_str()) {
-            ("POST", "/order") => self.place_order(request, &caller.require_customer()?).await,
+            ("POST", "/order") => self.place_order(request, &caller.require_customer()?, deadline).await,
             ("GET", "/order/{orderId}") => self.show_order(request, &caller.require_viewer()?).await,
             ("POST", "/order/{orderId}/cancel") => {
                 self.cancel_order(request, &caller.require_customer()?).await
