@@ -1,7 +1,8 @@
 """Deploys the project to a temporary local AWS and runs the end-to-end tests.
 
-The tests run in turn on an empty stack with an open API, with the seed data, with batched
-event delivery, and on a closed API that drains the queue. Finally, schemathesis tests the open API.
+The tests run in turn on an empty stack with an open API, with the seed data, on a stack as an earlier
+version of the template deployed it, after the update of that stack, and on a closed API. Finally,
+schemathesis tests the open API.
 
 Unlike the local AWS of `make run`, this one enforces the policies of the functions'
 roles, so a missing permission fails a test.
@@ -10,24 +11,25 @@ roles, so a missing permission fails a test.
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import contract
 from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
-from stack import LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
+from samcli.yamlhelper import yaml_dump, yaml_parse
+from stack import BUILD, LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
 EMPTY_TESTS = ["e2e_shop"]
 OPEN_TESTS = ["e2e", "e2e_poison", "e2e_operations"]
-BATCHED_TESTS = ["e2e_batched"]
+QUEUE_TESTS = ["e2e_queue"]
 CLOSED_TESTS = ["e2e_access"]
 # A test uses up the low rate limit of a client. The log level TRACE shows that the
-# functions log no token. The function drains the queue of the batched stack.
+# functions log no token.
 CLOSED_PARAMETERS = {
     "ApiAccess": "cognito",
     "ClientRate": "2",
     "ClientBurst": "500",
     "LogLevel": "TRACE",
-    "EventDelivery": "draining",
 }
 
 
@@ -42,8 +44,11 @@ def main() -> int:
             load_seed_data(emulator)
             if code := _run_tests(OPEN_TESTS, emulator):
                 return code
-            deploy(emulator, EventDelivery="batched")
-            if code := _run_tests(BATCHED_TESTS, emulator):
+            deploy(emulator, template=_write_earlier_template())
+            if code := _run_tests(QUEUE_TESTS, emulator, "events_wait_in_the_queue_of_an_earlier_version"):
+                return code
+            deploy(emulator)
+            if code := _run_tests(QUEUE_TESTS, emulator, "an_update_applies_each_waiting_event_once"):
                 return code
             deploy(emulator, **CLOSED_PARAMETERS)
             if code := _run_tests(CLOSED_TESTS, emulator):
@@ -54,9 +59,28 @@ def main() -> int:
         sys.exit(f"e2e: {error}")
 
 
-def _run_tests(targets: list[str], emulator: Emulator) -> int:
+def _write_earlier_template() -> Path:
+    """Writes a template like that of EventDelivery=batched, a parameter of earlier versions, and returns its path.
+
+    The rule sends every event to the queue. Nothing receives from the queue, so that the update finds events in it.
+    """
+    template = yaml_parse((BUILD / "template.yaml").read_text())
+    resources = template["Resources"]
+    del resources["OrderEventBatches"], resources["OrderEventPermission"]
+    rule = resources["OrderEventRule"]
+    del rule["DependsOn"]
+    [target] = rule["Properties"]["Targets"]
+    target |= {"Id": "OrderEventQueue", "Arn": {"Fn::GetAtt": ["OrderEventQueue", "Arn"]}}
+    path = BUILD / "earlier-template.yaml"
+    path.write_text(yaml_dump(template))
+    return path
+
+
+def _run_tests(targets: list[str], emulator: Emulator, name: str = "") -> int:
+    """Runs the tests whose names contain `name`."""
     selected = [argument for target in targets for argument in ("--test", target)]
-    command = ["cargo", "test", "--locked", "--package", "tests", *selected, "--", "--ignored", "--test-threads=1"]
+    arguments = ["--ignored", "--test-threads=1", *([name] if name else [])]
+    command = ["cargo", "test", "--locked", "--package", "tests", *selected, "--", *arguments]
     environment = emulator.client_environment | {
         "E2E_PYTHON": sys.executable,
         "E2E_STACK": str(locate_stack_file(emulator)),

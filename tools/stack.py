@@ -104,14 +104,15 @@ def build() -> None:
     _run_sam(["build", *_build_overrides()], environment, LOCAL / "build.log")
 
 
-def deploy(emulator: Emulator, **parameters: str) -> dict[str, Any]:
+def deploy(emulator: Emulator, *, template: Path | None = None, **parameters: str) -> dict[str, Any]:
     """Deploys the build with `sam deploy`. Returns the description of the stack and writes it to stack.json.
 
-    The parameters extend and override those of samconfig.toml.
+    The parameters extend and override those of samconfig.toml, and `template` replaces the built one.
     """
     _print_step(" ".join(["sam deploy", *(f"{name}={value}" for name, value in parameters.items())]))
     log = emulator.directory / "deploy.log"
-    _run_sam(["deploy", *_build_overrides(**parameters)], emulator.client_environment, log)
+    chosen = [] if template is None else ["--template-file", str(template)]
+    _run_sam(["deploy", *chosen, *_build_overrides(**parameters)], emulator.client_environment, log)
     stack = _describe_stack(emulator)
     locate_stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")
     return stack

@@ -17,6 +17,7 @@ from template import (
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
     UNHANDLED_WAREHOUSE_EVENT_RULE,
+    Properties,
     Resources,
     find_by_type,
     get_at,
@@ -37,6 +38,7 @@ SENDERS = (
     UNHANDLED_STOCK_EVENT_RULE,
     UNHANDLED_WAREHOUSE_EVENT_RULE,
 )
+RULES_OF_THE_BUS = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${CustomEventBus}/*"}
 # The source and the known detail-types of each rule for unknown events about stock.
 UNHANDLED_STOCK_EVENTS = {
     UNHANDLED_STOCK_EVENT_RULE: (
@@ -83,8 +85,8 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
 
 
 def check_invokers(resources: Resources) -> Iterator[str]:
-    """Checks that only the two event rules may invoke the consumer and only this API may invoke functions."""
-    rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE)]
+    """Checks that only rules of the bus may invoke the consumer and only this API may invoke functions."""
+    rules = [RULES_OF_THE_BUS, {"Fn::GetAtt": [STOCK_EVENT_RULE, "Arn"]}]
     permitted = []
     for name, properties in find_by_type(resources, PERMISSION):
         match properties.get("Principal"):
@@ -100,6 +102,8 @@ def check_invokers(resources: Resources) -> Iterator[str]:
                 yield f"{name} allows {principal}"
     if len(permitted) != len(rules) or any(rule not in permitted for rule in rules):
         yield f"the rules {permitted} may invoke {CONSUMER}"
+    if get_at(resources, (ORDER_EVENT_RULE, "DependsOn")) != "OrderEventPermission":
+        yield f"{ORDER_EVENT_RULE} can have its target before the permission"
 
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:
@@ -112,7 +116,10 @@ def check_queue_senders(resources: Resources) -> Iterator[str]:
         "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
         "Condition": {"ArnEquals": {"aws:SourceArn": rules}},
     }
-    policies = [properties for _, properties in find_by_type(resources, QUEUE_POLICY)]
+    # Another check covers the policy of OrderEventQueue.
+    policies = [
+        properties for name, properties in find_by_type(resources, QUEUE_POLICY) if name != "OrderEventQueuePolicy"
+    ]
     statements = [(policy["Queues"], policy["PolicyDocument"]["Statement"]) for policy in policies]
     if statements != [([{"Ref": "DeadLetterQueue"}], [expected])]:
         yield f"the policies of the queues are {statements}"
@@ -125,15 +132,22 @@ def check_failure_destinations(resources: Resources) -> Iterator[str]:
     }
     if configured != {CONSUMER}:
         yield f"failed asynchronous invocations are kept for {configured}"
-    for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
+    for name, mapping in _list_streams(resources).items():
         destination = get_at(mapping, ("DestinationConfig", "OnFailure", "Destination"))
         if get_logical_id(destination) != "RelayDeadLetterQueue":
             yield f"{name} does not keep unpublished records"
 
 
+def _list_streams(resources: Resources) -> dict[str, Properties]:
+    """Returns the event source mappings, without that of OrderEventQueue, which another check covers."""
+    mappings = dict(find_by_type(resources, EVENT_SOURCE_MAPPING))
+    mappings.pop("OrderEventBatches", None)
+    return mappings
+
+
 def check_streams(resources: Resources) -> Iterator[str]:
     """Checks that the relays receive only orders with an event and stock items."""
-    mappings = dict(find_by_type(resources, EVENT_SOURCE_MAPPING))
+    mappings = _list_streams(resources)
     if mappings.keys() != STREAM_FILTERS.keys():
         yield f"the event source mappings are {sorted(mappings)}"
     for name in mappings.keys() & STREAM_FILTERS.keys():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from batched_delivery import check_alarm, find_differences
+from order_event_queue import check_alarm, find_differences
 from template import TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM, Resources, get_at, get_properties
 
 RULE = "FulfillmentRule"

@@ -28,6 +28,7 @@ DASHBOARD_METRICS = {
     ("${AWS::StackName}", "ReservationConflicts"),
     ("${AWS::StackName}", "StockAdjustments"),
     ("${AWS::StackName}", "EventsFailed"),
+    ("${AWS::StackName}", "EventsQueued"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
     ("AWS/Lambda", "Errors"),
     ("AWS/Lambda", "Throttles"),
@@ -38,8 +39,12 @@ DASHBOARD_METRICS = {
 
 
 def check_queue_alarms(resources: Resources) -> Iterator[str]:
-    """Checks that each queue has an alarm that starts with its first message."""
-    for name, _ in find_by_type(resources, QUEUE):
+    """Checks that each dead-letter queue has an alarm that starts with its first message.
+
+    OrderEventQueue has messages in normal operation, and an alarm for their age.
+    """
+    queues = {name for name, _ in find_by_type(resources, QUEUE)} - {"OrderEventQueue"}
+    for name in sorted(queues):
         depth = ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
         alarms = _find_alarms(resources, *depth, QueueName=f"{name}.QueueName")
         if not any((alarm.get("Statistic"), alarm["Threshold"]) == ("Maximum", 0) for alarm in alarms):
@@ -60,18 +65,24 @@ def check_function_alarms(resources: Resources) -> Iterator[str]:
 
 
 def check_flow_alarms(resources: Resources) -> Iterator[str]:
-    """Checks that there are alarms for the age of the stream, the outbox lag and the errors of the API."""
+    """Checks that there are alarms for late events, failed events and the errors of the API."""
     for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
         function = format_reference(mapping["FunctionName"])
         alarms = _find_alarms(resources, "AWS/Lambda", "IteratorAge", FunctionName=function)
         if not any(alarm.get("Statistic") == "Maximum" for alarm in alarms):
             yield f"{name} has no alarm for its age"
+    aged = {"QueueName": "OrderEventQueue.QueueName"}
+    if not list(_find_alarms(resources, "AWS/SQS", "ApproximateAgeOfOldestMessage", **aged)):
+        yield "OrderEventQueue has no alarm for its age"
     path = ("Environment", "Variables", "METRICS_NAMESPACE")
     variables = [get_at(properties, path) for _, properties in find_by_type(resources, FUNCTION)]
     for namespace in {format_reference(variable) for variable in variables if variable}:
         alarms = _find_alarms(resources, namespace, "OutboxLag", Service="order-service")
         if not any(alarm.get("ExtendedStatistic") == "p99" for alarm in alarms):
             yield f"there is no alarm for the outbox lag in {namespace}"
+        alarms = _find_alarms(resources, namespace, "EventsFailed", Service="inventory-service")
+        if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
+            yield f"there is no alarm for failed events in {namespace}"
     for name, api in find_by_type(resources, "AWS::ApiGateway::RestApi"):
         errors = ("AWS/ApiGateway", "5XXError")
         alarms = _find_alarms(resources, *errors, ApiName=format_reference(api["Name"]), Stage="StageName")

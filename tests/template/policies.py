@@ -78,6 +78,13 @@ USED_ACTIONS: dict[str, dict[str, set[str]]] = {
         "InventoryTable.StreamArn": _READING_STREAM,
         "CustomEventBus.Arn": {"events:PutEvents"},
         "ProductsTable.Arn": {"dynamodb:ConditionCheckItem", "dynamodb:GetItem"},
+        "OrderEventQueue.Arn": {
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        },
         "DeadLetterQueue.Arn": {"sqs:SendMessage"},
         "RelayDeadLetterQueue.Arn": {"sqs:SendMessage"},
     }

@@ -43,24 +43,19 @@ ORDER_STREAM = "OrderServiceFunctionOrderStream"
 INVENTORY_STREAM = "InventoryStream"
 INVENTORY_STREAM_AGE_ALARM = "InventoryStreamAgeAlarm"
 BUS = "CustomEventBus"
-# These alarms exist only with a queue in front of the consumer.
 QUEUE_AGE_ALARM = "OrderEventQueueAgeAlarm"
 EVENTS_FAILED_ALARM = "EventsFailedAlarm"
 # These alarms exist only with FulfillmentQueue=on.
 TO_SHIP_AGE_ALARM = "OrdersToShipQueueAgeAlarm"
 TO_SHIP_DEPTH_ALARM = "OrdersToShipDeadLetterQueueDepthAlarm"
-OPTIONAL_ALARMS = {QUEUE_AGE_ALARM, EVENTS_FAILED_ALARM, TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM}
+OPTIONAL_ALARMS = {TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM}
 
 # The values of the conditions with InventoryEvents=all or thresholds, and with FulfillmentQueue=off.
 DEFAULTS = {"StockIsRelayed": True, "FulfillmentIsQueued": False}
-# The values of the conditions for each value of the parameter EventDelivery.
-DIRECT = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": False} | DEFAULTS
-BATCHED = {"EventsAreDirect": False, "EventsAreBatched": True, "QueueIsThere": True} | DEFAULTS
-DRAINING = {"EventsAreDirect": True, "EventsAreBatched": False, "QueueIsThere": True} | DEFAULTS
 # FulfillmentQueue=on.
-QUEUED_FULFILLMENT = DIRECT | {"FulfillmentIsQueued": True}
+QUEUED_FULFILLMENT = DEFAULTS | {"FulfillmentIsQueued": True}
 # InventoryEvents=none.
-UNRELAYED = DIRECT | {"StockIsRelayed": False}
+UNRELAYED = DEFAULTS | {"StockIsRelayed": False}
 
 Properties = dict[str, Any]
 Resources = dict[str, dict[str, Any]]

@@ -29,7 +29,7 @@ from mutations import (
     set_property,
 )
 from policies import check_exact_permissions, check_no_managed_policies, check_no_wildcards, check_roles
-from required_properties import ANY, REQUIRED, check_required_properties
+from required_properties import ANY, REQUIRED, check_required_properties, find_with_required
 from template import (
     ALARM,
     CONSUMER,
@@ -70,7 +70,7 @@ def build_mutations(resources: Resources) -> list[Mutation]:
 def _mutate_required_properties(resources: Resources) -> Iterator[Mutation]:
     """Removes and changes each required property of each resource."""
     for resource_type, required in REQUIRED.items():
-        for name, properties in find_by_type(resources, resource_type):
+        for name, properties in find_with_required(resources, resource_type):
             for path, value in required.items():
                 place = f"{name}.{'.'.join(map(str, path))}"
                 assert get_at(properties, path) is not None, place
@@ -95,7 +95,7 @@ def _mutate_alarms(resources: Resources) -> Iterator[Mutation]:
 
 def _get_alarm_check(alarm: dict[str, Any]) -> Check:
     """Returns the check that covers an alarm."""
-    if "QueueName" in {dimension["Name"] for dimension in alarm["Dimensions"]}:
+    if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible":
         return check_queue_alarms
     if alarm["MetricName"] in {"Errors", "Throttles", "Duration"}:
         return check_function_alarms

@@ -24,11 +24,11 @@ from monitoring import (
 from mutations import CheckTests
 from policies import check_exact_permissions, check_no_managed_policies, check_no_wildcards, check_roles
 from required_properties import check_required_properties
-from template import DIRECT, FUNCTION, ROOT, Resources, apply_conditions, find_by_type, get_at, load_template
+from template import DEFAULTS, FUNCTION, ROOT, Resources, apply_conditions, find_by_type, get_at, load_template
 from template_mutations import build_mutations
 
 TEMPLATE = load_template()
-RESOURCES: Resources = apply_conditions(TEMPLATE["Resources"], DIRECT)
+RESOURCES: Resources = apply_conditions(TEMPLATE["Resources"], DEFAULTS)
 
 CHECKS = [
     check_required_properties,

@@ -1,19 +1,15 @@
-"""Checks of the template with EventDelivery=batched: a queue in front of the consumer."""
+"""Checks of OrderEventQueue: events that met contention or an unavailable table."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from policies import USED_ACTIONS, list_allowed_actions
 from template import (
     ALARM,
     CONSUMER,
     EVENTS_FAILED_ALARM,
     ORDER_EVENT_RULE,
-    PERMISSION,
     QUEUE_AGE_ALARM,
-    STOCK_EVENT_RULE,
     Resources,
-    find_by_type,
     get_at,
     get_properties,
     read_guide_section,
@@ -21,29 +17,8 @@ from template import (
 
 ORDER_EVENT_QUEUE = "OrderEventQueue"
 BATCHES = "OrderEventBatches"
-QUEUE_RESOURCES = {
-    ORDER_EVENT_QUEUE,
-    "OrderEventQueuePolicy",
-    BATCHES,
-    QUEUE_AGE_ALARM,
-    EVENTS_FAILED_ALARM,
-}
 # Actions in a transaction.
 MAX_ACTIONS = 100
-POLLING = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-
-
-def check_target(resources: Resources) -> Iterator[str]:
-    """Checks that the rule sends events to the queue, retries for an hour and keeps undeliverable events."""
-    targets = get_properties(resources, ORDER_EVENT_RULE)["Targets"]
-    expected = {
-        "Arn": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
-        "RetryPolicy": {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600},
-        "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}},
-    }
-    if len(targets) != 1:
-        yield f"there are {len(targets)} targets"
-    yield from find_differences(targets[0], expected)
 
 
 def check_sender(resources: Resources) -> Iterator[str]:
@@ -62,14 +37,24 @@ def check_sender(resources: Resources) -> Iterator[str]:
 
 
 def check_queue(resources: Resources) -> Iterator[str]:
-    """Checks that the queue is encrypted, retries failed events and moves them to the dead-letter queue."""
+    """Checks that the queue is encrypted, and that the function decides how often an event is delivered."""
     expected = {
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": 14 * 24 * 3600,
         "VisibilityTimeout": 6 * get_properties(resources, CONSUMER)["Timeout"],
-        "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 5},
+        "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 1000},
     }
     yield from find_differences(get_properties(resources, ORDER_EVENT_QUEUE), expected)
+
+
+def check_environment(resources: Resources) -> Iterator[str]:
+    """Checks that the consumer knows the queues that it sends to."""
+    variables = get_at(get_properties(resources, CONSUMER), ("Environment", "Variables")) or {}
+    expected = {
+        "ORDER_EVENT_QUEUE_URL": {"Ref": ORDER_EVENT_QUEUE},
+        "DEAD_LETTER_QUEUE_URL": {"Ref": "DeadLetterQueue"},
+    }
+    yield from find_differences(variables, expected)
 
 
 def check_batches(resources: Resources) -> Iterator[str]:
@@ -80,20 +65,9 @@ def check_batches(resources: Resources) -> Iterator[str]:
         "BatchSize": MAX_ACTIONS - 1,
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
-        "ScalingConfig": {"MaximumConcurrency": {"Fn::If": ["FewestBatches", 2, {"Ref": "BatchConcurrency"}]}},
+        "ScalingConfig": {"MaximumConcurrency": 2},
     }
     yield from find_differences(get_properties(resources, BATCHES), expected)
-
-
-def check_permissions(resources: Resources) -> Iterator[str]:
-    """Checks that the consumer may poll the queue and that only the stock event rule may invoke it."""
-    allowed = list_allowed_actions(resources, "InventoryServiceRole")
-    if allowed != USED_ACTIONS[CONSUMER] | {f"{ORDER_EVENT_QUEUE}.Arn": POLLING}:
-        yield f"{CONSUMER} may perform {allowed}"
-    for name, properties in find_by_type(resources, PERMISSION):
-        is_rule = properties["Principal"] == "events.amazonaws.com"
-        if is_rule and properties.get("SourceArn") != {"Fn::GetAtt": [STOCK_EVENT_RULE, "Arn"]}:
-            yield f"{name} allows another rule"
 
 
 def check_queue_age_alarm(resources: Resources) -> Iterator[str]:
