@@ -1,9 +1,11 @@
 """Messages of DeadLetterQueue.
 
-The queue receives four kinds of messages. Each contains an event of the bus:
+The queue receives five kinds of messages. Each contains an event of the bus:
 
 - Lambda's record of an invocation that failed permanently, with the event as requestPayload:
   https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+- a message of the same format from InventoryServiceFunction, for an event of OrderEventQueue that
+  it could not apply
 - a message of the same format from a rule for unhandled events, for an event that no
   other rule matches
 - the bare event that EventBridge could not deliver, with the reason in message attributes:

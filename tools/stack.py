@@ -111,7 +111,9 @@ def deploy(emulator: Emulator, *, template: Path | None = None, **parameters: st
     """
     _print_step(" ".join(["sam deploy", *(f"{name}={value}" for name, value in parameters.items())]))
     log = emulator.directory / "deploy.log"
-    chosen = [] if template is None else ["--template-file", str(template)]
+    # Without --config-file, the SAM CLI searches the directory of the template.
+    config = ["--config-file", str(ROOT / "samconfig.toml")]
+    chosen = [] if template is None else [*config, "--template-file", str(template)]
     _run_sam(["deploy", *chosen, *_build_overrides(**parameters)], emulator.client_environment, log)
     stack = _describe_stack(emulator)
     locate_stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")

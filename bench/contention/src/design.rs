@@ -3,7 +3,10 @@
 /// A way to reserve the stock of a hot product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Design {
-    /// InventoryServiceFunction with one event per invocation.
+    /// InventoryServiceFunction with one event per invocation, and with a queue for the events
+    /// that meet contention.
+    Adaptive,
+    /// InventoryServiceFunction with one event per invocation, and without the queue.
     Transaction,
     /// InventoryServiceFunction with a batch of events per invocation.
     Batch,

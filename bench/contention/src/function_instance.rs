@@ -13,8 +13,9 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::client::client;
+use crate::client::{client, sqs_client};
 use crate::design::Design;
+use crate::event_queue::{self, EventQueue};
 use crate::model::DynamoDbModel;
 use crate::orders::{INVENTORY_TABLE, ORDERS_TABLE, Orders};
 use crate::single_item;
@@ -33,20 +34,21 @@ pub struct FunctionInstance {
 impl FunctionInstance {
     /// Starts an instance with its own SDK client.
     #[must_use]
-    pub fn start(model: &Arc<DynamoDbModel>, design: Design) -> Self {
+    pub fn start(model: &Arc<DynamoDbModel>, queue: &Arc<EventQueue>, design: Design) -> Self {
         let client = client(model);
         let settings = Settings {
             orders_table: ORDERS_TABLE.to_owned(),
             inventory_table: INVENTORY_TABLE.to_owned(),
             products_table: "products".to_owned(),
             event_bus: "bus".to_owned(),
-            order_event_queue_url: "https://sqs/order-events".to_owned(),
-            dead_letter_queue_url: "https://sqs/dead-letters".to_owned(),
+            order_event_queue_url: event_queue::URL.to_owned(),
+            dead_letter_queue_url: event_queue::DEAD_LETTER_URL.to_owned(),
             inventory_events: InventoryEvents::None,
         };
         let metrics = Metrics::new("contention", inventory_service::SERVICE, NullSink);
         let eventbridge = || unreachable!("the function publishes nothing without a stream");
-        let sqs = || unreachable!("TODO");
+        let queue = Arc::clone(queue);
+        let sqs = move || sqs_client(&queue);
         let service =
             InventoryService::new(client.clone(), eventbridge, sqs, settings, metrics, AuthMode::Open);
         Self { design, client, service }

@@ -7,6 +7,7 @@
 
 pub mod client;
 pub mod design;
+pub mod event_queue;
 pub mod function_instance;
 pub mod model;
 pub mod orders;

@@ -1,7 +1,7 @@
 //! Delivery of events from the bus to the function: events wait, are handed to
 //! an invocation, and return after a failure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -72,12 +72,18 @@ pub struct Queue {
     pollers: usize,
     state: Mutex<State>,
     changed: Notify,
+    /// Wakes an instance when it is the first idle one.
+    turns: Vec<Notify>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Messages by the time at which they become available, and by their order.
     waiting: BTreeMap<(Instant, usize), Message>,
+    /// Pollers that wait for a message.
+    idle: BTreeSet<usize>,
+    /// True while more events may be sent.
+    open: bool,
     /// Events that are neither acknowledged nor dead-lettered.
     unresolved: usize,
     dead_letters: usize,
@@ -95,12 +101,80 @@ impl Queue {
             waiting.insert((arrived_at, order_index), message);
         }
         let state = State { unresolved: waiting.len(), waiting, ..State::default() };
-        Self { delivery, pollers, state: Mutex::new(state), changed: Notify::new() }
+        Self {
+            delivery,
+            pollers,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            turns: (0..pollers).map(|_| Notify::new()).collect(),
+        }
+    }
+
+    /// Creates an empty queue that accepts events until it is closed.
+    #[must_use]
+    pub fn open(delivery: DeliveryMode, pollers: usize) -> Self {
+        let queue = Self::new(delivery, pollers, []);
+        queue.lock().open = true;
+        queue
+    }
+
+    /// Adds the event of an order that arrived earlier.
+    pub fn send(&self, order_index: usize, arrived_at: Instant) {
+        let poller = fastrand::usize(0..self.pollers);
+        let message = Message { order_index, arrived_at, failed_attempts: 0, poller };
+        let mut state = self.lock();
+        state.unresolved += 1;
+        state.waiting.insert((Instant::now(), order_index), message);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Accepts no further events.
+    pub fn close(&self) {
+        self.lock().open = false;
+        self.changed.notify_waiters();
     }
 
     /// Waits for the next batch of a poller. Returns `None` when every event is
-    /// acknowledged or dead-lettered.
+    /// acknowledged or dead-lettered, and the queue accepts no more.
     pub async fn receive(&self, poller: usize) -> Option<Vec<Message>> {
+        match self.delivery {
+            DeliveryMode::Direct => self.receive_event(poller).await.map(|message| vec![message]),
+            DeliveryMode::Batched { .. } => self.receive_batch(poller).await,
+        }
+    }
+
+    /// Waits for the next event of an instance. The first idle instance gets it: Lambda starts no
+    /// instance while a warm one is idle, so that events go to as few instances as possible.
+    async fn receive_event(&self, instance: usize) -> Option<Message> {
+        loop {
+            let changed = self.changed.notified();
+            let (is_first, next) = {
+                let mut state = self.lock();
+                if state.unresolved == 0 {
+                    return None;
+                }
+                state.idle.insert(instance);
+                let is_first = state.idle.first() == Some(&instance);
+                if is_first && let Some(message) = state.take_available(Instant::now()) {
+                    state.idle.remove(&instance);
+                    if let Some(&next) = state.idle.first() {
+                        self.turns[next].notify_one();
+                    }
+                    return Some(message);
+                }
+                (is_first, state.waiting.first_key_value().map(|(&(available_at, _), _)| available_at))
+            };
+            let next = if is_first { next } else { None };
+            tokio::select! {
+                () = sleep_until_some(next) => {}
+                () = self.turns[instance].notified() => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    async fn receive_batch(&self, poller: usize) -> Option<Vec<Message>> {
         let mut batch = Vec::new();
         let mut window_end = None;
         loop {
@@ -108,7 +182,7 @@ impl Queue {
             let now = Instant::now();
             let next = {
                 let mut state = self.lock();
-                if state.unresolved == 0 {
+                if state.unresolved == 0 && !state.open {
                     return None;
                 }
                 state.move_available(self, poller, now, &mut batch)
@@ -134,17 +208,24 @@ impl Queue {
 
     /// Deletes a message that succeeded.
     pub fn acknowledge(&self, _message: Message) {
-        self.lock().unresolved -= 1;
-        self.changed.notify_waiters();
+        let unresolved = {
+            let mut state = self.lock();
+            state.unresolved -= 1;
+            state.unresolved
+        };
+        if unresolved == 0 {
+            self.changed.notify_waiters();
+        }
     }
 
     /// Schedules the next attempt of a message that failed, or moves it to the
-    /// dead-letter queue after the last attempt.
-    pub fn reject(&self, message: Message) {
+    /// dead-letter queue after the last attempt. A pause of the consumer replaces the
+    /// delay, and then no attempt is the last one.
+    pub fn reject(&self, message: Message, pause: Option<Duration>) {
         let mut state = self.lock();
         let failed_attempts = message.failed_attempts + 1;
         state.failures += 1;
-        match self.delivery.retry_delay(failed_attempts) {
+        match pause.or_else(|| self.delivery.retry_delay(failed_attempts)) {
             Some(delay) => {
                 let key = (Instant::now() + delay, message.order_index);
                 state.waiting.insert(key, Message { failed_attempts, ..message });
@@ -181,6 +262,12 @@ impl Queue {
 }
 
 impl State {
+    /// Removes the first message that is available.
+    fn take_available(&mut self, now: Instant) -> Option<Message> {
+        let entry = self.waiting.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+
     /// Moves the messages that a poller can receive now into its batch. Returns
     /// the time at which more may be available.
     fn move_available(

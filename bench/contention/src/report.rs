@@ -1,6 +1,6 @@
 //! The tables of `docs/hot-products.md`.
 
-use figures::rows::{HotProductLatency, HotProductThroughput};
+use figures::rows::{HotProductDelivery, HotProductLatency, HotProductThroughput};
 use figures::table::Table;
 
 use crate::sweep::{CONCURRENCY, RATES};
@@ -38,6 +38,35 @@ pub fn latency_table(rows: &[HotProductLatency]) -> String {
             cells.push(format!("{:.2}", row.total_units_per_order));
         }
         table.push(&cells);
+    }
+    table.into_markdown()
+}
+
+/// Returns a table of adaptive delivery against its alternatives for a number of products: a row for
+/// each delivery, concurrency and arrival rate.
+#[must_use]
+pub fn delivery_table(rows: &[HotProductDelivery], products: usize) -> String {
+    let columns = [
+        "delivery",
+        "concurrent invocations",
+        "orders/s",
+        "confirmed/s",
+        "median (p99)",
+        "write units/order",
+        "queued",
+    ];
+    let mut table = Table::new(&columns);
+    for row in rows.iter().filter(|row| row.products == products) {
+        let rate = row.orders_per_second;
+        table.push(&[
+            row.delivery.clone(),
+            row.concurrency.to_string(),
+            if rate > 0.0 { rate.to_string() } else { "at once".to_owned() },
+            format!("{:.0}", row.confirmed_per_second),
+            format!("{} ({})", time(row.median_ms), time(row.p99_ms)),
+            format!("{:.2}", row.units_per_order),
+            format!("{:.0}%", 100.0 * row.queued_share),
+        ]);
     }
     table.into_markdown()
 }

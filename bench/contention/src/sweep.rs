@@ -6,13 +6,13 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use figures::rows::{HotProductLatency, HotProductThroughput};
+use figures::rows::{HotProductDelivery, HotProductLatency, HotProductThroughput};
 
 use crate::design::Design;
 use crate::model::Assumptions;
-use crate::orders::FinalStock;
+use crate::orders::{FinalStock, Products};
 use crate::queue::DeliveryMode;
-use crate::simulation::{Simulation, SimulationResult};
+use crate::simulation::{MAX_BATCHES, Simulation, SimulationResult};
 
 /// The simulated numbers of concurrent invocations.
 pub const CONCURRENCY: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -20,8 +20,16 @@ pub const CONCURRENCY: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 pub const RATES: [f64; 6] = [1.0, 10.0, 100.0, 300.0, 1000.0, 3000.0];
 /// The limit for invocations by a bus rule.
 const UNBOUNDED: usize = 256;
-/// The limit for invocations by the queue: `BatchConcurrency` in `template.yaml`.
-const POLLERS: usize = 2;
+/// The limit for invocations by the queue.
+const POLLERS: usize = MAX_BATCHES;
+
+/// The simulated numbers of concurrent invocations by a bus rule with adaptive delivery.
+pub const BUS_CONCURRENCY: [usize; 4] = [1, 8, 64, 1_000];
+/// The simulated arrival rates with adaptive delivery, in orders per second. The orders of the first
+/// one arrive at once.
+pub const DELIVERY_RATES: [f64; 5] = [0.0, 10.0, 100.0, 1_000.0, 3_000.0];
+/// The simulated numbers of products with adaptive delivery.
+pub const PRODUCTS: [usize; 2] = [1, 50];
 
 /// A design with its delivery and the largest number of concurrent invocations.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +41,9 @@ struct Variant {
 }
 
 impl Variant {
+    const ADAPTIVE: Self = Self::direct("adaptive", Design::Adaptive);
+    const DIRECT: Self = Self::direct("direct", Design::Transaction);
+    const BATCHED: Self = Self { name: "batched", ..Self::BATCHES_99_POLLED };
     const TRANSACTION: Self = Self::direct("transaction", Design::Transaction);
     const STRIPES_4: Self = Self::direct("4 stripes", Design::Stripes(4));
     const STRIPES_16: Self = Self::direct("16 stripes", Design::Stripes(16));
@@ -54,7 +65,9 @@ impl Variant {
 
     fn simulation(&self, concurrency: usize, orders: usize, orders_per_second: Option<f64>) -> Simulation {
         let (design, delivery, assumptions) = (self.design, self.delivery, Assumptions::default());
-        Simulation { design, delivery, concurrency, orders, orders_per_second, assumptions }
+        let stripes = if let Design::Stripes(stripes) = design { stripes } else { 1 };
+        let products = Products::Alternating(stripes);
+        Simulation { design, delivery, concurrency, orders, products, orders_per_second, assumptions }
     }
 }
 
@@ -118,6 +131,46 @@ pub fn by_rate(max_orders: usize) -> Vec<HotProductLatency> {
         dead_letters: result.dead_letters,
     };
     run_all(runs).into_iter().map(row).collect()
+}
+
+/// Simulates adaptive delivery against an invocation per event and a queue for every event, by
+/// products, concurrency and arrival rate. The orders of a rate arrive for one minute, or up to a
+/// number of orders.
+#[must_use]
+pub fn by_delivery(max_orders: usize) -> Vec<HotProductDelivery> {
+    let mut runs = Vec::new();
+    for variant in [Variant::ADAPTIVE, Variant::DIRECT, Variant::BATCHED] {
+        let concurrencies = if variant.design == Design::Batch { &[POLLERS][..] } else { &BUS_CONCURRENCY };
+        for products in PRODUCTS {
+            for &concurrency in concurrencies {
+                for rate in DELIVERY_RATES {
+                    let rate = (rate > 0.0).then_some(rate);
+                    let orders = rate.map_or(max_orders, |rate| max_orders.min((rate * 60.0) as usize));
+                    let simulation = variant.simulation(concurrency, orders, rate);
+                    let products = if products == 1 { simulation.products } else { Products::Zipf(products) };
+                    runs.push((variant.name, Simulation { products, ..simulation }));
+                }
+            }
+        }
+    }
+    run_all(runs).into_iter().map(delivery_row).collect()
+}
+
+fn delivery_row((name, simulation, result): (&str, Simulation, SimulationResult)) -> HotProductDelivery {
+    let products = if let Products::Zipf(products) = simulation.products { products } else { 1 };
+    let units = result.usage.write_units + result.usage.rejected_units;
+    HotProductDelivery {
+        delivery: name.to_owned(),
+        products,
+        concurrency: simulation.concurrency,
+        orders_per_second: simulation.orders_per_second.unwrap_or_default(),
+        confirmed_per_second: rounded(result.confirmed_per_second(), 0),
+        median_ms: millis(result.latency_percentile(50)),
+        p99_ms: millis(result.latency_percentile(99)),
+        units_per_order: per_order(units, simulation.orders),
+        queued_share: per_order(result.queued as f64, simulation.orders),
+        dead_letters: result.dead_letters,
+    }
 }
 
 fn per_order(count: f64, orders: usize) -> f64 {

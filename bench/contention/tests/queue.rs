@@ -21,7 +21,7 @@ fn retries_a_failed_event_after_one_and_two_minutes_before_the_dead_letter_queue
         for seconds in [0, 60, 180] {
             let batch = queue.receive(0).await.unwrap();
             assert_eq!((order_indexes(&batch), start.elapsed().as_secs()), (vec![0], seconds));
-            queue.reject(batch[0].clone());
+            queue.reject(batch[0].clone(), None);
         }
         assert!(queue.receive(0).await.is_none());
         assert_eq!((queue.dead_letters(), queue.failures()), (1, 3));

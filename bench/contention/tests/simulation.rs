@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use contention::design::Design;
 use contention::model::Assumptions;
+use contention::orders::Products;
 use contention::queue::DeliveryMode;
 use contention::simulation::Simulation;
 
 #[test]
 fn confirms_every_order_of_every_design_with_reproducible_results() {
     let designs = [
+        (Design::Adaptive, DeliveryMode::Direct),
         (Design::Transaction, DeliveryMode::Direct),
         (Design::Stripes(4), DeliveryMode::Direct),
         (Design::SingleItem, DeliveryMode::Direct),
@@ -21,6 +23,7 @@ fn confirms_every_order_of_every_design_with_reproducible_results() {
             delivery,
             concurrency: 8,
             orders: 60,
+            products: Products::Alternating(if let Design::Stripes(stripes) = design { stripes } else { 1 }),
             orders_per_second: None,
             assumptions: Assumptions::default(),
         };

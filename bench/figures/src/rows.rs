@@ -128,6 +128,31 @@ pub struct HotProductLatency {
     pub dead_letters: usize,
 }
 
+/// `hot-product-delivery.csv`: adaptive delivery against its alternatives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HotProductDelivery {
+    /// The way in which events reach the function.
+    pub delivery: String,
+    /// The number of products. With more than one, their popularity follows Zipf's law.
+    pub products: usize,
+    /// The largest number of concurrent invocations by the bus, or by the queue without one.
+    pub concurrency: usize,
+    /// Orders that arrive each second, or 0 if all arrive at once.
+    pub orders_per_second: f64,
+    /// Confirmed orders per second, without the last 5% of the orders.
+    pub confirmed_per_second: f64,
+    /// Median milliseconds from event to confirmed order.
+    pub median_ms: u64,
+    /// 99th percentile of the same.
+    pub p99_ms: u64,
+    /// Write units of successful and rejected writes of the reservation, per order.
+    pub units_per_order: f64,
+    /// Share of the events that went through the queue, from 0 to 1.
+    pub queued_share: f64,
+    /// Events in the dead-letter queue.
+    pub dead_letters: usize,
+}
+
 /// `cost-by-service.csv`: the cost of an order by AWS service. `tools/cost.py` writes this file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceCost {

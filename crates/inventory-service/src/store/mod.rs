@@ -46,10 +46,11 @@ const SINGLE_ATTEMPT: RetryPolicy =
 ///
 /// Such a transaction takes longer than that of one order, and if it fails, all of its
 /// orders wait until the queue delivers them again. It is therefore retried for about
-/// ten seconds, with shorter delays. docs/hot-products.md has the measurements.
+/// six seconds, with a longer first delay, since a transaction of many orders holds their
+/// product for longer. docs/hot-products.md has the measurements.
 pub(crate) const BATCH_RETRY_POLICY: RetryPolicy = RetryPolicy {
     max_attempts: 30,
-    base_delay: Duration::from_millis(20),
+    base_delay: Duration::from_millis(60),
     max_delay: Duration::from_millis(400),
 };
 
