@@ -3,9 +3,10 @@
 python tools/kill_test.py [--orders N] [--seed N]
 
 Clients place orders and adjust stock over HTTP with idempotency keys. They retry requests
-without a response, repeat some requests and cancel some orders. Meanwhile SIGKILL ends
-processes of the functions. Afterwards every order must have a final status, every key must
-belong to one order or adjustment, every outbox must be empty and the stock must be exact.
+without a response, repeat some requests and cancel some orders. Each order event arrives directly
+and through OrderEventQueue. Meanwhile SIGKILL ends processes of the functions. Afterwards every
+order must have a final status, every key must belong to one order or adjustment, every outbox and
+the queue must be empty and the stock must be exact.
 Unlike AWS, the local AWS does not retry an event whose function was killed, so
 tools/redrive.py recovers such events, as an operator would.
 """
@@ -25,6 +26,7 @@ from function_killer import FunctionKiller
 from inventory_items import SEPARATOR, Item, count_held_units, create_ledger_entry, get_product
 from order_client import OrderClient, PlacedOrder
 from order_finder import KEPT_EVENTS
+from queue_route import QueueRoute
 from stack import StackError, build, deploy, load_seed_data, locate_stack_file
 from stack_target import read_outputs, select_stack
 from stock_client import Adjustment, StockClient
@@ -55,12 +57,18 @@ def main(arguments: list[str]) -> int:
             stack = deploy(emulator)
             load_seed_data(emulator)
             print(f"==> {options.orders} orders, seed {options.seed}", flush=True)
-            return _run_test(emulator, Tables(emulator, stack["tables"]), stack["apiUrl"], options)
+            route = QueueRoute(
+                lambda service: create_client(service, emulator.endpoint), stack["stackName"], stack["eventBusName"]
+            )
+            route.add()
+            return _run_test(emulator, Tables(emulator, stack["tables"]), route, stack["apiUrl"], options)
     except (UnexpectedResponseError, EmulatorError, StackError) as error:
         sys.exit(f"kill-test: {error}")
 
 
-def _run_test(emulator: Emulator, tables: "Tables", api_url: str, options: argparse.Namespace) -> int:
+def _run_test(
+    emulator: Emulator, tables: "Tables", route: QueueRoute, api_url: str, options: argparse.Namespace
+) -> int:
     """Places the orders while processes are killed, and returns 1 if a check fails."""
     for product, quantity in STOCK.items():
         tables.set_stock(product, quantity)
@@ -71,6 +79,7 @@ def _run_test(emulator: Emulator, tables: "Tables", api_url: str, options: argpa
         load = _run_clients(api_url, options)
     load_seconds = time.monotonic() - started
     republished = _recover_lost_events(emulator, tables)
+    queued = route.wait_until_empty()
     orders = tables.read_orders()
     new_orders = [order for order_id, order in orders.items() if order_id not in seed_orders]
     statuses = Counter(_get_status(order) for order in new_orders)
@@ -90,6 +99,7 @@ def _run_test(emulator: Emulator, tables: "Tables", api_url: str, options: argpa
     violations = _count_order_violations(load.placed, orders, len(new_orders)) | _count_stock_violations(
         load.adjustments, orders, tables
     )
+    violations["events left in the queue"] = queued
     _print_figures(violations)
     if not killer.kills:
         sys.exit("kill-test: no process was killed")

@@ -9,7 +9,7 @@ from emulator import ROOT, create_client
 STACK = "state"
 # The requests in events/ have no token.
 ACCESS = {"ApiAccess": "open"}
-STATE_TYPES = {"AWS::DynamoDB::Table", "AWS::Events::EventBus"}
+STATE_TYPES = {"AWS::DynamoDB::Table", "AWS::Events::EventBus", "AWS::SQS::Queue"}
 SEED_ORDERS = ROOT / "seed-data" / "orders.json"
 # Statuses of orders whose stock is reserved or sold.
 RESERVED = {"Confirmed", "Shipped", "Delivered"}
@@ -17,10 +17,10 @@ PUBLISHED_WITHIN_SECONDS = 5
 
 
 class State:
-    """Deployed tables with the seed data, and an event bus."""
+    """Deployed tables with the seed data, an event bus and queues."""
 
     def __init__(self, template: dict[str, Any], endpoint: str) -> None:
-        """Deploys the tables and the bus to the AWS at an endpoint, and loads the seed data."""
+        """Deploys the tables, the bus and the queues to the AWS at an endpoint, and loads the seed data."""
         self._dynamodb = create_client("dynamodb", endpoint)
         self._sqs = create_client("sqs", endpoint)
         names = _deploy(create_client("cloudformation", endpoint), template)
@@ -77,7 +77,7 @@ def _get_parameters(template: dict[str, Any]) -> dict[str, str]:
 
 
 def _deploy(cloudformation: Any, template: dict[str, Any]) -> dict[str, str]:
-    """Deploys the tables and the bus, and returns their names by logical id."""
+    """Deploys the tables, the bus and the queues, and returns their names and URLs by logical id."""
     resources = {name: resource for name, resource in template["Resources"].items() if resource["Type"] in STATE_TYPES}
     body = {
         "Parameters": template["Parameters"],
