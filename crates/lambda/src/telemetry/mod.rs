@@ -1,11 +1,15 @@
-//! Structured logs: one JSON object in each line of standard output.
+//! Structured logs: one flat JSON object in each line of standard output.
+
+mod flat_json;
 
 use std::{env, io};
 
+use self::flat_json::FlatJson;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -23,8 +27,8 @@ const PROJECT_CRATES: [&str; 4] = ["api", "inventory_service", "order_service", 
 /// a level, such as a metric, as `INFO`.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>
 ///
-/// Every line carries its spans, outermost first: the runtime's span with the request
-/// id, then the handler's span. The handler's span has level `ERROR`, because a span
+/// Every line carries the fields of its spans: the runtime's span with the request
+/// id, and the handler's span. The handler's span has level `ERROR`, because a span
 /// below the configured level would be dropped together with its ids.
 ///
 /// # Panics
@@ -39,7 +43,7 @@ pub fn subscriber<W>(level: Option<&str>, writer: W) -> impl Subscriber + Send +
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let format = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(FlatJson);
     tracing_subscriber::registry().with(filter(level)).with(format.with_writer(writer))
 }
 
@@ -58,6 +62,8 @@ fn filter(level: Option<&str>) -> Targets {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use tracing::Level;
 
     use super::*;
@@ -86,6 +92,49 @@ mod tests {
         }
         assert!(filter(Some("debug")).would_enable("order_service", &Level::DEBUG));
         assert!(!filter(Some("error")).would_enable("hyper", &Level::WARN));
+    }
+
+    /// Returns the line that is logged inside of a span.
+    fn line_in_span() -> String {
+        let output: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let writer = Arc::clone(&output);
+        let subscriber = subscriber(None, move || Output(Arc::clone(&writer)));
+        tracing::subscriber::with_default(subscriber, || {
+            let runtime =
+                tracing::info_span!(target: "lambda_runtime::layers::trace", "runtime", requestId = "r");
+            let handler = runtime.in_scope(
+                || tracing::error_span!(target: "api::request", "request", orderId = tracing::field::Empty),
+            );
+            handler.record("orderId", "o\"1");
+            handler.in_scope(|| tracing::info!(target: "api::request", status = 201, "answered"));
+        });
+        let bytes = output.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[derive(Debug)]
+    struct Output(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Output {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_is_a_flat_object_with_the_fields_of_its_spans() {
+        let line = line_in_span();
+        let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&line).unwrap();
+        let timestamp = object.remove("timestamp").unwrap();
+        assert!(timestamp.as_str().unwrap().ends_with('Z'), "{timestamp}");
+        let expected = serde_json::json!({
+            "level": "INFO", "message": "answered", "status": 201, "orderId": "o\"1", "requestId": "r",
+        });
+        assert_eq!(serde_json::Value::Object(object), expected, "{line}");
     }
 
     #[test]
