@@ -181,8 +181,6 @@ def render_assumptions() -> str:
             format_number(model.RECORDS_PER_RELAY),
             "worst case: a load of a few orders per second",
         ],
-        ["log bytes per invocation", str(model.LOG_BYTES_PER_INVOCATION), "the documented lines that Lambda writes"],
-        ["… per order in the invocation", str(model.LOG_BYTES_PER_ORDER), "one log line and one metrics line"],
         [
             "stored log bytes, share of ingested",
             format_share(model.LOG_COMPRESSION, ONE),
@@ -192,7 +190,7 @@ def render_assumptions() -> str:
         [
             "traced requests",
             format_share(model.TRACED_SHARE, ONE),
-            "the X-Ray default after the first request of each second",
+            "the sampling rule in `template.yaml`; the functions follow the decision of the API",
         ],
         [
             "custom metrics",

@@ -92,7 +92,8 @@ def add_calls(step: Step, calls: Mapping[str, Decimal], reads: int = 0, writes: 
 
 def publish_event(step: Step, relay: Step) -> Step:
     """Returns the step with the relay's PutEvents call."""
-    return replace(add_calls(step, relay.calls), events=relay.events)
+    log_bytes = step.log_bytes + relay.log_bytes
+    return replace(add_calls(step, relay.calls), events=relay.events, log_bytes=log_bytes)
 
 
 def separate_outbox(place: Step, order: Any) -> Step:

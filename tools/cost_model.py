@@ -86,27 +86,10 @@ LATENCIES = {
 COMPUTE_MILLISECONDS = Decimal(4)
 # Stream records in one relay invocation.
 RECORDS_PER_RELAY = Decimal(1)
-# The lines that Lambda logs for each invocation, in the JSON format:
-# <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html>
-_TIME = '{"time":"2026-01-01T00:00:00.000Z","type":"platform.'
-_RECORD = '","record":{"requestId":"79b4f56e-95b1-4643-9700-2807f4e68189",'
-PLATFORM_LINES = (
-    _TIME + "start" + _RECORD + '"version":"$LATEST"}}',
-    _TIME + "report" + _RECORD + '"metrics":{"durationMs":20.123,"billedDurationMs":21,"memorySizeMB":256,'
-    '"maxMemoryUsedMB":24},"status":"success"}}',
-)
-# The lines that the function logs for each order: one log line and one metrics line.
-FUNCTION_LINES = 2
-FUNCTION_LINE_BYTES = 450
-# <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
-LINE_OVERHEAD_BYTES = 26
-LOG_BYTES_PER_INVOCATION = sum(len(line) + LINE_OVERHEAD_BYTES for line in PLATFORM_LINES)
-LOG_BYTES_PER_ORDER = (FUNCTION_LINE_BYTES + LINE_OVERHEAD_BYTES) * FUNCTION_LINES
 LOG_COMPRESSION = Decimal("0.15")
 RESPONSE_HEADER_BYTES = 400
-# The X-Ray default after the first request of each second:
-# <https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-enabling-xray.html>
-TRACED_SHARE = Decimal("0.05")
+# FixedRate of the sampling rule in template.yaml. Functions follow the decision of the API.
+TRACED_SHARE = Decimal("0.01")
 CUSTOM_METRICS = 6
 
 # ---- Request units, as documented by AWS --------------------------------------
@@ -128,6 +111,7 @@ class Step:
     writes: Decimal
     events: Decimal
     response_bytes: Decimal
+    log_bytes: Decimal
     queue_requests: Decimal = Decimal(0)
     invocations: Decimal = ONE  # less than one if several orders share the invocation
     parallel_calls: Decimal = ONE  # calls that the invocation makes at the same time
@@ -178,8 +162,7 @@ def measure_usage(steps: Iterable[Step]) -> dict[str, Decimal]:
         if step.trigger == "api":
             add("rest", ONE)
             add("egress", step.response_bytes + RESPONSE_HEADER_BYTES)
-        if step.trigger != "bus":
-            add("trace", TRACED_SHARE * step.invocations)
+            add("trace", TRACED_SHARE)
         add("invocation", step.invocations)
         billed = Decimal(math.ceil(step.seconds * 1000)) / 1000
         add("x86_64", billed * read_memory_gigabytes() * step.invocations)
@@ -187,9 +170,8 @@ def measure_usage(steps: Iterable[Step]) -> dict[str, Decimal]:
         add("write", step.writes)
         add("event", step.events)
         add("queue", step.queue_requests)
-        logged = LOG_BYTES_PER_INVOCATION * step.invocations + LOG_BYTES_PER_ORDER
-        add("log", logged)
-        add("log stored", logged * LOG_COMPRESSION)
+        add("log", step.log_bytes)
+        add("log stored", step.log_bytes * LOG_COMPRESSION)
     return {key: usage[key] for key in PRICES if usage.get(key)}
 
 
@@ -229,6 +211,7 @@ def build_step(order: Any, name: str) -> Step:
         writes=Decimal(sum(step["writes"].values()) + canceled),
         events=Decimal(1 if is_relay else 0),
         response_bytes=Decimal(step.get("answerBytes", 0)),
+        log_bytes=Decimal(step["logBytes"]),
         invocations=1 / RECORDS_PER_RELAY if is_relay else ONE,
     )
 

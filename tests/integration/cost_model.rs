@@ -6,8 +6,14 @@ use std::fs;
 
 use serde_json::{Map, Value, json};
 use test_support::{ApiRequest, EventDriver, OrderSizes, StreamReader, TestShop, matches_pattern};
+use tracing::{Instrument as _, Span};
+
+use crate::logs::Log;
 
 const COUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/counted.json");
+
+/// Bytes that CloudWatch Logs adds to each line.
+const LINE_OVERHEAD_BYTES: usize = 26;
 
 const ORDERS: [(&str, &str); 2] = [
     ("oneLine", r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#),
@@ -20,6 +26,7 @@ const ORDERS: [(&str, &str); 2] = [
 /// An order that goes through its lifecycle step by step. Each step is measured.
 struct MeasuredOrder<'a> {
     shop: &'a TestShop,
+    log: &'a Log,
     driver: EventDriver<'a>,
     stream: StreamReader,
     order_id: String,
@@ -29,10 +36,10 @@ struct MeasuredOrder<'a> {
 
 impl<'a> MeasuredOrder<'a> {
     /// Places an order, which is the first step.
-    async fn place(shop: &'a TestShop, body: &str) -> Self {
+    async fn place(shop: &'a TestShop, log: &'a Log, body: &str) -> Self {
         let (driver, stream) = (EventDriver::new(shop).await, shop.order_stream().await);
         let order_id = String::new();
-        let mut order = Self { shop, driver, stream, order_id, bus_calls: 0, steps: Map::new() };
+        let mut order = Self { shop, log, driver, stream, order_id, bus_calls: 0, steps: Map::new() };
         let request = ApiRequest::post("/order").json(body).header("Idempotency-Key", "k");
         order.order_id = order.request("place", &request, 201).await;
         order
@@ -41,7 +48,7 @@ impl<'a> MeasuredOrder<'a> {
     /// Sends a request that must have this status code, and returns the id of its order.
     async fn request(&mut self, step: &str, request: &ApiRequest, status: u16) -> String {
         self.shop.proxy.start_metering();
-        let response = request.send(&self.shop.order_service()).await;
+        let response = request.send(&self.shop.order_service()).instrument(invocation_span()).await;
         assert_eq!(response.status, status, "{}", response.body);
         self.count(step, json!({"answerBytes": response.body.len()}));
         response.json()["orderId"].as_str().unwrap().to_owned()
@@ -56,7 +63,7 @@ impl<'a> MeasuredOrder<'a> {
     async fn relay(&mut self, step: &str) {
         assert_eq!(self.records_for_relay().await, 1, "{step}");
         self.shop.proxy.start_metering();
-        self.driver.relay().await;
+        self.driver.relay().instrument(invocation_span()).await;
         let [event] = self.shop.bus.calls()[self.bus_calls..].concat().try_into().unwrap();
         self.count(step, json!({"eventBytes": event.size()}));
     }
@@ -64,7 +71,7 @@ impl<'a> MeasuredOrder<'a> {
     /// Consumes one event.
     async fn consume(&mut self, step: &str) {
         self.shop.proxy.start_metering();
-        self.driver.consume().await;
+        self.driver.consume().instrument(invocation_span()).await;
         assert!(self.driver.pending_events().is_empty());
         self.count(step, json!({}));
     }
@@ -77,10 +84,24 @@ impl<'a> MeasuredOrder<'a> {
         }
         self.bus_calls = bus_calls;
         let units = self.shop.proxy.consumed_units();
-        let mut counted = json!({"calls": calls, "reads": by_table(&units.reads),
+        let mut counted = json!({"calls": calls, "logBytes": self.log_bytes(), "reads": by_table(&units.reads),
             "writes": by_table(&units.writes), "canceledActions": by_table(&units.canceled_actions)});
         counted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.steps.insert(step.into(), counted);
+    }
+
+    /// Returns the bytes of the log lines since the last step, as CloudWatch Logs counts them. The
+    /// metrics are a part of a log line.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
+    fn log_bytes(&self) -> usize {
+        let lines = self.log.take_lines();
+        let metrics = self.shop.metrics.texts();
+        self.shop.metrics.reset();
+        assert!(!lines.is_empty() && lines.len() >= metrics.len(), "{lines:?} {metrics:?}");
+        let line_bytes = lines.iter().map(|line| fixed_length(line) + LINE_OVERHEAD_BYTES);
+        // A comma instead of the braces.
+        let metric_bytes = metrics.iter().map(|metric| fixed_length(metric) - 1);
+        line_bytes.chain(metric_bytes).sum()
     }
 
     /// Asserts that the consumer's write does not invoke the relay.
@@ -100,14 +121,31 @@ impl<'a> MeasuredOrder<'a> {
     }
 }
 
+/// Returns the span that the runtime opens for an invocation.
+fn invocation_span() -> Span {
+    let request_id = "79b4f56e-95b1-4643-9700-2807f4e68189";
+    tracing::info_span!(target: "lambda_runtime::layers::trace", "Lambda runtime invoke", requestId = request_id)
+}
+
+/// Returns the length of a line whose times of milliseconds have three digits.
+fn fixed_length(line: &str) -> usize {
+    let digits = ["\"durationMs\":", "\"OutboxLag\":"].map(|name| {
+        let value = line.split_once(name).map_or("", |(_, value)| value);
+        let digits = value.chars().take_while(char::is_ascii_digit).count();
+        (digits, if digits > 0 { 3 } else { 0 })
+    });
+    digits.iter().fold(line.len(), |length, (actual, fixed)| length - actual + fixed)
+}
+
 /// Removes the unique prefix of the shop from the table names.
 fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
     units.iter().map(|(name, units)| (name.split_once('-').unwrap().1, *units)).collect()
 }
 
 async fn measure(body: &str) -> Value {
+    let (log, _guard) = Log::capture_at("INFO");
     let shop = TestShop::seeded().await;
-    let mut order = MeasuredOrder::place(&shop, body).await;
+    let mut order = MeasuredOrder::place(&shop, &log, body).await;
     let placed = order.sizes().await;
     order.relay("relayPlaced").await;
     order.consume("reserve").await;
@@ -124,7 +162,7 @@ async fn measure(body: &str) -> Value {
     let mut steps = order.steps;
 
     let shop = TestShop::seeded().await;
-    let mut order = MeasuredOrder::place(&shop, body).await;
+    let mut order = MeasuredOrder::place(&shop, &log, body).await;
     order.relay("relayPlaced").await;
     order.consume("reserve").await;
     order.relay("relayConfirmed").await;
@@ -136,7 +174,7 @@ async fn measure(body: &str) -> Value {
 
     let shop = TestShop::seeded().await;
     shop.set_stock("001", 0).await;
-    let mut order = MeasuredOrder::place(&shop, body).await;
+    let mut order = MeasuredOrder::place(&shop, &log, body).await;
     order.relay("relayPlaced").await;
     order.consume("reject").await;
     order.relay("relayRejected").await;

@@ -26,11 +26,12 @@ ANY = object()
 # The required values by type and path.
 REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
     FUNCTION: {
-        ("TracingConfig", "Mode"): "Active",
+        ("TracingConfig", "Mode"): "PassThrough",
         ("LoggingConfig", "LogGroup"): ANY,
         ("LoggingConfig", "LogFormat"): "JSON",
         # With any other level, Lambda drops metrics, which have no level.
         ("LoggingConfig", "ApplicationLogLevel"): "TRACE",
+        ("LoggingConfig", "SystemLogLevel"): "WARN",
         ("Role",): ANY,
         ("Timeout",): ANY,
     },
@@ -49,6 +50,12 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("TracingEnabled",): True,
         ("MethodSettings", 0, "ThrottlingRateLimit"): {"Ref": "StageRate"},
         ("MethodSettings", 0, "ThrottlingBurstLimit"): {"Ref": "StageBurst"},
+    },
+    "AWS::XRay::SamplingRule": {
+        ("SamplingRule", "FixedRate"): 0.01,
+        ("SamplingRule", "ReservoirSize"): 0,
+        ("SamplingRule", "ServiceName"): {"Fn::Sub": "${AWS::StackName}/${StageName}"},
+        ("SamplingRule", "ServiceType"): "AWS::ApiGateway::Stage",
     },
     "AWS::ApiGateway::UsagePlan": {
         ("Throttle", "RateLimit"): {"Ref": "ClientRate"},

@@ -8,7 +8,7 @@ use domain::InventoryEvents;
 use inventory_service::{InventoryService, Settings};
 use lambda::Metrics;
 use lambda::clock::unix_millis;
-use lambda::metrics::MetricSink;
+use lambda::metrics::{MetricBatch, MetricSink};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -91,7 +91,7 @@ impl FunctionInstance {
 struct NullSink;
 
 impl MetricSink for NullSink {
-    fn line(&self, _: &str) {}
+    fn write(&self, _: MetricBatch) {}
 }
 
 /// Returns the index of the order that an entry of `batchItemFailures` names.

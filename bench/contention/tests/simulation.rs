@@ -53,7 +53,8 @@ fn a_burst_of_orders_for_one_product_goes_through_the_queue() {
     let result = adaptive(600, None).run();
     assert!(result.queued > 560, "{} of 600 are queued", result.queued);
     assert_eq!((result.stock.confirmed, result.stock.on_hand, result.dead_letters), (600, 0, 0));
-    assert!(result.confirmed_per_second() > 1_000.0, "{}", result.confirmed_per_second());
+    // The last batch waits for the end of its window.
+    assert!(result.confirmed_per_second() > 400.0, "{}", result.confirmed_per_second());
 }
 
 #[test]

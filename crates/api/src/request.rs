@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::time::Instant;
 
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use base64::Engine as _;
@@ -131,8 +132,10 @@ impl Request {
             orderId = tracing::field::Empty,
             eventId = tracing::field::Empty,
         );
+        let started = Instant::now();
         let response = handler.instrument(span.clone()).await.unwrap_or_else(Response::from);
-        span.in_scope(|| tracing::info!(status = response.status, "answered"));
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        span.in_scope(|| tracing::info!(status = response.status, durationMs = duration_ms, "answered"));
         match correlation_id {
             Some(id) => response.with_header(CORRELATION_ID, id.as_str()),
             None => response,

@@ -22,6 +22,7 @@ pub(crate) async fn create_adjustment(
     let adjustment = adjustment(product, &key, body);
     match adjust(store, &adjustment).await? {
         AdjustmentEffect::Applied => {
+            metrics.count(Metric::StockAdjustments);
             tracing::info!(
                 productId = %adjustment.product_id,
                 adjustmentId = %adjustment.id,
@@ -29,7 +30,6 @@ pub(crate) async fn create_adjustment(
                 reason = adjustment.reason.as_str(),
                 "stock adjusted"
             );
-            metrics.count(Metric::StockAdjustments);
             Ok(created(request, &adjustment))
         }
         AdjustmentEffect::AlreadyRecorded(recorded) if adjustment.repeats(&recorded) => {

@@ -1,5 +1,8 @@
 //! Events from the bus. An event is applied directly, or sent to the queue if it meets contention.
 
+use std::time::Instant;
+
+use lambda::clock::millis;
 use lambda::trigger::BusEvent;
 use lambda::{Deadline, InvocationError, Metrics};
 use serde_json::value::RawValue;
@@ -34,12 +37,13 @@ impl EventConsumer<'_> {
         envelope: &BusEvent,
         payload: &RawValue,
     ) -> Result<(), InvocationError> {
+        let started = Instant::now();
         let (span, event) = decode(envelope);
         let result = match event {
             Ok(event) => self.apply_or_queue(event, envelope, payload).instrument(span.clone()).await,
             Err(error) => Err(error),
         };
-        span.in_scope(|| record_outcome(result, self.metrics))
+        span.in_scope(|| record_outcome(result, self.metrics, started))
     }
 
     /// Tries an event once, unless one of its products is contended, and sends it to the queue if
@@ -68,24 +72,32 @@ impl EventConsumer<'_> {
     }
 }
 
-/// Logs and counts the result of an event.
+/// Counts and logs the result of an event whose processing started at `started`.
 ///
 /// # Errors
 /// An [`InvocationError`] if the event was not applied.
 pub(crate) fn record_outcome(
     result: Result<Outcome, ApplyError>,
     metrics: &Metrics,
+    started: Instant,
 ) -> Result<(), InvocationError> {
+    let duration_ms = millis(started.elapsed());
+    // Counted first, so that the log line contains the metric.
     match result {
         Ok(outcome) => {
-            tracing::info!(%outcome, "applied");
             outcome.count(metrics);
+            tracing::info!(%outcome, durationMs = duration_ms, "applied");
             Ok(())
         }
         Err(error) => {
             let error = InvocationError::from(error);
-            tracing::warn!(errorType = error.error_type, error = error.message, "event not applied");
             metrics.add_failed(error.error_type, 1);
+            tracing::warn!(
+                errorType = error.error_type,
+                error = error.message,
+                durationMs = duration_ms,
+                "event not applied"
+            );
             Err(error)
         }
     }

@@ -98,6 +98,12 @@ impl InventoryService {
     /// [`UNKNOWN_PRODUCT`] are permanent, [`TOO_EARLY`] and [`BUSY`] are transient, and
     /// [`INTERNAL`] is a defect. Also for any other trigger.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
+        let response = self.respond(event).await;
+        self.metrics.flush();
+        response
+    }
+
+    async fn respond(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.

@@ -3,7 +3,7 @@
 use api::AuthMode;
 use inventory_service::{InventoryService, SERVICE, Settings};
 use lambda::Metrics;
-use lambda::metrics::StandardOutput;
+use lambda::metrics::LogLines;
 use lambda_runtime::{Error, run, service_fn};
 use mimalloc::MiMalloc;
 
@@ -15,7 +15,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 async fn main() -> Result<(), Error> {
     lambda::telemetry::init();
     let (settings, auth_mode) = (Settings::from_env()?, AuthMode::from_env()?);
-    let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, StandardOutput);
+    let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, LogLines);
     let config = aws::client::config()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs_config = config.clone();

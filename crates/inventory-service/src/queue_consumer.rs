@@ -2,6 +2,7 @@
 //! events one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::{EventSubject, OrderEvent, redact};
@@ -44,10 +45,11 @@ pub(crate) async fn consume(
     batch: SqsEvent,
     deadline: Deadline,
 ) -> SqsBatchResponse {
-    let apply_deadline = deadline.minus(SETTLE_TIME);
-    let GroupedBatch { placements, others, invalid: mut failed } = group(metrics, &batch.records);
-    failed.extend(reserve(store, metrics, placements, apply_deadline).await);
-    let others = others.into_values().map(|events| apply_in_order(store, metrics, events, apply_deadline));
+    let (started, apply_deadline) = (Instant::now(), deadline.minus(SETTLE_TIME));
+    let GroupedBatch { placements, others, invalid: mut failed } = group(metrics, &batch.records, started);
+    failed.extend(reserve(store, metrics, placements, apply_deadline, started).await);
+    let others = others.into_values();
+    let others = others.map(|events| apply_in_order(store, metrics, events, apply_deadline, started));
     let others = stream::iter(others).buffer_unordered(MAX_CONCURRENCY);
     failed.extend(others.collect::<Vec<_>>().await.into_iter().flatten());
     settle(queue, &batch.records, failed, deadline).await
@@ -56,7 +58,7 @@ pub(crate) async fn consume(
 /// Groups the events of a batch. An OrderPlaced that is the first event of its order in
 /// the batch can be applied together with other orders; later events of the order wait
 /// for it.
-fn group(metrics: &Metrics, messages: &[SqsMessage]) -> GroupedBatch {
+fn group(metrics: &Metrics, messages: &[SqsMessage], started: Instant) -> GroupedBatch {
     let mut grouped = GroupedBatch::default();
     let mut seen = BTreeSet::new();
     for (message, content) in messages.iter().enumerate() {
@@ -64,7 +66,7 @@ fn group(metrics: &Metrics, messages: &[SqsMessage]) -> GroupedBatch {
         let event = match event {
             Ok(event) => event,
             Err(error) => {
-                let failed = span.in_scope(|| record_outcome(Err(error), metrics)).err();
+                let failed = span.in_scope(|| record_outcome(Err(error), metrics, started)).err();
                 grouped.invalid.extend(failed.map(|error| FailedMessage { message, error }));
                 continue;
             }
@@ -110,11 +112,12 @@ async fn reserve(
     metrics: &Metrics,
     placements: Vec<Placement>,
     deadline: Deadline,
+    started: Instant,
 ) -> Vec<FailedMessage> {
     let results = batch_reservation::reserve(store, &placements, deadline).await;
     let mut failed = Vec::new();
     for (result, placement) in results.into_iter().zip(&placements) {
-        if let Err(error) = placement.span.in_scope(|| record_outcome(result, metrics)) {
+        if let Err(error) = placement.span.in_scope(|| record_outcome(result, metrics, started)) {
             failed.push(FailedMessage { message: placement.message, error });
         }
     }
@@ -127,11 +130,12 @@ async fn apply_in_order(
     metrics: &Metrics,
     events: Vec<QueuedEvent>,
     deadline: Deadline,
+    started: Instant,
 ) -> Vec<FailedMessage> {
     let mut failed = Vec::new();
     for QueuedEvent { message, event, span } in events {
         let result = apply_before(deadline, event.apply(store)).instrument(span.clone()).await;
-        if let Err(error) = span.in_scope(|| record_outcome(result, metrics)) {
+        if let Err(error) = span.in_scope(|| record_outcome(result, metrics, started)) {
             failed.push(FailedMessage { message, error });
         }
     }
@@ -140,7 +144,7 @@ async fn apply_in_order(
 
 #[cfg(test)]
 mod tests {
-    use lambda::metrics::StandardOutput;
+    use lambda::metrics::LogLines;
 
     use super::*;
 
@@ -171,7 +175,7 @@ mod tests {
             message("g", "OrderLost", "o4"),
         ];
         let GroupedBatch { placements, others, invalid } =
-            group(&Metrics::new("shop", "inventory-service", StandardOutput), &messages);
+            group(&Metrics::new("shop", "inventory-service", LogLines), &messages, Instant::now());
         assert_eq!(placements.iter().map(|placement| placement.message).collect::<Vec<_>>(), [0, 3]);
         let others: Vec<Vec<_>> =
             others.values().map(|events| events.iter().map(|event| event.message).collect()).collect();

@@ -1,6 +1,6 @@
 //! The system clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use domain::Timestamp;
 
@@ -15,4 +15,10 @@ pub fn unix_millis() -> u64 {
 #[must_use]
 pub fn now() -> Timestamp {
     Timestamp::from_unix_millis(unix_millis()).unwrap_or(Timestamp::MAX)
+}
+
+/// Returns a duration in whole milliseconds.
+#[must_use]
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

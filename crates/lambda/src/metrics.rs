@@ -1,8 +1,9 @@
-//! Metrics in the CloudWatch embedded metric format: lines of JSON on standard
+//! Metrics in the CloudWatch embedded metric format: members of log lines on standard
 //! output, from which CloudWatch Logs extracts the values. Writing a metric makes no
 //! call, and no state is kept between invocations.
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -85,19 +86,137 @@ impl Metric {
     }
 }
 
-/// A destination of metric lines.
-pub trait MetricSink: fmt::Debug + Send + Sync {
-    /// Writes one line. `line` has no line terminator.
-    fn line(&self, line: &str);
+/// The values of one metric.
+#[derive(Debug)]
+struct Datum {
+    metric: Metric,
+    values: Vec<u64>,
+    error_type: Option<String>,
 }
 
-/// Standard output, which Lambda forwards to CloudWatch Logs.
-#[derive(Debug, Clone, Copy)]
-pub struct StandardOutput;
+/// Metric values that share a line.
+#[derive(Debug)]
+pub struct MetricBatch {
+    namespace: String,
+    service: &'static str,
+    data: Vec<Datum>,
+}
 
-impl MetricSink for StandardOutput {
-    fn line(&self, line: &str) {
-        if let Err(error) = writeln!(io::stdout().lock(), "{line}") {
+impl MetricBatch {
+    /// Adds the values of another batch. Returns it if both cannot share a line.
+    fn merge(&mut self, other: Self) -> Result<(), Self> {
+        let mut error_types =
+            self.data.iter().chain(&other.data).filter_map(|datum| datum.error_type.as_deref());
+        let first = error_types.next();
+        let has_other_error_type = error_types.any(|error_type| Some(error_type) != first);
+        let is_full = self.count_values() + other.count_values() > MAX_VALUES;
+        if has_other_error_type
+            || is_full
+            || (&self.namespace, self.service) != (&other.namespace, other.service)
+        {
+            return Err(other);
+        }
+        for datum in other.data {
+            match self.data.iter_mut().find(|existing| existing.metric == datum.metric) {
+                Some(existing) => existing.values.extend(datum.values),
+                None => self.data.push(datum),
+            }
+        }
+        Ok(())
+    }
+
+    fn count_values(&self) -> usize {
+        self.data.iter().map(|datum| datum.values.len()).sum()
+    }
+
+    /// Returns the batch as a JSON object.
+    #[must_use]
+    pub fn document(&self) -> String {
+        format!("{{{}}}", self.members())
+    }
+
+    /// Returns the members of the batch's JSON object, to be part of another one.
+    pub(crate) fn members(&self) -> String {
+        let (failed, plain): (Vec<_>, Vec<_>) =
+            self.data.iter().partition(|datum| datum.error_type.is_some());
+        let mut directives = Vec::new();
+        for (data, dimensions) in
+            [(&plain, json!([[SERVICE]])), (&failed, json!([[SERVICE], [SERVICE, ERROR_TYPE]]))]
+        {
+            if !data.is_empty() {
+                let metric =
+                    |datum: &&Datum| json!({"Name": datum.metric.name(), "Unit": datum.metric.unit()});
+                directives.push(json!({
+                    "Namespace": self.namespace,
+                    "Dimensions": dimensions,
+                    "Metrics": data.iter().map(metric).collect::<Vec<_>>(),
+                }));
+            }
+        }
+        let mut members = format!(
+            r#""_aws":{},"{SERVICE}":"{}""#,
+            json!({"Timestamp": unix_millis(), "CloudWatchMetrics": directives}),
+            self.service
+        );
+        if let Some(error_type) = failed.first().and_then(|datum| datum.error_type.as_deref()) {
+            members.push_str(&format!(r#","{ERROR_TYPE}":{}"#, Value::from(error_type)));
+        }
+        for Datum { metric, values, .. } in &self.data {
+            let value = if let [value] = values[..] { value.into() } else { Value::from(&values[..]) };
+            members.push_str(&format!(r#","{}":{value}"#, metric.name()));
+        }
+        members
+    }
+}
+
+/// A destination of metrics.
+pub trait MetricSink: fmt::Debug + Send + Sync {
+    /// Takes values that share a line.
+    fn write(&self, batch: MetricBatch);
+
+    /// Writes the values that are not written yet.
+    fn flush(&self) {}
+}
+
+thread_local! {
+    /// Values that the next log line of this thread contains.
+    static PENDING: RefCell<Option<MetricBatch>> = const { RefCell::new(None) };
+}
+
+/// Log lines on standard output, which Lambda forwards to CloudWatch Logs. Values become a part of
+/// the next log line, or a line of their own when an invocation ends, because each line has a price.
+///
+/// The runtime of a function has one thread and one invocation at a time, so the next line belongs to
+/// the same invocation.
+#[derive(Debug, Clone, Copy)]
+pub struct LogLines;
+
+impl LogLines {
+    /// Returns the JSON members of the values that no line contains yet.
+    pub(crate) fn take_pending() -> Option<String> {
+        PENDING.take().map(|batch| batch.members())
+    }
+}
+
+impl MetricSink for LogLines {
+    fn write(&self, batch: MetricBatch) {
+        let rejected = PENDING.with_borrow_mut(|pending| match pending {
+            Some(existing) => existing.merge(batch).err(),
+            None => {
+                *pending = Some(batch);
+                None
+            }
+        });
+        if let Some(batch) = rejected {
+            self.flush();
+            PENDING.set(Some(batch));
+        }
+    }
+
+    fn flush(&self) {
+        if let Some(members) = Self::take_pending()
+            && let Err(error) = writeln!(io::stdout().lock(), "{{{members}}}")
+        {
             tracing::warn!(%error, "metric not written");
         }
     }
@@ -127,42 +246,32 @@ impl Metrics {
     /// Counts a number of occurrences. Writes nothing for zero.
     pub fn add(&self, metric: Metric, count: u64) {
         if count > 0 {
-            self.write(metric, &json!([[SERVICE]]), count.into(), None);
+            self.write(metric, vec![count], None);
         }
     }
 
     /// Counts failed attempts with this `errorType`, one of a small set.
     pub fn add_failed(&self, error_type: &str, count: u64) {
         if count > 0 {
-            let dimensions = json!([[SERVICE], [SERVICE, ERROR_TYPE]]);
-            self.write(Metric::EventsFailed, &dimensions, count.into(), Some(error_type));
+            self.write(Metric::EventsFailed, vec![count], Some(error_type.to_owned()));
         }
     }
 
     /// Records measured values.
     pub fn record(&self, metric: Metric, values: &[u64]) {
         for values in values.chunks(MAX_VALUES) {
-            self.write(metric, &json!([[SERVICE]]), values.into(), None);
+            self.write(metric, values.to_vec(), None);
         }
     }
 
-    fn write(&self, metric: Metric, dimensions: &Value, value: Value, error_type: Option<&str>) {
-        let mut document = json!({
-            "_aws": {
-                "Timestamp": unix_millis(),
-                "CloudWatchMetrics": [{
-                    "Namespace": self.namespace,
-                    "Dimensions": dimensions,
-                    "Metrics": [{"Name": metric.name(), "Unit": metric.unit()}],
-                }],
-            },
-            SERVICE: self.service,
-            (metric.name()): value,
-        });
-        if let Some(error_type) = error_type {
-            document[ERROR_TYPE] = error_type.into();
-        }
-        self.sink.line(&document.to_string());
+    /// Writes the values that no line contains yet. Called at the end of an invocation.
+    pub fn flush(&self) {
+        self.sink.flush();
+    }
+
+    fn write(&self, metric: Metric, values: Vec<u64>, error_type: Option<String>) {
+        let data = vec![Datum { metric, values, error_type }];
+        self.sink.write(MetricBatch { namespace: self.namespace.clone(), service: self.service, data });
     }
 }
 
@@ -176,8 +285,8 @@ mod tests {
     struct RecordedLines(Arc<Mutex<Vec<String>>>);
 
     impl MetricSink for RecordedLines {
-        fn line(&self, line: &str) {
-            self.0.lock().unwrap().push(line.to_owned());
+        fn write(&self, batch: MetricBatch) {
+            self.0.lock().unwrap().push(batch.document());
         }
     }
 
@@ -227,6 +336,50 @@ mod tests {
         assert_eq!(sizes, [100, 100, 50]);
         assert_eq!(lines[2]["OutboxLag"][49], 249);
         assert_eq!(lines[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Unit"], "Milliseconds");
+    }
+
+    /// Returns the members that the next log line contains, as a document without its timestamp.
+    fn pending(act: impl FnOnce(&Metrics)) -> Value {
+        act(&Metrics::new("shop", "order-service", LogLines));
+        let mut document: Value =
+            serde_json::from_str(&format!("{{{}}}", LogLines::take_pending().unwrap())).unwrap();
+        document["_aws"].as_object_mut().unwrap().remove("Timestamp");
+        document
+    }
+
+    #[test]
+    fn values_of_one_invocation_share_a_line() {
+        let document = pending(|metrics| {
+            metrics.count(Metric::Orders(OrderStatus::Confirmed));
+            metrics.add(Metric::ReservationConflicts, 2);
+            metrics.count(Metric::Orders(OrderStatus::Confirmed));
+            metrics.add_failed("Busy", 1);
+        });
+        let expected = json!({
+            "_aws": {"CloudWatchMetrics": [
+                {"Namespace": "shop", "Dimensions": [["Service"]], "Metrics": [
+                    {"Name": "OrdersConfirmed", "Unit": "Count"}, {"Name": "ReservationConflicts", "Unit": "Count"},
+                ]},
+                {"Namespace": "shop", "Dimensions": [["Service"], ["Service", "ErrorType"]], "Metrics": [
+                    {"Name": "EventsFailed", "Unit": "Count"},
+                ]},
+            ]},
+            "Service": "order-service", "ErrorType": "Busy",
+            "OrdersConfirmed": [1, 1], "ReservationConflicts": 2, "EventsFailed": 1,
+        });
+        assert_eq!(document, expected);
+        assert!(LogLines::take_pending().is_none(), "each value is written once");
+    }
+
+    #[test]
+    fn values_that_cannot_share_a_line_have_one_each() {
+        let document = pending(|metrics| {
+            metrics.add_failed("Busy", 1);
+            metrics.add_failed("TooEarly", 2);
+        });
+        assert_eq!((&document["ErrorType"], &document["EventsFailed"]), (&json!("TooEarly"), &json!(2)));
+        let document = pending(|metrics| metrics.record(Metric::OutboxLag, &[7; 150]));
+        assert_eq!(document["OutboxLag"].as_array().unwrap().len(), 50, "a line has at most 100 values");
     }
 
     #[test]

@@ -61,6 +61,12 @@ impl OrderService {
     /// breaks a rule or whose orders cannot be read. A failed REST request returns a
     /// problem; a record that was not published is named in the response.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
+        let response = self.respond(event).await;
+        self.api.metrics.flush();
+        response
+    }
+
+    async fn respond(&self, event: LambdaEvent<Box<RawValue>>) -> Result<LambdaResponse, InvocationError> {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.

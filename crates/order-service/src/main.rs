@@ -2,7 +2,7 @@
 
 use api::AuthMode;
 use lambda::Metrics;
-use lambda::metrics::StandardOutput;
+use lambda::metrics::LogLines;
 use lambda_runtime::{Error, run, service_fn};
 use mimalloc::MiMalloc;
 use order_service::{OrderService, SERVICE, Settings};
@@ -15,7 +15,7 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 async fn main() -> Result<(), Error> {
     lambda::telemetry::init();
     let (settings, auth_mode) = (Settings::from_env()?, AuthMode::from_env()?);
-    let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, StandardOutput);
+    let metrics = Metrics::new(aws::require_env("METRICS_NAMESPACE")?, SERVICE, LogLines);
     let config = aws::client::config()?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let eventbridge = move || aws_sdk_eventbridge::Client::new(&config);

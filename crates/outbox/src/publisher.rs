@@ -1,15 +1,16 @@
 //! Publication of events with PutEvents.
 
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws::RetryPolicy;
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::error::ProvideErrorMetadata as _;
 use aws_sdk_eventbridge::types::PutEventsResultEntry;
-use domain::EventSubject;
+use domain::{EventMetadata, EventSubject};
 use futures_util::stream::{self, StreamExt as _};
 use lambda::Deadline;
+use lambda::clock::millis;
 
 use crate::batching::{chunks, waves};
 use crate::outbound_event::OutboundEvent;
@@ -52,6 +53,51 @@ pub(crate) struct RejectedEntry {
     pub(crate) code: Option<String>,
 }
 
+/// An event that is on the bus.
+#[derive(Debug)]
+pub(crate) struct PublishedEvent {
+    subject: Option<EventSubject>,
+    pub(crate) metadata: Option<EventMetadata>,
+    detail_type: Option<String>,
+    /// Duration of the call.
+    duration: Duration,
+}
+
+impl PublishedEvent {
+    fn new(event: OutboundEvent, duration: Duration) -> Self {
+        let OutboundEvent { subject, metadata, entry, .. } = event;
+        Self { subject, metadata, detail_type: entry.detail_type, duration }
+    }
+
+    /// Logs that the event is on the bus.
+    pub(crate) fn log(&self) {
+        let (subject, metadata) = (self.subject.as_ref(), self.metadata.as_ref());
+        tracing::info!(
+            orderId = subject.and_then(EventSubject::order_id),
+            productId = subject.and_then(EventSubject::product_id),
+            eventId = metadata.map(|metadata| metadata.event_id.as_str()),
+            correlationId = metadata.map(|metadata| metadata.correlation_id.as_str()),
+            detailType = self.detail_type,
+            durationMs = millis(self.duration),
+            "published"
+        );
+    }
+}
+
+/// The result for each event of a publication.
+#[derive(Debug, Default)]
+pub(crate) struct Publication {
+    pub(crate) published: Vec<PublishedEvent>,
+    pub(crate) rejected: Vec<RejectedEntry>,
+}
+
+impl Publication {
+    fn extend(&mut self, other: Self) {
+        self.published.extend(other.published);
+        self.rejected.extend(other.rejected);
+    }
+}
+
 impl RejectedEntry {
     /// Returns true if retries of the entry fail as well.
     pub(crate) fn is_permanent(&self) -> bool {
@@ -76,39 +122,38 @@ impl Publisher {
         Self { client: LazyLock::new(create_client) }
     }
 
-    /// Publishes events with as many calls as necessary and returns the rejected ones.
+    /// Publishes events with as many calls as necessary.
     ///
     /// Calls run concurrently, but an event is sent only after all earlier events of
     /// its subject are on the bus.
-    pub(crate) async fn publish(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
-        let mut rejected: Vec<RejectedEntry> = Vec::new();
+    pub(crate) async fn publish(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Publication {
+        let mut publication = Publication::default();
         for wave in waves(events) {
+            let rejected = &publication.rejected;
             let (blocked, ready): (Vec<_>, Vec<_>) =
                 wave.into_iter().partition(|event| rejected.iter().any(|entry| entry.blocks(event)));
-            rejected.extend(blocked.into_iter().map(|event| RejectedEntry { event, code: None }));
+            publication.rejected.extend(blocked.into_iter().map(|event| RejectedEntry { event, code: None }));
             let calls = stream::iter(chunks(ready)).map(|chunk| self.put_with_retries(chunk, deadline));
-            rejected.extend(calls.buffered(MAX_CONCURRENT_CALLS).concat().await);
+            let results: Vec<_> = calls.buffered(MAX_CONCURRENT_CALLS).collect().await;
+            results.into_iter().for_each(|result| publication.extend(result));
         }
-        rejected
+        publication
     }
 
-    /// Publishes events that fit into one call and returns the rejected ones.
-    async fn put_with_retries(
-        &self,
-        mut events: Vec<OutboundEvent>,
-        deadline: Deadline,
-    ) -> Vec<RejectedEntry> {
-        let mut rejected = Vec::new();
+    /// Publishes events that fit into one call.
+    async fn put_with_retries(&self, mut events: Vec<OutboundEvent>, deadline: Deadline) -> Publication {
+        let mut publication = Publication::default();
         let mut attempts = 0;
         loop {
-            let entries = self.put(events, deadline).await;
+            let Publication { published, rejected } = self.put(events, deadline).await;
             let (permanent, retryable): (Vec<_>, Vec<_>) =
-                entries.into_iter().partition(RejectedEntry::is_permanent);
-            rejected.extend(permanent);
+                rejected.into_iter().partition(RejectedEntry::is_permanent);
+            publication.published.extend(published);
+            publication.rejected.extend(permanent);
             attempts += 1;
             if retryable.is_empty() || !wait_for_retry(attempts, deadline).await {
-                rejected.extend(retryable);
-                return rejected;
+                publication.rejected.extend(retryable);
+                return publication;
             }
             events = retryable.into_iter().map(|entry| entry.event).collect();
         }
@@ -116,30 +161,27 @@ impl Publisher {
 
     /// Makes one call. If it fails because of the content of one entry, sends each entry alone, so
     /// that the others are published. The invalid entry is rejected with the code of its call.
-    async fn put(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Vec<RejectedEntry> {
+    async fn put(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Publication {
         let (events, code) = match self.call(events, deadline).await {
-            Ok(rejected) => return rejected,
+            Ok(publication) => return publication,
             Err(FailedCall { events, code: Some(_) }) if events.len() > 1 => {
-                let mut rejected = Vec::new();
+                let mut publication = Publication::default();
                 for event in events {
-                    rejected.extend(Box::pin(self.put(vec![event], deadline)).await);
+                    publication.extend(Box::pin(self.put(vec![event], deadline)).await);
                 }
-                return rejected;
+                return publication;
             }
             Err(FailedCall { events, code }) => (events, code),
         };
-        events.into_iter().map(|event| RejectedEntry { event, code: code.clone() }).collect()
+        let rejected = events.into_iter().map(|event| RejectedEntry { event, code: code.clone() });
+        Publication { rejected: rejected.collect(), ..Publication::default() }
     }
 
-    async fn call(
-        &self,
-        events: Vec<OutboundEvent>,
-        deadline: Deadline,
-    ) -> Result<Vec<RejectedEntry>, FailedCall> {
+    async fn call(&self, events: Vec<OutboundEvent>, deadline: Deadline) -> Result<Publication, FailedCall> {
         let entries = events.iter().map(|event| event.entry.clone()).collect();
-        let call = self.client.put_events().set_entries(Some(entries)).send();
+        let (started, call) = (Instant::now(), self.client.put_events().set_entries(Some(entries)).send());
         let (code, error) = match deadline.run(call).await {
-            Ok(Ok(output)) => return Ok(rejected_entries(events, output.entries())),
+            Ok(Ok(output)) => return Ok(publication(events, output.entries(), started.elapsed())),
             Ok(Err(error)) => (error.code().map(str::to_owned), error.into()),
             Err(error) => (None, error),
         };
@@ -161,34 +203,26 @@ async fn wait_for_retry(attempts: u32, deadline: Deadline) -> bool {
     deadline.run(RETRY_POLICY.wait(attempts)).await.unwrap_or(false)
 }
 
-/// Returns the events that EventBridge did not accept. Results are in the order of the
+/// Returns the events that EventBridge did and did not accept. Results are in the order of the
 /// entries; an event without a result is not published.
-fn rejected_entries(events: Vec<OutboundEvent>, results: &[PutEventsResultEntry]) -> Vec<RejectedEntry> {
+fn publication(
+    events: Vec<OutboundEvent>,
+    results: &[PutEventsResultEntry],
+    duration: Duration,
+) -> Publication {
     let mut results = results.iter();
-    let mut rejected = Vec::new();
+    let mut publication = Publication::default();
     for event in events {
         let result = results.next();
         if result.is_some_and(|result| result.error_code().is_none() && result.event_id().is_some()) {
-            log_published(&event);
+            publication.published.push(PublishedEvent::new(event, duration));
         } else {
             let code = result.and_then(PutEventsResultEntry::error_code).map(str::to_owned);
             log_rejected(&event, code.as_deref());
-            rejected.push(RejectedEntry { event, code });
+            publication.rejected.push(RejectedEntry { event, code });
         }
     }
-    rejected
-}
-
-fn log_published(event: &OutboundEvent) {
-    let (subject, metadata) = (event.subject.as_ref(), event.metadata.as_ref());
-    tracing::info!(
-        orderId = subject.and_then(EventSubject::order_id),
-        productId = subject.and_then(EventSubject::product_id),
-        eventId = metadata.map(|metadata| metadata.event_id.as_str()),
-        correlationId = metadata.map(|metadata| metadata.correlation_id.as_str()),
-        detailType = event.entry.detail_type(),
-        "published"
-    );
+    publication
 }
 
 fn log_rejected(event: &OutboundEvent, code: Option<&str>) {
@@ -219,7 +253,9 @@ mod tests {
         let accepted = PutEventsResultEntry::builder().event_id("1").build();
         let failed = PutEventsResultEntry::builder().error_code("InternalFailure").build();
         let empty = PutEventsResultEntry::builder().build();
-        let rejected = rejected_entries((0..4).map(event).collect(), &[failed, accepted, empty]);
+        let Publication { rejected, published } =
+            publication((0..4).map(event).collect(), &[failed, accepted, empty], Duration::ZERO);
+        assert_eq!(published.len(), 1);
         assert_eq!(rejected.iter().map(|entry| entry.event.index).collect::<Vec<_>>(), [0, 2, 3]);
     }
 }

@@ -8,18 +8,16 @@
 //! is done once a report about it is on the bus, which routes it to the dead-letter
 //! queue.
 
-use std::collections::HashMap;
-
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use aws_sdk_eventbridge::Client;
-use domain::{EventId, EventSubject, Timestamp, UnpublishableEvent};
+use domain::{EventSubject, UnpublishableEvent};
 use lambda::clock::now;
 use lambda::{Deadline, Metric, Metrics};
 
 use crate::destination::Destination;
 use crate::outbound_event::OutboundEvent;
-use crate::publisher::Publisher;
+use crate::publisher::{Publication, PublishedEvent, Publisher};
 use crate::unpublishable::UnpublishableError;
 
 /// `ErrorType` in metrics: the event is not on the bus yet, and Lambda retries its record.
@@ -81,13 +79,11 @@ impl Relay {
     /// Publishes the events of a batch. The response names the first record to retry.
     pub(crate) async fn publish(&self, batch: DecodedBatch, deadline: Deadline) -> DynamoDbEventResponse {
         let DecodedBatch { sequence_numbers, events, mut poison } = batch;
-        let mut change_times = change_times(&events);
+        let Publication { published, rejected } = self.publisher.publish(events, deadline).await;
+        self.record_published(&published);
         let mut failed = Vec::new();
-        for rejected in self.publisher.publish(events, deadline).await {
+        for rejected in rejected {
             let index = rejected.event.index;
-            if let Some(metadata) = &rejected.event.metadata {
-                change_times.remove(&metadata.event_id);
-            }
             match rejected.permanent_code() {
                 Some(code) => {
                     let error = UnpublishableError::Rejected(code.to_owned());
@@ -96,18 +92,20 @@ impl Relay {
                 None => failed.push(index),
             }
         }
-        self.record_lag(change_times.into_values());
         self.metrics.add_failed(NOT_ACCEPTED, failed.len() as u64);
         let first_failed = failed.iter().min().copied();
         failed.extend(self.report_unpublishable(poison, first_failed, &sequence_numbers, deadline).await);
         batch_response(failed.into_iter().min(), sequence_numbers)
     }
 
-    /// Records the time from each change to the publication of its event.
-    fn record_lag(&self, change_times: impl Iterator<Item = Timestamp>) {
+    /// Logs the published events, and records the time from each change to the publication.
+    fn record_published(&self, published: &[PublishedEvent]) {
         let now = now();
-        let lags: Vec<_> = change_times.map(|time| now.millis_since(time)).collect();
+        let metadata = published.iter().filter_map(|event| event.metadata.as_ref());
+        let lags: Vec<_> = metadata.map(|metadata| now.millis_since(metadata.occurred_at)).collect();
+        // First, so that the log line of an event contains them.
         self.metrics.record(Metric::OutboxLag, &lags);
+        published.iter().for_each(PublishedEvent::log);
     }
 
     /// Publishes a report for each poison record, which the bus routes to the dead-letter
@@ -127,6 +125,7 @@ impl Relay {
                 continue;
             }
             let sequence_number = sequence_numbers[index].clone();
+            self.metrics.add_failed(error.error_type(), 1);
             tracing::error!(
                 orderId = subject.as_ref().and_then(EventSubject::order_id),
                 productId = subject.as_ref().and_then(EventSubject::product_id),
@@ -134,7 +133,6 @@ impl Relay {
                 %error,
                 "unpublishable"
             );
-            self.metrics.add_failed(error.error_type(), 1);
             let report =
                 UnpublishableEvent::new(subject, sequence_number, error.error_type(), error.to_string());
             match OutboundEvent::report(&self.destination, index, report) {
@@ -142,16 +140,11 @@ impl Relay {
                 Err(_) => undelivered.push(index),
             }
         }
-        let rejected = self.publisher.publish(reports, deadline).await;
+        let Publication { published, rejected } = self.publisher.publish(reports, deadline).await;
+        published.iter().for_each(PublishedEvent::log);
         undelivered.extend(rejected.iter().map(|rejected| rejected.event.index));
         undelivered
     }
-}
-
-/// Returns the time of the change of each event.
-fn change_times(events: &[OutboundEvent]) -> HashMap<EventId, Timestamp> {
-    let metadata = events.iter().filter_map(|event| event.metadata.as_ref());
-    metadata.map(|metadata| (metadata.event_id.clone(), metadata.occurred_at)).collect()
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html>

@@ -6,6 +6,7 @@ use dynamodb::Item;
 use lambda::{Deadline, RepublishOutcome};
 
 use crate::outbound_event::OutboundEvent;
+use crate::publisher::{Publication, PublishedEvent};
 use crate::relay::Relay;
 use crate::unpublishable::UnpublishableError;
 
@@ -38,7 +39,9 @@ impl Relay {
                 Err(error) => outcomes.push(error.into()),
             }
         }
-        for rejected in self.publisher.publish(events, deadline).await {
+        let Publication { published, rejected } = self.publisher.publish(events, deadline).await;
+        published.iter().for_each(PublishedEvent::log);
+        for rejected in rejected {
             outcomes[rejected.event.index] = match rejected.permanent_code() {
                 Some(code) => UnpublishableError::Rejected(code.to_owned()).into(),
                 None => RepublishOutcome::NotAccepted,

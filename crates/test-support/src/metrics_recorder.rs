@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lambda::metrics::MetricSink;
+use lambda::metrics::{MetricBatch, MetricSink};
 use serde_json::{Map, Value};
 
 /// Limits and units of the specification:
@@ -26,13 +26,20 @@ pub struct MetricsRecorder(Arc<Mutex<Vec<Line>>>);
 /// One valid line.
 #[derive(Debug, Clone)]
 struct Line {
+    text: String,
     document: Map<String, Value>,
     dimensions: Vec<Vec<String>>,
     metrics: Vec<String>,
 }
 
 impl MetricSink for MetricsRecorder {
-    fn line(&self, line: &str) {
+    fn write(&self, batch: MetricBatch) {
+        self.add(&batch.document());
+    }
+}
+
+impl MetricsRecorder {
+    fn add(&self, line: &str) {
         let line = parse(line).unwrap_or_else(|error| panic!("{line} is not a valid metric: {error}"));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
@@ -43,7 +50,7 @@ impl MetricsRecorder {
     #[must_use]
     pub fn from_output(lines: &[String]) -> Self {
         let recorder = Self::default();
-        lines.iter().filter(|line| line.contains(r#""_aws""#)).for_each(|line| recorder.line(line));
+        lines.iter().filter(|line| line.contains(r#""_aws""#)).for_each(|line| recorder.add(line));
         recorder
     }
 
@@ -51,6 +58,12 @@ impl MetricsRecorder {
     #[must_use]
     pub fn values(&self, metric: &str) -> Vec<u64> {
         self.values_where(metric, |_| true)
+    }
+
+    /// Returns the lines as JSON text.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        self.lines().into_iter().map(|line| line.text).collect()
     }
 
     /// Returns the sum of a metric.
@@ -117,7 +130,12 @@ fn parse(line: &str) -> Result<Line, String> {
     let metadata = members(document.get("_aws"), &["CloudWatchMetrics", "Timestamp"])?;
     check_timestamp(&metadata["Timestamp"])?;
     let directives = metadata["CloudWatchMetrics"].as_array().filter(|list| !list.is_empty());
-    let mut parsed = Line { dimensions: Vec::new(), metrics: Vec::new(), document: document.clone() };
+    let mut parsed = Line {
+        text: line.to_owned(),
+        dimensions: Vec::new(),
+        metrics: Vec::new(),
+        document: document.clone(),
+    };
     for directive in directives.ok_or("no CloudWatchMetrics")? {
         let directive = members(Some(directive), &["Dimensions", "Metrics", "Namespace"])?;
         check_name(&directive["Namespace"], MAX_NAMESPACE)?;
@@ -211,7 +229,7 @@ mod tests {
     #[test]
     fn reads_a_valid_line() {
         let recorder = MetricsRecorder::default();
-        recorder.line(&line().to_string());
+        recorder.add(&line().to_string());
         assert_eq!((recorder.values("OutboxLag"), recorder.sum("OutboxLag")), (vec![1, 2], 3));
         assert_eq!(recorder.dimensions(), [("Service".to_owned(), vec!["order-service".to_owned()])].into());
     }

@@ -34,7 +34,7 @@ static SECOND_SUBSCRIBER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(No
 
 /// The log output of the current thread.
 #[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -53,7 +53,7 @@ impl Log {
     }
 
     /// Captures the log at this level.
-    fn capture_at(level: &str) -> (Self, DefaultGuard) {
+    pub(crate) fn capture_at(level: &str) -> (Self, DefaultGuard) {
         let log = Self::default();
         let writer = log.clone();
         let subscriber = telemetry::subscriber(Some(level), move || writer.clone());
@@ -61,8 +61,15 @@ impl Log {
         (log, tracing::subscriber::set_default(subscriber))
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Removes the lines and returns them.
+    pub(crate) fn take_lines(&self) -> Vec<String> {
+        let lines = self.lines();
+        self.0.lock().unwrap().clear();
+        lines
     }
 
     /// Asserts that no line contains a secret, and returns the number of lines.

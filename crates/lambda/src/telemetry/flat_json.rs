@@ -9,6 +9,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::metrics::LogLines;
+
 /// Capacity for a usual line in bytes.
 const LINE_BYTES: usize = 512;
 
@@ -19,7 +21,8 @@ const SAMPLED: &str = "Sampled=1";
 
 /// Writes an event and the fields of its spans, innermost first, into one JSON object without
 /// nesting. Each byte of a line has a price, so the line has no names of spans, the module
-/// only for warnings and errors, and the trace id only if X-Ray records the trace.
+/// only for warnings and errors, and the trace id only if X-Ray records the trace. The line also has
+/// the metrics that no line contains yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FlatJson;
 
@@ -53,6 +56,10 @@ where
             if let Some(fields) = span.extensions().get::<FormattedFields<N>>() {
                 push_members(&mut line, &without_unrecorded_trace(fields));
             }
+        }
+        if let Some(metrics) = LogLines::take_pending() {
+            line.push(',');
+            line.push_str(&metrics);
         }
         line.push('}');
         writeln!(writer, "{line}")
