@@ -26,11 +26,11 @@ fn field<'a>(line: &'a Value, name: &str) -> Option<&'a str> {
     line[name].as_str()
 }
 
-/// Returns the log lines of a function, without its metrics and the lines of the platform.
+/// Returns the log lines of a function, without lines that have only metrics and those of the platform.
 fn log(deployment: &Deployment, function: &str) -> Vec<Value> {
     let lines = output(deployment, function);
     let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter(|line| line.get("_aws").is_none()).collect()
+    lines.filter(|line| line.get("message").is_some()).collect()
 }
 
 /// Returns the log lines of a function with a correlation id.
