@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html>
 const MAX_ENTRIES: usize = 10;
 
-/// Maximum number of concurrent calls. Each can open a connection.
-const MAX_CONCURRENCY: usize = 8;
+/// Maximum number of concurrent calls to SQS. Each can open a connection.
+pub(crate) const MAX_CONCURRENCY: usize = 8;
 
 type CreateClient = Box<dyn FnOnce() -> Client + Send>;
 

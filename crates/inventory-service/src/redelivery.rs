@@ -9,7 +9,7 @@ use lambda::clock::unix_millis;
 use lambda::{Deadline, InvocationError};
 
 use crate::apply_error::is_permanent;
-use crate::event_queue::{EventQueue, PostponedMessage};
+use crate::event_queue::{EventQueue, MAX_CONCURRENCY, PostponedMessage};
 
 /// Time reserved for the calls of [`settle`].
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(4);
@@ -20,9 +20,6 @@ const BASE_PAUSE: Duration = Duration::from_secs(4);
 const MAX_PAUSE: Duration = Duration::from_secs(300);
 /// Age of a message from which it is not delivered again, longer than any outage of DynamoDB so far.
 const MAX_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Maximum number of concurrent calls. Each can open a connection.
-const MAX_CONCURRENCY: usize = 8;
 
 /// `ApproximateReceiveCount` and `SentTimestamp` (milliseconds since the Unix epoch):
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event>

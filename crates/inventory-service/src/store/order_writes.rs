@@ -77,7 +77,7 @@ impl Store {
         }
     }
 
-    /// Rejects a stored order, on condition that its lines are those that are short.
+    /// Rejects a stored order whose lines are still those of the plan.
     async fn reject_stored(
         &self,
         order: &Order,
