@@ -153,6 +153,7 @@ def render_monthly(orders: Any) -> str:
     bytes_of_order = Decimal(sum(stored) + len(stored) * model.ITEM_OVERHEAD_BYTES)
     amounts = {
         "stored": bytes_of_order * MILLION,
+        "queue": model.IDLE_POLLS,
         "metric": Decimal(model.CUSTOM_METRICS),
         "alarm": Decimal(len(DEFAULT_ALARM.findall(template))),
         "dashboard": Decimal(template.count("Type: AWS::CloudWatch::Dashboard\n")),

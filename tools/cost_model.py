@@ -91,6 +91,9 @@ RESPONSE_HEADER_BYTES = 400
 # FixedRate of the sampling rule in template.yaml. Functions follow the decision of the API.
 TRACED_SHARE = Decimal("0.01")
 CUSTOM_METRICS = 6
+# Requests of a month with which Lambda polls an empty queue: five pollers that wait twenty seconds.
+# <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>
+IDLE_POLLS = Decimal(5 * 3 * 60 * 24 * 30)
 
 # ---- Request units, as documented by AWS --------------------------------------
 
