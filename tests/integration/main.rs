@@ -40,3 +40,4 @@ mod stock_receipts;
 mod stock_relay;
 mod stock_revision;
 mod strict_schema;
+mod unreadable_items;

@@ -80,6 +80,10 @@ def check_flow_alarms(resources: Resources) -> Iterator[str]:
         alarms = _find_alarms(resources, namespace, "OutboxLag", Service="order-service")
         if not any(alarm.get("ExtendedStatistic") == "p99" for alarm in alarms):
             yield f"there is no alarm for the outbox lag in {namespace}"
+        for service in ("order-service", "inventory-service"):
+            alarms = _find_alarms(resources, namespace, "ItemsUnreadable", Service=service)
+            if not any((alarm.get("Statistic"), alarm["Threshold"]) == ("Sum", 1) for alarm in alarms):
+                yield f"there is no alarm for unreadable items of {service} in {namespace}"
         alarms = _find_alarms(resources, namespace, "EventsFailed", Service="inventory-service")
         if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
             yield f"there is no alarm for failed events in {namespace}"

@@ -24,7 +24,7 @@ pub use order_item::{
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
 pub use outbox_item::{decode_outbox, encode_outbox};
-pub use page::Page;
+pub use page::{Page, UnreadableItem};
 pub use product_item::{decode_price, decode_product, encode_product};
 pub use revision::{Revised, decode_revision, write_condition};
 pub use stock_item::{STOCK_LIST, decode_stock, set_stock_list_entry, stock_list_entry};

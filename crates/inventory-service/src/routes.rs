@@ -1,6 +1,7 @@
 //! Dispatch of REST requests to the use cases of this function.
 
 use api::{AuthMode, Problem, Request, Response};
+use dynamodb::UnreadableItem;
 use lambda::{Deadline, Metrics};
 
 use crate::create_adjustment::create_adjustment;
@@ -21,6 +22,13 @@ pub(crate) async fn respond(
     request.respond(async { deadline.run(response).await? }).await
 }
 
+/// Reports the items that a list leaves out.
+pub(crate) fn report_unreadable(metrics: &Metrics, items: &[UnreadableItem]) {
+    for UnreadableItem { id, error } in items {
+        metrics.add_unreadable(id, error);
+    }
+}
+
 /// Checks the caller's scope first. The stock on hand is available to every caller, and its
 /// management to administrators.
 async fn dispatch(
@@ -31,7 +39,7 @@ async fn dispatch(
 ) -> Result<Response, Problem> {
     let caller = auth_mode.authenticate(request)?;
     match (request.method.as_str(), request.resource.as_str()) {
-        ("GET", "/inventory") => list_stock(store, request).await,
+        ("GET", "/inventory") => list_stock(store, metrics, request).await,
         ("GET", "/inventory/{productId}") => show_stock(store, request).await,
         ("PATCH", "/inventory/{productId}") => {
             caller.require_admin()?;
@@ -43,7 +51,7 @@ async fn dispatch(
         }
         ("GET", "/inventory/{productId}/adjustments") => {
             caller.require_admin()?;
-            list_adjustments(store, request).await
+            list_adjustments(store, metrics, request).await
         }
         ("GET", "/inventory/{productId}/adjustments/{adjustmentId}") => {
             caller.require_admin()?;

@@ -4,16 +4,23 @@ use api::paging::PageRequest;
 use api::stock_documents::{AdjustmentDocument, AdjustmentList};
 use api::{Problem, Request, Response, page_token};
 use domain::{AdjustmentId, ListPosition};
+use lambda::Metrics;
 
 use crate::path_parameters::product_id;
+use crate::routes::report_unreadable;
 use crate::store::Store;
 
 /// Returns a page of a product's adjustments, newest first.
-pub(crate) async fn list_adjustments(store: &Store, request: &Request) -> Result<Response, Problem> {
+pub(crate) async fn list_adjustments(
+    store: &Store,
+    metrics: &Metrics,
+    request: &Request,
+) -> Result<Response, Problem> {
     let product = product_id(request)?;
     let PageRequest { limit, after } = PageRequest::<ListPosition<AdjustmentId>>::parse(request)?;
     let page = store.adjustments_of(&product, limit, after.as_ref());
     let (stock, page) = tokio::try_join!(store.stock_level(&product), page)?;
+    report_unreadable(metrics, &page.unreadable);
     if stock.is_none() {
         return Err(Problem::not_found("product in stock"));
     }

@@ -34,6 +34,8 @@ pub enum Metric {
     EventsStale,
     /// Events that met contention or an unavailable table and went to the queue.
     EventsQueued,
+    /// Items that a list left out because they do not have the expected layout.
+    ItemsUnreadable,
     /// Adjustments of stock that were applied, by a request or a receipt of goods.
     StockAdjustments,
     /// Failed attempts to apply or publish an event, in total and by `errorType`.
@@ -42,7 +44,7 @@ pub enum Metric {
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Orders(OrderStatus::Placed),
         Self::Orders(OrderStatus::Confirmed),
         Self::Orders(OrderStatus::Shipped),
@@ -53,6 +55,7 @@ impl Metric {
         Self::ReservationConflicts,
         Self::EventsStale,
         Self::EventsQueued,
+        Self::ItemsUnreadable,
         Self::StockAdjustments,
         Self::EventsFailed,
     ];
@@ -71,6 +74,7 @@ impl Metric {
             Self::ReservationConflicts => "ReservationConflicts",
             Self::EventsStale => "EventsStale",
             Self::EventsQueued => "EventsQueued",
+            Self::ItemsUnreadable => "ItemsUnreadable",
             Self::StockAdjustments => "StockAdjustments",
             Self::EventsFailed => "EventsFailed",
         }
@@ -255,6 +259,12 @@ impl Metrics {
         if count > 0 {
             self.write(Metric::EventsFailed, vec![count], Some(error_type.to_owned()));
         }
+    }
+
+    /// Logs and counts an item that a list leaves out.
+    pub fn add_unreadable(&self, id: &str, error: impl fmt::Display) {
+        self.count(Metric::ItemsUnreadable);
+        tracing::error!(itemId = id, %error, "unreadable item");
     }
 
     /// Records measured values.

@@ -14,6 +14,7 @@ impl Api {
         let PageRequest { limit, after } = parse(request)?;
         let after = after.map(|position| FulfillmentPosition::new(position.time, &position.id));
         let page = self.store.orders_to_ship(limit, after.as_ref()).await?;
+        self.report_unreadable(&page.unreadable);
         let next_token = page.last.as_deref().map(page_token::encode);
         Ok(Response::ok(&OrderList::new(&page.entries, next_token)))
     }

@@ -3,6 +3,7 @@
 use api::request::record_order_id;
 use api::{AuthMode, Problem, Request, Response};
 use domain::{CorrelationId, OrderId, ProductId};
+use dynamodb::UnreadableItem;
 use lambda::{Deadline, Metrics};
 
 use crate::store::Store;
@@ -23,6 +24,13 @@ impl Api {
     /// Responds to a request, with a problem if it is not done at the deadline.
     pub(crate) async fn respond(&self, request: &Request, deadline: Deadline) -> Response {
         request.respond(async { deadline.run(self.dispatch(request, deadline)).await? }).await
+    }
+
+    /// Reports the items that a list leaves out.
+    pub(crate) fn report_unreadable(&self, items: &[UnreadableItem]) {
+        for UnreadableItem { id, error } in items {
+            self.metrics.add_unreadable(id, error);
+        }
     }
 
     /// Checks the caller's scope first on every route, except for reads of the catalog,

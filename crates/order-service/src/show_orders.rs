@@ -36,6 +36,7 @@ impl Api {
         let PageRequest { limit, after } = PageRequest::<ListPosition<OrderId>>::parse(request)?;
         let page = self.store.orders_of(&customer, limit, after.as_ref());
         let (customer_exists, page) = tokio::try_join!(self.store.customer_exists(&customer), page)?;
+        self.report_unreadable(&page.unreadable);
         if !customer_exists && page.entries.is_empty() && after.is_none() {
             return Err(Problem::not_found("customer"));
         }

@@ -12,6 +12,7 @@ impl Api {
     pub(crate) async fn list_products(&self, request: &Request) -> Result<Response, Problem> {
         let PageRequest { limit, after } = PageRequest::<ProductId>::parse(request)?;
         let page = self.store.products(limit, after.as_ref()).await?;
+        self.report_unreadable(&page.unreadable);
         let next_token = page.last.as_deref().map(page_token::encode);
         Ok(Response::ok(&ProductList::new(&page.entries, next_token)))
     }

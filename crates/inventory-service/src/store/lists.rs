@@ -32,9 +32,8 @@ impl Store {
     ) -> Result<Page<StockLevel>, ServiceError> {
         let after = after.map(|id| item([(PRODUCT_ID, text(id))].into_iter().chain(stock_list_entry(id))));
         let query = ListQuery { list: STOCK_LIST.to_owned(), newest_first: false, limit, after };
-        let page = self.listed_items(query).await?;
-        let entries = page.entries.iter().map(decode_stock).collect::<Result<_, _>>()?;
-        Ok(Page { entries, last: page.last })
+        let (items, last) = self.listed_items(query).await?;
+        Ok(Page::decode(&items, PRODUCT_ID, decode_stock, last))
     }
 
     /// Returns a page of a product's ledger, newest entry first, after the position `after`.
@@ -52,9 +51,8 @@ impl Store {
             ])
         });
         let query = ListQuery { list: product.to_string(), newest_first: true, limit, after };
-        let page = self.listed_items(query).await?;
-        let entries = page.entries.iter().map(decode_adjustment).collect::<Result<_, _>>()?;
-        Ok(Page { entries, last: page.last })
+        let (items, last) = self.listed_items(query).await?;
+        Ok(Page::decode(&items, PRODUCT_ID, decode_adjustment, last))
     }
 
     /// Returns an adjustment of a product.
@@ -75,7 +73,7 @@ impl Store {
     }
 
     /// Returns the items of a page, and the position of its last entry if the list may have more.
-    async fn listed_items(&self, query: ListQuery) -> Result<Page<Item>, ServiceError> {
+    async fn listed_items(&self, query: ListQuery) -> Result<(Vec<Item>, Option<String>), ServiceError> {
         let output = self
             .client
             .query()
@@ -91,7 +89,7 @@ impl Store {
         let last = output.last_evaluated_key().map(|key| id_attribute(key, LISTED_AS)).transpose()?;
         let keys: Vec<_> =
             output.items().iter().map(|item| id_attribute(item, PRODUCT_ID)).collect::<Result<_, _>>()?;
-        let entries = get_by_id(&self.client, &self.settings.inventory_table, PRODUCT_ID, &keys).await?;
-        Ok(Page { entries, last })
+        let items = get_by_id(&self.client, &self.settings.inventory_table, PRODUCT_ID, &keys).await?;
+        Ok((items, last))
     }
 }

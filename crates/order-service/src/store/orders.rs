@@ -137,13 +137,17 @@ impl Store {
         let last = output.last_evaluated_key().map(index_position).transpose()?;
         let ids: Vec<_> =
             output.items().iter().map(|item| id_attribute(item, ORDER_ID)).collect::<Result<_, _>>()?;
-        Ok(Page { entries: self.orders_by_id(&ids).await?, last })
+        self.page_of_orders(&ids, last).await
     }
 
-    /// Returns the orders with these ids that exist, in the order of `ids`.
-    pub(super) async fn orders_by_id(&self, ids: &[String]) -> Result<Vec<Order>, ServiceError> {
+    /// Returns a page of the orders with these ids that exist, in the order of `ids`.
+    pub(super) async fn page_of_orders(
+        &self,
+        ids: &[String],
+        last: Option<String>,
+    ) -> Result<Page<Order>, ServiceError> {
         let items = self.batch_get_orders(ids).await?;
-        items.iter().map(|item| Ok(decode_order(item)?.order)).collect()
+        Ok(Page::decode(&items, ORDER_ID, |item| Ok(decode_order(item)?.order), last))
     }
 
     /// Returns the items of the orders that exist, in the order of `ids`. `ids` are at most

@@ -42,9 +42,9 @@ impl Store {
         let (entries, has_more) = merge(shards, usize::try_from(limit).unwrap_or_default());
         let last = entries.last().filter(|_| has_more).map(|entry| entry.position.clone());
         let ids: Vec<_> = entries.into_iter().map(|entry| entry.order_id).collect();
-        let mut orders = self.orders_by_id(&ids).await?;
-        orders.retain(|order| order.status == OrderStatus::Confirmed);
-        Ok(Page { entries: orders, last })
+        let mut page = self.page_of_orders(&ids, last).await?;
+        page.entries.retain(|order| order.status == OrderStatus::Confirmed);
+        Ok(page)
     }
 
     /// Reads the first `limit` entries of a shard after `after`. With keys only, these are

@@ -37,8 +37,7 @@ impl Store {
             .send()
             .await?;
         let last = output.last_evaluated_key().map(|key| id_attribute(key, PRODUCT_ID)).transpose()?;
-        let entries = output.items().iter().map(decode_product).collect::<Result<_, _>>()?;
-        Ok(Page { entries, last })
+        Ok(Page::decode(output.items(), PRODUCT_ID, decode_product, last))
     }
 
     /// Creates or replaces a product if the precondition is met. Orders keep the price that
