@@ -102,15 +102,27 @@ async fn rejects_a_key_that_is_reused_for_a_different_request() {
 }
 
 #[tokio::test]
-async fn rejects_a_key_whose_order_came_from_an_event() {
+async fn an_event_cannot_occupy_the_id_that_a_key_gives() {
     let shop = TestShop::seeded().await;
     let service = shop.order_service();
     let first = place_with_key("key-1", ORDER).send(&service).await;
     let mut event_order = shop.stored_order(&order_id(&first)).await.unwrap();
     event_order.request_hash = None;
     shop.put_stored_order(&event_order).await;
+    let before = shop.stored_order(&order_id(&first)).await;
     let retry = place_with_key("key-1", ORDER).send(&service).await;
-    assert_eq!(retry.problem(), (422, "idempotency-key-reused".into()));
+    assert_eq!(retry.status, 201, "{}", retry.body);
+    assert_ne!(order_id(&retry), order_id(&first));
+    for _ in 0..2 {
+        assert_eq!(place_with_key("key-1", ORDER).send(&service).await.body, retry.body);
+    }
+    let reused =
+        place_with_key("key-1", &ORDER.replace("\"quantity\":2", "\"quantity\":3")).send(&service).await;
+    assert_eq!(reused.problem(), (422, "idempotency-key-reused".into()));
+    // The first response is returned even if the order can no longer be priced.
+    shop.delete(&shop.tables.products, "ProductId", "001").await;
+    assert_eq!(place_with_key("key-1", ORDER).send(&service).await.body, retry.body);
+    assert_eq!(shop.stored_order(&order_id(&first)).await, before, "the order of the event is unchanged");
 }
 
 #[tokio::test]

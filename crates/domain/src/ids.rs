@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// idempotency key.
 const IDEMPOTENCY_NAMESPACE: Uuid = Uuid::from_u128(0x8a5c_1e0e_6f0b_4c55_9b7b_2a9d_6b1f_0c31);
 
+/// Namespace of the version 5 UUIDs that are derived from an occupied order id.
+const ALTERNATIVE_NAMESPACE: Uuid = Uuid::from_u128(0x3f0e_92c4_5d1a_4b8e_8c66_71b0_e4d9_2a57);
+
 /// A text that is not a valid identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to {max} characters from {alphabet}")]
@@ -125,6 +128,13 @@ impl OrderId {
         let name = format!("{customer}/{key}");
         Uuid::new_v5(&IDEMPOTENCY_NAMESPACE, name.as_bytes()).into()
     }
+
+    /// Derives the id to use instead of this one, if an event of another producer has created an
+    /// order with this id.
+    #[must_use]
+    pub fn alternative(&self) -> Self {
+        Uuid::new_v5(&ALTERNATIVE_NAMESPACE, self.as_str().as_bytes()).into()
+    }
 }
 
 impl Revision {
@@ -211,6 +221,14 @@ mod tests {
         for bad in ["", "a b", "\t", "ü", &"x".repeat(256)] {
             assert!(bad.parse::<IdempotencyKey>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn an_alternative_id_is_derived_from_the_id() {
+        let id = OrderId::from_idempotency_key(&"001".parse().unwrap(), &"k".parse().unwrap());
+        assert_eq!(id.alternative(), id.alternative());
+        assert_ne!(id.alternative(), id);
+        assert_ne!(id.alternative().alternative(), id);
     }
 
     #[test]

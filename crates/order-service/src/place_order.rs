@@ -18,6 +18,10 @@ use lambda::{Deadline, Metric};
 use crate::random::random_bytes;
 use crate::routes::{Api, correlation_id};
 
+/// Maximum number of ids to try for an order: the one that is derived from the idempotency key, and
+/// alternatives in case that events of another producer have occupied it.
+const MAX_IDS: usize = 4;
+
 impl Api {
     /// Places the order in the body, or returns the first response to a retry.
     pub(crate) async fn place_order(
@@ -38,19 +42,38 @@ impl Api {
         let catalog = self.store.load_catalog(&order_request.customer_id, &order_request.lines).await?;
         let quote = match Quote::new(&order_request, catalog.customer_exists, &catalog.prices) {
             Ok(quote) => quote,
-            Err(error) => return self.replay_or_reject(request, key.as_ref(), &id, &hash, &error).await,
+            Err(error) => return self.replay_or_reject(request, key.as_ref(), id, &hash, &error).await,
         };
-        let correlation_id = correlation_id(request, &id);
-        let order = Order::place(id.clone(), order_request.customer_id, quote, now());
-        let order = StoredOrder::placed(order, hash, correlation_id);
-        let outcome = match deadline.run(self.store.insert(&order)).await.flatten() {
-            // The order may be stored, and its id is random: a retry would not find it.
-            Err(ServiceError::Conflict(_) | ServiceError::Transient(_)) if key.is_none() => {
-                return Err(Problem::outcome_unknown(id));
+        let mut order = Order::place(id, order_request.customer_id, quote, now());
+        for _ in 0..MAX_IDS {
+            let correlation_id = correlation_id(request, &order.id);
+            let stored = StoredOrder::placed(order, hash.clone(), correlation_id);
+            match self.insert(&stored, key.is_some(), deadline).await? {
+                InsertOutcome::AlreadyExists(existing) if is_occupied(key.as_ref(), &existing) => {
+                    let id = stored.order.id.alternative();
+                    record_order_id(&id);
+                    record_event_id(&EventId::derive(&id, EventKind::Placed));
+                    order = Order { id, ..stored.order };
+                }
+                outcome => return self.respond_to_insert(request, &stored, outcome),
             }
-            outcome => outcome?,
-        };
-        self.respond_to_insert(request, &order, outcome)
+        }
+        Err(idempotency_key::reused())
+    }
+
+    async fn insert(
+        &self,
+        order: &StoredOrder,
+        has_key: bool,
+        deadline: Deadline,
+    ) -> Result<InsertOutcome, Problem> {
+        match deadline.run(self.store.insert(order)).await.flatten() {
+            // The order may be stored, and its id is random: a retry would not find it.
+            Err(ServiceError::Conflict(_) | ServiceError::Transient(_)) if !has_key => {
+                Err(Problem::outcome_unknown(order.order.id.clone()))
+            }
+            outcome => Ok(outcome?),
+        }
     }
 
     fn respond_to_insert(
@@ -76,17 +99,26 @@ impl Api {
         &self,
         request: &Request,
         key: Option<&IdempotencyKey>,
-        id: &OrderId,
+        mut id: OrderId,
         hash: &RequestHash,
         error: &QuoteError,
     ) -> Result<Response, Problem> {
-        if key.is_some()
-            && let Some(stored) = self.store.order(id).await?
-        {
-            return replay(request, stored, Some(hash));
+        let ids = if key.is_some() { MAX_IDS } else { 0 };
+        for _ in 0..ids {
+            match self.store.order(&id).await? {
+                None => break,
+                Some(stored) if is_occupied(key, &stored) => id = id.alternative(),
+                Some(stored) => return replay(request, stored, Some(hash)),
+            }
         }
         Err(quote_problem(error))
     }
+}
+
+/// Returns true if an event of another producer has created the order whose id is derived from the
+/// key. The API stores a request hash with each order.
+fn is_occupied(key: Option<&IdempotencyKey>, stored: &StoredOrder) -> bool {
+    key.is_some() && stored.request_hash.is_none()
 }
 
 /// Parses body and idempotency key, and reports the violations of both together.
