@@ -18,18 +18,17 @@ const IDEMPOTENCY_KEY = /^[!-~]{1,255}$/;
 const client = DynamoDBDocumentClient.from(new DynamoDBClient({}));
 
 class Problem extends Error {
-  constructor(status, type, title, detail, errors = []) {
+  constructor(status, type, title, detail, members = {}) {
     super(detail);
     this.status = status;
-    this.document = { type: `urn:problem-type:ecommerce:${type}`, title, status, detail };
-    if (errors.length > 0) this.document.errors = errors;
+    this.document = { type: `urn:problem-type:ecommerce:${type}`, title, status, detail, ...members };
   }
 }
 
 const validationErrors = (errors) => (errors.length === 1 ? '1 validation error' : `${errors.length} validation errors`);
 
 const invalid = (errors) =>
-  new Problem(422, 'invalid', 'Request validation failed', validationErrors(errors), errors);
+  new Problem(422, 'invalid', 'Request validation failed', validationErrors(errors), { errors });
 
 export async function handler(event) {
   const headers = Object.fromEntries(
@@ -81,9 +80,9 @@ async function place(event, headers, correlationId, log) {
   const cents = items.reduce((sum, item) => sum + Math.round(item.UnitPrice * 100) * item.Quantity, 0);
   if (expectedTotal !== undefined && Math.round(expectedTotal * 100) !== cents) {
     const detail = `is ${expectedTotal}, but the catalog total is ${cents / 100}`;
-    throw new Problem(409, 'total-differs', 'Total does not match the catalog', detail, [
-      violation('#/totalAmount', 'total-differs', detail),
-    ]);
+    throw new Problem(409, 'total-differs', 'Total does not match the catalog', detail, {
+      errors: [violation('#/totalAmount', 'total-differs', detail)],
+    });
   }
 
   const now = new Date().toISOString();
@@ -127,7 +126,9 @@ async function replay(orderId, hash) {
     return show({ ...stored, OrderStatus: 'Placed', UpdatedAt: stored.CreatedAt });
   }
   const detail = 'use a new idempotency key for a different request';
-  throw new Problem(422, 'idempotency-key-reused', 'Idempotency key already used for a different request', detail);
+  throw new Problem(422, 'idempotency-key-reused', 'Idempotency key already used for a different request', detail, {
+    orderId,
+  });
 }
 
 const show = (order) => ({

@@ -38,7 +38,7 @@ Violation = dict[str, str]
 class ProblemError(Exception):
     """A response with a problem document."""
 
-    def __init__(self, status: int, kind: str, title: str, detail: str, errors: list[Violation] | None = None) -> None:
+    def __init__(self, status: int, kind: str, title: str, detail: str, **members: Any) -> None:
         """Builds the document of the problem."""
         super().__init__(detail)
         self.status = status
@@ -47,9 +47,8 @@ class ProblemError(Exception):
             "title": title,
             "status": status,
             "detail": detail,
+            **members,
         }
-        if errors:
-            self.document["errors"] = errors
 
 
 def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -93,7 +92,7 @@ def _place(event: dict[str, Any], headers: dict[str, str], correlation_id: str, 
     if expected_total is not None and expected_total != total:
         detail = f"is {expected_total}, but the catalog total is {total}"
         violations = [_violation("#/totalAmount", "total-differs", detail)]
-        raise ProblemError(409, "total-differs", "Total does not match the catalog", detail, violations)
+        raise ProblemError(409, "total-differs", "Total does not match the catalog", detail, errors=violations)
 
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     item = {
@@ -156,7 +155,7 @@ def _replay(stored: dict[str, Any], request_hash: str) -> dict[str, Any]:
         return _show({**stored, "OrderStatus": {"S": "Placed"}, "UpdatedAt": stored["CreatedAt"]})
     title = "Idempotency key already used for a different request"
     detail = "use a new idempotency key for a different request"
-    raise ProblemError(422, "idempotency-key-reused", title, detail)
+    raise ProblemError(422, "idempotency-key-reused", title, detail, orderId=stored["OrderId"]["S"])
 
 
 def _show(item: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +209,7 @@ def _violation(pointer: str, rule: str, detail: str) -> Violation:
 
 def _invalid(violations: list[Violation]) -> ProblemError:
     detail = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
-    return ProblemError(422, "invalid", "Request validation failed", detail, violations)
+    return ProblemError(422, "invalid", "Request validation failed", detail, errors=violations)
 
 
 def _read_request(
