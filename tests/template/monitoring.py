@@ -77,21 +77,28 @@ def check_flow_alarms(resources: Resources) -> Iterator[str]:
     path = ("Environment", "Variables", "METRICS_NAMESPACE")
     variables = [get_at(properties, path) for _, properties in find_by_type(resources, FUNCTION)]
     for namespace in {format_reference(variable) for variable in variables if variable}:
-        alarms = _find_alarms(resources, namespace, "OutboxLag", Service="order-service")
-        if not any(alarm.get("ExtendedStatistic") == "p99" for alarm in alarms):
-            yield f"there is no alarm for the outbox lag in {namespace}"
-        for service in ("order-service", "inventory-service"):
-            alarms = _find_alarms(resources, namespace, "ItemsUnreadable", Service=service)
-            if not any((alarm.get("Statistic"), alarm["Threshold"]) == ("Sum", 1) for alarm in alarms):
-                yield f"there is no alarm for unreadable items of {service} in {namespace}"
-        alarms = _find_alarms(resources, namespace, "EventsFailed", Service="inventory-service")
-        if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
-            yield f"there is no alarm for failed events in {namespace}"
+        yield from _check_metric_alarms(resources, namespace)
     for name, api in find_by_type(resources, "AWS::ApiGateway::RestApi"):
         errors = ("AWS/ApiGateway", "5XXError")
         alarms = _find_alarms(resources, *errors, ApiName=format_reference(api["Name"]), Stage="StageName")
         if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
             yield f"{name} has no alarm for its errors"
+
+
+def _check_metric_alarms(resources: Resources, namespace: str) -> Iterator[str]:
+    """Checks that there are alarms for the metrics of the functions themselves."""
+    for service, metric, statistic, threshold in (
+        ("order-service", "OutboxLag", ("ExtendedStatistic", "p99"), None),
+        ("inventory-service", "EventsFailed", ("Statistic", "Sum"), None),
+        ("order-service", "ItemsUnreadable", ("Statistic", "Sum"), 1),
+        ("inventory-service", "ItemsUnreadable", ("Statistic", "Sum"), 1),
+    ):
+        key, value = statistic
+        if not any(
+            alarm.get(key) == value and threshold in (None, alarm["Threshold"])
+            for alarm in _find_alarms(resources, namespace, metric, Service=service)
+        ):
+            yield f"there is no alarm for {metric} of {service} in {namespace}"
 
 
 def check_log_groups(resources: Resources) -> Iterator[str]:
