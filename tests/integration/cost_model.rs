@@ -15,6 +15,9 @@ const COUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/counted.jso
 /// Bytes that CloudWatch Logs adds to each line.
 const LINE_OVERHEAD_BYTES: usize = 26;
 
+/// Maximum bytes that an order logs until it is confirmed, as CloudWatch Logs counts them.
+const MAX_LOG_BYTES: u64 = 1500;
+
 const ORDERS: [(&str, &str); 2] = [
     ("oneLine", r#"{"customerId":"001","items":[{"productId":"001","quantity":1}]}"#),
     (
@@ -90,18 +93,11 @@ impl<'a> MeasuredOrder<'a> {
         self.steps.insert(step.into(), counted);
     }
 
-    /// Returns the bytes of the log lines since the last step, as CloudWatch Logs counts them. The
-    /// metrics are a part of a log line.
+    /// Returns the bytes of the only log line since the last step, as CloudWatch Logs counts them.
     /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
     fn log_bytes(&self) -> usize {
-        let lines = self.log.take_lines();
-        let metrics = self.shop.metrics.texts();
-        self.shop.metrics.reset();
-        assert!(!lines.is_empty() && lines.len() >= metrics.len(), "{lines:?} {metrics:?}");
-        let line_bytes = lines.iter().map(|line| fixed_length(line) + LINE_OVERHEAD_BYTES);
-        // A comma instead of the braces.
-        let metric_bytes = metrics.iter().map(|metric| fixed_length(metric) - 1);
-        line_bytes.chain(metric_bytes).sum()
+        let [line] = self.log.take_lines().try_into().expect("one line for each unit of work");
+        fixed_length(&line) + LINE_OVERHEAD_BYTES
     }
 
     /// Asserts that the consumer's write does not invoke the relay.
@@ -129,7 +125,7 @@ fn invocation_span() -> Span {
 
 /// Returns the length of a line whose times of milliseconds have three digits.
 fn fixed_length(line: &str) -> usize {
-    let digits = ["\"durationMs\":", "\"OutboxLag\":"].map(|name| {
+    let digits = [r#""durationMs":"#, r#""OutboxLag":"#].map(|name| {
         let value = line.split_once(name).map_or("", |(_, value)| value);
         let digits = value.chars().take_while(char::is_ascii_digit).count();
         (digits, if digits > 0 { 3 } else { 0 })
@@ -144,7 +140,7 @@ fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
 
 async fn measure(body: &str) -> Value {
     let (log, _guard) = Log::capture_at("INFO");
-    let shop = TestShop::seeded().await;
+    let shop = TestShop::seeded().await.with_logged_metrics();
     let mut order = MeasuredOrder::place(&shop, &log, body).await;
     let placed = order.sizes().await;
     order.relay("relayPlaced").await;
@@ -161,7 +157,7 @@ async fn measure(body: &str) -> Value {
     order.assert_no_record_for_relay().await;
     let mut steps = order.steps;
 
-    let shop = TestShop::seeded().await;
+    let shop = TestShop::seeded().await.with_logged_metrics();
     let mut order = MeasuredOrder::place(&shop, &log, body).await;
     order.relay("relayPlaced").await;
     order.consume("reserve").await;
@@ -172,7 +168,7 @@ async fn measure(body: &str) -> Value {
     order.assert_no_record_for_relay().await;
     steps.extend(order.steps);
 
-    let shop = TestShop::seeded().await;
+    let shop = TestShop::seeded().await.with_logged_metrics();
     shop.set_stock("001", 0).await;
     let mut order = MeasuredOrder::place(&shop, &log, body).await;
     order.relay("relayPlaced").await;
@@ -183,6 +179,17 @@ async fn measure(body: &str) -> Value {
     let item = json!({"placed": placed.item, "confirmed": confirmed.item});
     json!({"itemBytes": item, "indexEntryBytes": confirmed.customer_entry,
         "toShipEntryBytes": confirmed.to_ship_entry, "steps": steps})
+}
+
+#[tokio::test]
+async fn placing_and_confirming_an_order_logs_at_most_1500_bytes() {
+    let (log, _guard) = Log::capture_at("INFO");
+    let shop = TestShop::seeded().await.with_logged_metrics();
+    let mut order = MeasuredOrder::place(&shop, &log, ORDERS[0].1).await;
+    order.relay("relayPlaced").await;
+    order.consume("reserve").await;
+    let bytes: u64 = order.steps.values().map(|step| step["logBytes"].as_u64().unwrap()).sum();
+    assert!(bytes <= MAX_LOG_BYTES, "{bytes} bytes");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from template import (
     ALARM,
@@ -10,6 +11,7 @@ from template import (
     EVENT_SOURCE_MAPPING,
     FUNCTION,
     LOG_GROUP,
+    METRIC_FILTER,
     OPTIONAL_ALARMS,
     QUEUE,
     Properties,
@@ -109,6 +111,24 @@ def check_log_groups(resources: Resources) -> Iterator[str]:
             yield f"{name} writes to a log group outside of this template"
 
 
+def check_metric_filters(resources: Resources) -> Iterator[str]:
+    """Checks that metric filters count the orders of each function that the dashboard shows."""
+    services = {
+        name: format_reference(properties["LogGroupName"]).rpartition("/")[2]
+        for name, properties in find_by_type(resources, LOG_GROUP)
+    }
+    counted = {
+        (format_reference(transformation["MetricNamespace"]), transformation["MetricName"], services[group])
+        for _, properties in find_by_type(resources, METRIC_FILTER)
+        if (group := get_logical_id(properties["LogGroupName"])) in services
+        for transformation in properties["MetricTransformations"]
+    }
+    lines = _list_dashboard_lines(resources)
+    shown = {(line[0].strip("${}"), line[1], line[3]) for line in lines if line[1].startswith("Orders")}
+    for namespace, metric, service in sorted(counted ^ shown):
+        yield f"{metric} of {service} in {namespace} is only on the dashboard or only in a metric filter"
+
+
 def check_dashboard(resources: Resources) -> Iterator[str]:
     """Checks that the dashboard shows the required metrics and every function and queue."""
     dashboards = [properties for _, properties in find_by_type(resources, DASHBOARD)]
@@ -116,7 +136,7 @@ def check_dashboard(resources: Resources) -> Iterator[str]:
         yield f"there are {len(dashboards)} dashboards"
         return
     body = format_reference(dashboards[0]["DashboardBody"])
-    lines = [line for widget in json.loads(body)["widgets"] for line in widget["properties"]["metrics"]]
+    lines = _list_dashboard_lines(resources)
     for namespace, metric in DASHBOARD_METRICS - {(line[0], line[1]) for line in lines}:
         yield f"the dashboard does not show {metric} of {namespace}"
     for resource_type in (QUEUE, FUNCTION):
@@ -129,6 +149,13 @@ def check_dashboard(resources: Resources) -> Iterator[str]:
             yield f"the dashboard does not show the age of {name}"
     for name in set(re.findall(r"\$\{(\w+)[.}]", body)) - resources.keys() - {"StageName"}:
         yield f"the dashboard shows {name}, which does not exist"
+
+
+def _list_dashboard_lines(resources: Resources) -> list[list[Any]]:
+    """Returns the lines of the dashboard's graphs: namespace, metric, names and values of dimensions."""
+    bodies = [format_reference(properties["DashboardBody"]) for _, properties in find_by_type(resources, DASHBOARD)]
+    widgets = [widget for body in bodies for widget in json.loads(body)["widgets"]]
+    return [line for widget in widgets for line in widget["properties"]["metrics"]]
 
 
 def check_operations_guide(resources: Resources) -> Iterator[str]:

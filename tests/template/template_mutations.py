@@ -16,6 +16,7 @@ from monitoring import (
     check_flow_alarms,
     check_function_alarms,
     check_log_groups,
+    check_metric_filters,
     check_operations_guide,
     check_queue_alarms,
 )
@@ -237,6 +238,19 @@ MONITORING_MUTATIONS = [
         set_property(CONSUMER, "Environment", "Variables", "METRICS_NAMESPACE", value="Other"),
     ),
     Mutation("a log group removed", check_log_groups, remove_resource("OrderServiceLogs")),
+    Mutation("a metric filter removed", check_metric_filters, remove_resource("OrderServiceOrdersPlacedFilter")),
+    Mutation(
+        "a metric filter in another namespace",
+        check_metric_filters,
+        set_property(
+            "InventoryServiceOrdersConfirmedFilter", "MetricTransformations", 0, "MetricNamespace", value="Other"
+        ),
+    ),
+    Mutation(
+        "a metric filter of another function",
+        check_metric_filters,
+        set_property("InventoryServiceOrdersRejectedFilter", "LogGroupName", value={"Ref": "OrderServiceLogs"}),
+    ),
     Mutation("the dashboard removed", check_dashboard, remove_resource("Dashboard")),
     Mutation(
         "an empty dashboard",

@@ -18,6 +18,7 @@ from monitoring import (
     check_flow_alarms,
     check_function_alarms,
     check_log_groups,
+    check_metric_filters,
     check_operations_guide,
     check_queue_alarms,
 )
@@ -40,6 +41,7 @@ CHECKS = [
     check_function_alarms,
     check_flow_alarms,
     check_log_groups,
+    check_metric_filters,
     check_rule_targets,
     check_invokers,
     check_queue_senders,

@@ -3,6 +3,8 @@
 use aws::ServiceError;
 use domain::{EventKind, EventMetadata, Order, OrderAction, Shortage, Transition, transition};
 use lambda::clock::now;
+use tracing::Span;
+use tracing::field::debug;
 
 use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
@@ -62,7 +64,7 @@ pub(crate) async fn reject(
     let rejection = Rejection { shortages, event: plan.event(EventKind::Rejected, now()) };
     let outcome = store.retry_on_conflict(async || store.reject(plan, &rejection).await).await?;
     if outcome == WriteOutcome::Applied {
-        tracing::info!(shortages = ?rejection.shortages, "rejected");
+        Span::current().record("shortages", debug(&rejection.shortages));
     }
     Ok(outcome)
 }

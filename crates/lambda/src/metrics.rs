@@ -1,6 +1,10 @@
-//! Metrics in the CloudWatch embedded metric format: members of log lines on standard
-//! output, from which CloudWatch Logs extracts the values. Writing a metric makes no
-//! call, and no state is kept between invocations.
+//! Metrics as members of log lines on standard output, from which CloudWatch Logs extracts the
+//! values. Writing a metric makes no call, and no state is kept between invocations.
+//!
+//! The metrics that every order causes are plain numbers, and metric filters of the template extract
+//! them. All others describe themselves in the embedded metric format, which adds 160 bytes to a
+//! line.
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/MonitoringLogData.html>
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use std::cell::RefCell;
@@ -88,6 +92,13 @@ impl Metric {
             _ => "Count",
         }
     }
+
+    /// Returns whether a metric filter of the template extracts the metric. A filter reads one
+    /// number of a line, so the values of a line are added up.
+    #[must_use]
+    pub const fn has_filter(self) -> bool {
+        matches!(self, Self::Orders(_))
+    }
 }
 
 /// The values of one metric.
@@ -96,6 +107,15 @@ struct Datum {
     metric: Metric,
     values: Vec<u64>,
     error_type: Option<String>,
+}
+
+impl Datum {
+    fn add(&mut self, values: Vec<u64>) {
+        self.values.extend(values);
+        if self.metric.has_filter() {
+            self.values = vec![self.values.iter().sum()];
+        }
+    }
 }
 
 /// Metric values that share a line.
@@ -122,7 +142,7 @@ impl MetricBatch {
         }
         for datum in other.data {
             match self.data.iter_mut().find(|existing| existing.metric == datum.metric) {
-                Some(existing) => existing.values.extend(datum.values),
+                Some(existing) => existing.add(datum.values),
                 None => self.data.push(datum),
             }
         }
@@ -141,8 +161,8 @@ impl MetricBatch {
 
     /// Returns the members of the batch's JSON object, to be part of another one.
     pub(crate) fn members(&self) -> String {
-        let (failed, plain): (Vec<_>, Vec<_>) =
-            self.data.iter().partition(|datum| datum.error_type.is_some());
+        let described = self.data.iter().filter(|datum| !datum.metric.has_filter());
+        let (failed, plain): (Vec<_>, Vec<_>) = described.partition(|datum| datum.error_type.is_some());
         let mut directives = Vec::new();
         for (data, dimensions) in
             [(&plain, json!([[SERVICE]])), (&failed, json!([[SERVICE], [SERVICE, ERROR_TYPE]]))]
@@ -157,11 +177,12 @@ impl MetricBatch {
                 }));
             }
         }
-        let mut members = format!(
-            r#""_aws":{},"{SERVICE}":"{}""#,
-            json!({"Timestamp": unix_millis(), "CloudWatchMetrics": directives}),
-            self.service
-        );
+        let mut members = String::new();
+        if !directives.is_empty() {
+            let metadata = json!({"Timestamp": unix_millis(), "CloudWatchMetrics": directives});
+            members.push_str(&format!(r#""_aws":{metadata},"#));
+        }
+        members.push_str(&format!(r#""{SERVICE}":"{}""#, self.service));
         if let Some(error_type) = failed.first().and_then(|datum| datum.error_type.as_deref()) {
             members.push_str(&format!(r#","{ERROR_TYPE}":{}"#, Value::from(error_type)));
         }
@@ -300,7 +321,7 @@ mod tests {
         }
     }
 
-    /// Returns the lines that `act` writes, without their timestamps.
+    /// Returns the lines that `act` writes, without the timestamps of the metrics.
     fn lines_of(act: impl FnOnce(&Metrics)) -> Vec<Value> {
         let lines = RecordedLines::default();
         act(&Metrics::new("shop", "order-service", lines.clone()));
@@ -308,8 +329,10 @@ mod tests {
         let read = |line: &String| {
             assert!(!line.contains('\n'));
             let mut document: Value = serde_json::from_str(line).unwrap();
-            let time = document["_aws"].as_object_mut().unwrap().remove("Timestamp");
-            assert!(time.unwrap().as_u64().unwrap() > 1_735_689_600_000, "{line}");
+            if let Some(metadata) = document.get_mut("_aws") {
+                let time = metadata.as_object_mut().unwrap().remove("Timestamp");
+                assert!(time.unwrap().as_u64().unwrap() > 1_735_689_600_000, "{line}");
+            }
             document
         };
         lines.iter().map(read).collect()
@@ -317,17 +340,23 @@ mod tests {
 
     #[test]
     fn writes_a_count_in_the_embedded_metric_format() {
-        let placed = lines_of(|metrics| metrics.count(Metric::Orders(OrderStatus::Placed)));
+        let stale = lines_of(|metrics| metrics.count(Metric::EventsStale));
         let expected = json!({
             "_aws": {"CloudWatchMetrics": [{
                 "Namespace": "shop",
                 "Dimensions": [["Service"]],
-                "Metrics": [{"Name": "OrdersPlaced", "Unit": "Count"}],
+                "Metrics": [{"Name": "EventsStale", "Unit": "Count"}],
             }]},
             "Service": "order-service",
-            "OrdersPlaced": 1,
+            "EventsStale": 1,
         });
-        assert_eq!(placed, [expected]);
+        assert_eq!(stale, [expected]);
+    }
+
+    #[test]
+    fn writes_a_count_that_a_filter_extracts_as_a_plain_number() {
+        let placed = lines_of(|metrics| metrics.count(Metric::Orders(OrderStatus::Placed)));
+        assert_eq!(placed, [json!({"Service": "order-service", "OrdersPlaced": 1})]);
     }
 
     #[test]
@@ -368,14 +397,14 @@ mod tests {
         let expected = json!({
             "_aws": {"CloudWatchMetrics": [
                 {"Namespace": "shop", "Dimensions": [["Service"]], "Metrics": [
-                    {"Name": "OrdersConfirmed", "Unit": "Count"}, {"Name": "ReservationConflicts", "Unit": "Count"},
+                    {"Name": "ReservationConflicts", "Unit": "Count"},
                 ]},
                 {"Namespace": "shop", "Dimensions": [["Service"], ["Service", "ErrorType"]], "Metrics": [
                     {"Name": "EventsFailed", "Unit": "Count"},
                 ]},
             ]},
             "Service": "order-service", "ErrorType": "Busy",
-            "OrdersConfirmed": [1, 1], "ReservationConflicts": 2, "EventsFailed": 1,
+            "OrdersConfirmed": 2, "ReservationConflicts": 2, "EventsFailed": 1,
         });
         assert_eq!(document, expected);
         assert!(LogLines::take_pending().is_none(), "each value is written once");

@@ -1,10 +1,13 @@
-//! The metrics that the functions write, read and validated as CloudWatch reads them.
+//! The metrics that the functions write, read and validated as CloudWatch reads them: by the metric
+//! filters of the template, and in the embedded metric format.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lambda::metrics::{MetricBatch, MetricSink};
 use serde_json::{Map, Value};
+
+use crate::template;
 
 /// Limits and units of the specification:
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
@@ -26,7 +29,6 @@ pub struct MetricsRecorder(Arc<Mutex<Vec<Line>>>);
 /// One valid line.
 #[derive(Debug, Clone)]
 struct Line {
-    text: String,
     document: Map<String, Value>,
     dimensions: Vec<Vec<String>>,
     metrics: Vec<String>,
@@ -50,7 +52,7 @@ impl MetricsRecorder {
     #[must_use]
     pub fn from_output(lines: &[String]) -> Self {
         let recorder = Self::default();
-        lines.iter().filter(|line| line.contains(r#""_aws""#)).for_each(|line| recorder.add(line));
+        lines.iter().filter(|line| line.contains(r#""Service":"#)).for_each(|line| recorder.add(line));
         recorder
     }
 
@@ -58,12 +60,6 @@ impl MetricsRecorder {
     #[must_use]
     pub fn values(&self, metric: &str) -> Vec<u64> {
         self.values_where(metric, |_| true)
-    }
-
-    /// Returns the lines as JSON text.
-    #[must_use]
-    pub fn texts(&self) -> Vec<String> {
-        self.lines().into_iter().map(|line| line.text).collect()
     }
 
     /// Returns the sum of a metric.
@@ -127,22 +123,40 @@ impl MetricsRecorder {
 fn parse(line: &str) -> Result<Line, String> {
     ensure(line.len() <= MAX_LINE && !line.contains('\n'), "one line within the limit")?;
     let document: Map<String, Value> = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let metadata = members(document.get("_aws"), &["CloudWatchMetrics", "Timestamp"])?;
+    let mut parsed = Line { document, dimensions: Vec::new(), metrics: Vec::new() };
+    read_embedded_metrics(&mut parsed)?;
+    read_filtered_metrics(&mut parsed)?;
+    ensure(!parsed.metrics.is_empty(), "a line with a metric")?;
+    Ok(parsed)
+}
+
+/// Reads the metrics that the line describes itself, if there are any.
+fn read_embedded_metrics(line: &mut Line) -> Result<(), String> {
+    let Some(metadata) = line.document.get("_aws") else { return Ok(()) };
+    let metadata = members(Some(metadata), &["CloudWatchMetrics", "Timestamp"])?;
     check_timestamp(&metadata["Timestamp"])?;
     let directives = metadata["CloudWatchMetrics"].as_array().filter(|list| !list.is_empty());
-    let mut parsed = Line {
-        text: line.to_owned(),
-        dimensions: Vec::new(),
-        metrics: Vec::new(),
-        document: document.clone(),
-    };
     for directive in directives.ok_or("no CloudWatchMetrics")? {
         let directive = members(Some(directive), &["Dimensions", "Metrics", "Namespace"])?;
         check_name(&directive["Namespace"], MAX_NAMESPACE)?;
-        parsed.dimensions.extend(dimensions(&directive["Dimensions"], &document)?);
-        parsed.metrics.extend(metrics(&directive["Metrics"], &document)?);
+        line.dimensions.extend(dimensions(&directive["Dimensions"], &line.document)?);
+        line.metrics.extend(metrics(&directive["Metrics"], &line.document)?);
     }
-    Ok(parsed)
+    Ok(())
+}
+
+/// Reads the values that a metric filter extracts. A filter cannot read a list.
+fn read_filtered_metrics(line: &mut Line) -> Result<(), String> {
+    let service = check_name(line.document.get("Service").ok_or("no Service")?, MAX_NAME)?.to_owned();
+    for filter in template::metric_filters().filter(|filter| filter.service == service) {
+        let Some(value) = line.document.get(filter.member) else { continue };
+        ensure(value.is_u64(), &format!("a number: {}", filter.member))?;
+        ensure(filter.member == filter.metric && UNITS.contains(&filter.unit), "a known metric and unit")?;
+        ensure(!line.metrics.iter().any(|metric| metric == filter.metric), "extracted once")?;
+        line.metrics.push(filter.metric.to_owned());
+        line.dimensions.push(vec!["Service".to_owned()]);
+    }
+    Ok(())
 }
 
 fn check_timestamp(value: &Value) -> Result<(), String> {
@@ -232,6 +246,19 @@ mod tests {
         recorder.add(&line().to_string());
         assert_eq!((recorder.values("OutboxLag"), recorder.sum("OutboxLag")), (vec![1, 2], 3));
         assert_eq!(recorder.dimensions(), [("Service".to_owned(), vec!["order-service".to_owned()])].into());
+    }
+
+    #[test]
+    fn reads_what_a_metric_filter_of_the_function_extracts() {
+        let line =
+            |service: &str, value: Value| json!({"Service": service, "OrdersPlaced": value}).to_string();
+        let recorder = MetricsRecorder::default();
+        recorder.add(&line("order-service", json!(2)));
+        assert_eq!(recorder.order_counts(), [("Placed".to_owned(), 2)].into());
+        assert_eq!(recorder.dimensions(), [("Service".to_owned(), vec!["order-service".to_owned()])].into());
+        for invalid in [line("inventory-service", json!(2)), line("order-service", json!([1, 1]))] {
+            assert!(parse(&invalid).is_err(), "{invalid}");
+        }
     }
 
     #[test]

@@ -211,6 +211,40 @@ pub fn consumer_max_attempts() -> usize {
     usize::try_from(retries).expect("bounded retries") + 1
 }
 
+/// A metric filter of a function's log group.
+#[derive(Debug)]
+pub(crate) struct MetricFilter {
+    /// Function that writes to the log group.
+    pub(crate) service: &'static str,
+    /// Member of a line whose number is the metric's value.
+    pub(crate) member: &'static str,
+    pub(crate) metric: &'static str,
+    pub(crate) unit: &'static str,
+}
+
+/// Returns the metric filters. Each matches the lines that have its member.
+///
+/// Panics if a filter extracts anything else, or adds it to other dimensions than the service.
+pub(crate) fn metric_filters() -> impl Iterator<Item = MetricFilter> {
+    let filters = RESOURCES.values().filter(|resource| resource["Type"] == "AWS::Logs::MetricFilter");
+    filters.map(|filter| {
+        let properties = &filter["Properties"];
+        let transformation = &properties["MetricTransformations"][0];
+        let value = transformation["MetricValue"].as_str().expect("a value");
+        assert_eq!(properties["FilterPattern"], json!(format!("{{ {value} = * }}")));
+        assert_eq!(transformation["MetricNamespace"], "AWS::StackName");
+        assert_eq!(transformation["Dimensions"], json!([{"Key": "Service", "Value": "$.Service"}]));
+        let group = properties["LogGroupName"].as_str().expect("a log group");
+        let group = self::properties(group, "AWS::Logs::LogGroup")["LogGroupName"].as_str();
+        MetricFilter {
+            service: group.and_then(|name| name.rsplit('/').next()).expect("a name"),
+            member: value.strip_prefix("$.").expect("a member"),
+            metric: transformation["MetricName"].as_str().expect("a name"),
+            unit: transformation["Unit"].as_str().expect("a unit"),
+        }
+    })
+}
+
 fn properties(logical_id: &str, kind: &str) -> &'static Value {
     let resource = RESOURCES.get(logical_id).unwrap_or_else(|| panic!("{PATH} has no {logical_id}"));
     assert_eq!(resource["Type"], kind, "{logical_id}");

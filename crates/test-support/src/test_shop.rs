@@ -14,6 +14,7 @@ use dynamodb::attribute::{
 use dynamodb::{Item, StoredOrder, number, text};
 use inventory_service::InventoryService;
 use lambda::Metrics;
+use lambda::metrics::LogLines;
 use order_service::OrderService;
 use serde_json::json;
 use uuid::Uuid;
@@ -110,8 +111,9 @@ pub struct TestShop {
     pub queues: Queues,
     /// The proxy through which the functions call DynamoDB.
     pub proxy: Proxy,
-    /// The metrics that the functions write.
+    /// The metrics that the functions write, unless they are a part of the log lines.
     pub metrics: MetricsRecorder,
+    metrics_are_logged: bool,
     direct_client: DynamoDb,
 }
 
@@ -137,7 +139,23 @@ impl TestShop {
             queues: Queues::start(),
             proxy: Proxy::start(),
             metrics: MetricsRecorder::default(),
+            metrics_are_logged: false,
             direct_client,
+        }
+    }
+
+    /// Makes the metrics a part of the log lines, as in a deployed function.
+    #[must_use]
+    pub const fn with_logged_metrics(mut self) -> Self {
+        self.metrics_are_logged = true;
+        self
+    }
+
+    fn metrics_of(&self, service: &'static str) -> Metrics {
+        if self.metrics_are_logged {
+            Metrics::new(NAMESPACE, service, LogLines)
+        } else {
+            Metrics::new(NAMESPACE, service, self.metrics.clone())
         }
     }
 
@@ -224,7 +242,7 @@ impl TestShop {
             products_table: tables.products,
             event_bus: BUS_NAME.to_owned(),
         };
-        let metrics = Metrics::new(NAMESPACE, order_service::SERVICE, self.metrics.clone());
+        let metrics = self.metrics_of(order_service::SERVICE);
         OrderService::new(self.proxy.client(), || eventbridge, settings, metrics, auth_mode)
     }
 
@@ -261,7 +279,7 @@ impl TestShop {
             dead_letter_queue_url: DEAD_LETTER_QUEUE_URL.to_owned(),
             inventory_events,
         };
-        let metrics = Metrics::new(NAMESPACE, inventory_service::SERVICE, self.metrics.clone());
+        let metrics = self.metrics_of(inventory_service::SERVICE);
         let (eventbridge, sqs) = (self.bus.client(), self.queues.client());
         InventoryService::new(self.proxy.client(), || eventbridge, || sqs, settings, metrics, auth_mode)
     }

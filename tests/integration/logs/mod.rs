@@ -14,6 +14,7 @@ use test_support::{
 use tracing::Dispatch;
 use tracing::subscriber::{DefaultGuard, NoSubscriber};
 
+mod order_lines;
 mod records;
 mod stock;
 

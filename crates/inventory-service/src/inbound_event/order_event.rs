@@ -24,6 +24,7 @@ pub(super) fn decode(envelope: &BusEvent) -> (Span, Result<OrderEvent, ApplyErro
         orderId = Empty,
         eventId = Empty,
         correlationId = Empty,
+        shortages = Empty,
     );
     let event = parse(envelope);
     record_ids(&span, event.as_ref().ok(), envelope);
