@@ -11,9 +11,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import cost_budgets
 import cost_model as model
-from cost_designs import build_designs, fill_relay_batches
+import cost_relay
+from cost_designs import build_designs, fill_relay_batch
 from cost_model import LIFECYCLES, MILLION, ONE, ORDERS, PRICES, Design
+from cost_units import render_units
 from figures import (
     DOCS,
     Report,
@@ -38,13 +41,20 @@ DEFAULT_ALARM = re.compile(r"Type: AWS::CloudWatch::Alarm\n(?:    Condition: Sto
 def build_report() -> Report:
     """Builds every table of docs/cost.md and every file of docs/data/cost-*.csv."""
     orders = model.load_counts()
+    order = orders["oneLine"]
+    budgets = cost_budgets.build_budgets(order)
+    for line in cost_budgets.list_exceeded(budgets):
+        sys.exit(f"over budget: {line}")
     return Report(
         DOCS / "cost.md",
         tables={
             "services": render_services(orders),
             "charges": render_charges(orders),
+            "budgets": cost_budgets.render_budgets(budgets),
+            "units": render_units(order),
             "lifecycles": render_lifecycles(orders),
             "fulfillment": render_fulfillment(orders),
+            "windows": cost_relay.render_windows(order),
             "designs": render_designs(orders),
             "sizes": render_sizes(orders),
             "monthly": render_monthly(orders),
@@ -55,6 +65,7 @@ def build_report() -> Report:
             "cost-charges.csv": list_charges(orders),
             "cost-steps.csv": list_steps(orders),
             "cost-prices.csv": list_prices(),
+            "cost-relay-windows.csv": cost_relay.list_windows(order),
         },
     )
 
@@ -99,11 +110,16 @@ def render_fulfillment(orders: Any) -> str:
     """Renders the cost of OrderConfirmed and of the list of orders to ship."""
     order = orders["oneLine"]
     relay = model.build_step(order, "relayConfirmed")
-    full_relay = fill_relay_batches(relay, model.read_stream_batch_size())
+    full_relay = fill_relay_batch(order, relay)
     rows = [
         [f"event OrderConfirmed, {text}", format_money(Design("", [step]).total)]
         for text, step in (("in a relay invocation of its own", relay), ("in a full relay batch", full_relay))
     ]
+    rate = format_number(model.ORDERS_PER_SECOND)
+    thresholds = format_money(cost_relay.price_threshold_relay(order))
+    rows.append([f"stock events, `thresholds`, {rate} orders per second that cross none", thresholds])
+    stock = format_money(Design("", [model.build_step(order, "relayStockAll")]).total)
+    rows.append(["stock events, `all`, in a relay invocation of their own", stock])
     for step, text in (("reserve", "confirming"), ("ship", "shipping"), ("cancel", "canceling")):
         units = Decimal(order["steps"][step]["writes"]["orders/OrdersToShip"])
         dollars = format_money(units * PRICES["write"].unit_price * MILLION)
@@ -180,7 +196,7 @@ def render_assumptions() -> str:
         [
             "stream records per relay invocation",
             format_number(model.RECORDS_PER_RELAY),
-            "worst case: a load of a few orders per second",
+            "worst case, without a batching window",
         ],
         [
             "stored log bytes, share of ingested",

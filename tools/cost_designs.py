@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from cost_model import ONE, PRICES, TRANSACTION_UNITS, Design, Step, build_design, read_stream_batch_size
+from cost_model import ONE, PRICES, TRANSACTION_UNITS, Design, Step, build_design
 
 # Orders in one batched reservation.
 BATCH_SIZE = Decimal(10)
@@ -24,19 +24,18 @@ def build_designs(order: Any) -> list[Design]:
     """Builds the design of this project, followed by the alternatives."""
     base = build_design(order)
     place, relay, reserve, relay_confirmed = base.steps
-    full_batch = read_stream_batch_size()
     stock_writes = Decimal(order["steps"]["reserve"]["writes"]["inventory"])
     arm64 = {"x86_64": PRICES["arm64"].unit_price}
     http = {"rest": PRICES["http"].unit_price}
     per_second = UTILIZATION * HOUR_SECONDS
     batched = [place, relay, batch_reservations(reserve, stock_writes), relay_confirmed]
-    full_relays = [fill_relay_batches(step, full_batch) for step in (relay, relay_confirmed)]
+    full_relays = [fill_relay_batch(order, step) for step in (relay, relay_confirmed)]
     return [
         base,
         Design(
             "full relay batches",
             [place, reserve, *full_relays],
-            f"this project under load: one relay invocation publishes {full_batch} records",
+            f"this project under load: one relay invocation publishes {order['fullRelayBatch']['records']} records",
         ),
         Design(
             "publish without an outbox",
@@ -47,29 +46,31 @@ def build_designs(order: Any) -> list[Design]:
             "HTTP API",
             base.steps,
             "no usage plans, API keys, request validation, X-Ray or web application firewall",
-            http,
+            prices=http,
         ),
         Design(
             "separate idempotency table",
             [add_calls(place, {"PutItem": ONE, "GetItem": ONE}, reads=1, writes=1), relay, reserve, relay_confirmed],
             "one more write and its read; a record that is claimed first and completed later adds another write",
+            is_equivalent=True,
         ),
         Design(
             "separate outbox table",
             [separate_outbox(place, order), relay, add_calls(reserve, {}, writes=TRANSACTION_UNITS), relay_confirmed],
             "order and event are two items in one transaction; the event item must expire",
+            is_equivalent=True,
         ),
         Design(
             f"reservations in batches of {BATCH_SIZE}",
             batched,
-            "a queue before the consumer; orders of one product share the write to its stock",
+            "this project for a hot product: its orders share the write to its stock",
         ),
-        Design("arm64", base.steps, "as in staging and prod; assumes the same duration", arm64),
+        Design("arm64", base.steps, "as in staging and prod; assumes the same duration", prices=arm64),
         Design(
             "provisioned capacity",
             base.steps,
             f"needs a steady load that uses {UTILIZATION:.0%} of the paid capacity",
-            {
+            prices={
                 "read": PRICES["read hour"].unit_price / per_second,
                 "write": PRICES["write hour"].unit_price / per_second,
             },
@@ -78,7 +79,7 @@ def build_designs(order: Any) -> list[Design]:
             "HTTP API with arm64 and batches",
             batched,
             "the cheapest of these designs that loses no event",
-            {**arm64, **http},
+            prices={**arm64, **http},
         ),
     ]
 
@@ -106,10 +107,18 @@ def separate_outbox(place: Step, order: Any) -> Step:
     return replace(place, calls=calls, writes=place.writes + more)
 
 
-def fill_relay_batches(relay: Step, records: Decimal) -> Step:
-    """Returns one order's share of a relay invocation with that many records."""
-    calls = {call: count / PUT_EVENTS_ENTRIES for call, count in relay.calls.items()}
-    return replace(relay, calls=calls, invocations=1 / records, parallel_calls=CONCURRENT_PUT_EVENTS)
+def fill_relay_batch(order: Any, relay: Step) -> Step:
+    """Returns one event's share of a full relay batch. One of its log lines has the metrics of all."""
+    batch = order["fullRelayBatch"]
+    records = Decimal(batch["records"])
+    saved_bytes = order["steps"]["relayPlaced"]["logBytes"] - batch["logBytes"] / records
+    return replace(
+        relay,
+        calls={call: count / records for call, count in batch["calls"].items()},
+        invocations=1 / records,
+        parallel_calls=CONCURRENT_PUT_EVENTS,
+        log_bytes=relay.log_bytes - saved_bytes,
+    )
 
 
 def batch_reservations(reserve: Step, stock_writes: Decimal) -> Step:

@@ -84,8 +84,10 @@ LATENCIES = {
 }
 # Milliseconds that an invocation computes.
 COMPUTE_MILLISECONDS = Decimal(4)
-# Stream records in one relay invocation.
+# Stream records in one relay invocation without a batching window.
 RECORDS_PER_RELAY = Decimal(1)
+# A few orders. The stream of the Inventory table has a batching window.
+ORDERS_PER_SECOND = Decimal(2)
 LOG_COMPRESSION = Decimal("0.15")
 RESPONSE_HEADER_BYTES = 400
 # FixedRate of the sampling rule in template.yaml. Functions follow the decision of the API.
@@ -133,6 +135,7 @@ class Design:
     name: str
     steps: Sequence[Step]
     trade_off: str = ""
+    is_equivalent: bool = False  # another design with the same guarantees, kind of API and capacity
     prices: Mapping[str, Decimal] = field(default_factory=dict)
 
     def price_charges(self) -> dict[str, Decimal]:
@@ -212,7 +215,7 @@ def build_step(order: Any, name: str) -> Step:
         calls={call: Decimal(count) for call, count in step["calls"].items()},
         reads=Decimal(sum(step["reads"].values())),
         writes=Decimal(sum(step["writes"].values()) + canceled),
-        events=Decimal(1 if is_relay else 0),
+        events=Decimal(1 if "eventBytes" in step else 0),
         response_bytes=Decimal(step.get("answerBytes", 0)),
         log_bytes=Decimal(step["logBytes"]),
         invocations=1 / RECORDS_PER_RELAY if is_relay else ONE,
@@ -229,10 +232,20 @@ def read_memory_gigabytes() -> Decimal:
     return _read_number("MemorySize", TEMPLATE.read_text(encoding="utf-8")) / 1024
 
 
-def read_stream_batch_size() -> Decimal:
-    """Reads the largest batch of stream records from template.yaml."""
-    [mapping] = re.findall(r"^ *OrderStream:\n(?: {10}.*\n)+", TEMPLATE.read_text(encoding="utf-8"), re.MULTILINE)
-    return _read_number("BatchSize", mapping)
+def read_order_stream(setting: str) -> Decimal:
+    """Reads a setting of the Orders table's stream from template.yaml."""
+    return _read_number(setting, _read_block("OrderStream", 10))
+
+
+def read_stock_stream(setting: str) -> Decimal:
+    """Reads a setting of the Inventory table's stream from template.yaml."""
+    return _read_number(setting, _read_block("InventoryStream", 4))
+
+
+def _read_block(name: str, indent: int) -> str:
+    template = TEMPLATE.read_text(encoding="utf-8")
+    [block] = re.findall(rf"^ *{name}:\n(?: {{{indent}}}.*\n)+", template, re.MULTILINE)
+    return str(block)
 
 
 def _read_number(setting: str, text: str) -> Decimal:

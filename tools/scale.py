@@ -15,7 +15,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import cost_model as model
-from cost_designs import build_designs, fill_relay_batches
+from cost_designs import build_designs, fill_relay_batch
 from figures import (
     DOCS,
     Report,
@@ -101,9 +101,7 @@ class Order:
         """Loads the measured order; full batches publish its events."""
         order = model.load_counts()["oneLine"]
         place, relay, reserve, relay_confirmed = model.build_design(order).steps
-        relay, relay_confirmed = (
-            fill_relay_batches(step, model.read_stream_batch_size()) for step in (relay, relay_confirmed)
-        )
+        relay, relay_confirmed = (fill_relay_batch(order, step) for step in (relay, relay_confirmed))
         return cls(place, relay, reserve, relay_confirmed, order["steps"])
 
     @property

@@ -4,8 +4,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use domain::InventoryEvents;
 use serde_json::{Map, Value, json};
-use test_support::{ApiRequest, EventDriver, OrderSizes, StreamReader, TestShop, matches_pattern};
+use test_support::{
+    ApiRequest, EventDriver, Function as _, OrderSizes, StreamReader, TestShop, invocation, matches_pattern,
+};
 use tracing::{Instrument as _, Span};
 
 use crate::logs::Log;
@@ -14,6 +17,9 @@ const COUNTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/counted.jso
 
 /// Bytes that CloudWatch Logs adds to each line.
 const LINE_OVERHEAD_BYTES: usize = 26;
+
+/// Digits of a time in milliseconds, so that the figures do not depend on the machine.
+const TIME_DIGITS: usize = 3;
 
 /// Maximum bytes that an order logs until it is confirmed, as CloudWatch Logs counts them.
 const MAX_LOG_BYTES: u64 = 1500;
@@ -79,6 +85,24 @@ impl<'a> MeasuredOrder<'a> {
         self.count(step, json!({}));
     }
 
+    /// Relays the stock that the reservation changed, once with each selection of events.
+    async fn relay_stock(&mut self) {
+        let filters = test_support::stock_stream_filters();
+        let mut records = self.shop.stock_stream().await.read().await;
+        records.retain(|record| filters.iter().any(|filter| matches_pattern(filter, record)));
+        let changed = vec![records.pop().expect("a record of the reservation")];
+        for (step, events) in
+            [("relayStockThresholds", InventoryEvents::Thresholds), ("relayStockAll", InventoryEvents::All)]
+        {
+            self.shop.proxy.start_metering();
+            let service = self.shop.inventory_service_publishing(events);
+            service.invoke(invocation::stream(&changed)).instrument(invocation_span()).await.unwrap();
+            let published = self.shop.bus.calls()[self.bus_calls..].concat();
+            let sizes = published.iter().map(|event| json!({"eventBytes": event.size()})).next();
+            self.count(step, sizes.unwrap_or_else(|| json!({})));
+        }
+    }
+
     fn count(&mut self, step: &str, more: Value) {
         let mut calls = self.shop.proxy.calls_by_operation();
         let bus_calls = self.shop.bus.calls().len();
@@ -93,11 +117,12 @@ impl<'a> MeasuredOrder<'a> {
         self.steps.insert(step.into(), counted);
     }
 
-    /// Returns the bytes of the only log line since the last step, as CloudWatch Logs counts them.
+    /// Returns the bytes of the log line since the last step, as CloudWatch Logs counts them.
     /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogEvents.html>
     fn log_bytes(&self) -> usize {
-        let [line] = self.log.take_lines().try_into().expect("one line for each unit of work");
-        fixed_length(&line) + LINE_OVERHEAD_BYTES
+        let lines = self.log.take_lines();
+        assert!(lines.len() <= 1, "one line for each unit of work: {lines:#?}");
+        lines.iter().map(|line| fixed_length(line) + LINE_OVERHEAD_BYTES).sum()
     }
 
     /// Asserts that the consumer's write does not invoke the relay.
@@ -125,17 +150,37 @@ fn invocation_span() -> Span {
 
 /// Returns the length of a line whose times of milliseconds have three digits.
 fn fixed_length(line: &str) -> usize {
-    let digits = [r#""durationMs":"#, r#""OutboxLag":"#].map(|name| {
-        let value = line.split_once(name).map_or("", |(_, value)| value);
-        let digits = value.chars().take_while(char::is_ascii_digit).count();
-        (digits, if digits > 0 { 3 } else { 0 })
+    let values = [r#""durationMs":"#, r#""OutboxLag":"#].map(|name| {
+        let after = line.split_once(name).map_or("", |(_, after)| after).trim_start_matches('[');
+        let values = after.split(|c: char| !c.is_ascii_digit() && c != ',').next().unwrap_or_default();
+        values.split(',').filter(|value| !value.is_empty()).map(str::len).collect::<Vec<_>>()
     });
-    digits.iter().fold(line.len(), |length, (actual, fixed)| length - actual + fixed)
+    values.iter().flatten().fold(line.len(), |length, digits| length - digits + TIME_DIGITS)
 }
 
 /// Removes the unique prefix of the shop from the table names.
 fn by_table(units: &BTreeMap<String, u64>) -> BTreeMap<&str, u64> {
     units.iter().map(|(name, units)| (name.split_once('-').unwrap().1, *units)).collect()
+}
+
+/// Relays a full batch of placed orders. Returns the records, calls and log bytes of the invocation.
+async fn measure_full_batch(body: &str) -> Value {
+    let (log, _guard) = Log::capture_at("INFO");
+    let shop = TestShop::seeded().await.with_logged_metrics();
+    let size = test_support::order_stream_batch_size();
+    let (service, mut stream) = (shop.order_service(), shop.order_stream().await);
+    for _ in 0..size {
+        assert_eq!(ApiRequest::post("/order").json(body).send(&service).await.status, 201);
+    }
+    let mut records = stream.read().await;
+    records
+        .retain(|record| test_support::stream_filters().iter().any(|filter| matches_pattern(filter, record)));
+    log.take_lines();
+    service.invoke(invocation::stream(&records)).instrument(invocation_span()).await.unwrap();
+    let lines = log.take_lines();
+    assert_eq!((records.len(), lines.len()), (size, size), "one record and one line for each order");
+    let log_bytes: usize = lines.iter().map(|line| fixed_length(line) + LINE_OVERHEAD_BYTES).sum();
+    json!({"records": size, "calls": {"PutEvents": shop.bus.calls().len()}, "logBytes": log_bytes})
 }
 
 async fn measure(body: &str) -> Value {
@@ -147,6 +192,7 @@ async fn measure(body: &str) -> Value {
     order.consume("reserve").await;
     let confirmed = order.sizes().await;
     order.relay("relayConfirmed").await;
+    order.relay_stock().await;
     order.change("ship").await;
     order.relay("relayShipped").await;
     order.consume("shipped").await;
@@ -199,7 +245,9 @@ async fn the_cost_model_has_the_calls_units_and_bytes_of_each_step() {
     }
     let mut orders = Map::new();
     for (name, body) in ORDERS {
-        orders.insert(name.into(), measure(body).await);
+        let mut order = measure(body).await;
+        order["fullRelayBatch"] = measure_full_batch(body).await;
+        orders.insert(name.into(), order);
     }
     let measured = Value::Object(orders);
     let text = fs::read_to_string(COUNTED).unwrap_or_else(|error| panic!("{COUNTED}: {error}"));

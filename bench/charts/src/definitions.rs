@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use figures::FiguresError;
-use figures::rows::{HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, ServiceCost};
+use figures::rows::{
+    HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, RelayWindow, ServiceCost,
+};
 
 use crate::bar_chart::{Bar, BarChart, Segment};
 use crate::chart::{Chart, ChartKind};
@@ -16,11 +18,13 @@ pub(crate) fn charts(data: &Path) -> Result<Vec<Chart>, FiguresError> {
     let lambda = figures::read(&data.join("lambda-latency.csv"))?;
     let goals = figures::read(&data.join("lambda-goals.csv"))?;
     let cost = figures::read(&data.join("cost-by-service.csv"))?;
+    let windows = figures::read(&data.join("cost-relay-windows.csv"))?;
     Ok(vec![
         Chart { name: "hot-product-throughput", kind: ChartKind::Lines(hot_product_throughput(&throughput)) },
         Chart { name: "hot-product-latency", kind: ChartKind::Lines(hot_product_latency(&latency)) },
         Chart { name: "lambda-latency", kind: ChartKind::Bars(lambda_latency(&lambda, &goals)) },
         Chart { name: "cost-by-service", kind: ChartKind::Bars(vec![cost_by_service(&cost)]) },
+        Chart { name: "cost-relay-windows", kind: ChartKind::Lines(relay_windows(&windows)) },
     ])
 }
 
@@ -117,6 +121,24 @@ fn cost_by_service(rows: &[ServiceCost]) -> BarChart {
         bars.push(Bar { label: rows[0].design.clone(), segments, value: format!("${total:.2}") });
     }
     BarChart { title: "US dollars per million orders", legend, bars }
+}
+
+fn relay_windows(rows: &[RelayWindow]) -> LineChart {
+    // From here on, windows of different lengths fill the same batches.
+    let rows: Vec<_> = rows.iter().filter(|row| row.events_per_second < 100.0).cloned().collect();
+    let windows = rows.chunk_by(|one, next| one.window_seconds == next.window_seconds).enumerate();
+    let point = |row: &RelayWindow| (row.events_per_second, 1000.0 * row.dollars_per_million_events);
+    let line = |(color, rows): (usize, &[RelayWindow])| Line {
+        label: format!("window of {} s", rows[0].window_seconds),
+        color,
+        points: rows.iter().map(point).collect(),
+    };
+    LineChart {
+        title: "Lambda cents per ten million published events",
+        x_axis: Axis { label: "events/s of one shard", ticks: vec![1.0, 3.0, 10.0, 30.0] },
+        y_axis: Axis { label: "cents", ticks: vec![3.0, 10.0, 30.0, 100.0, 300.0] },
+        lines: windows.map(line).collect(),
+    }
 }
 
 #[cfg(test)]

@@ -163,3 +163,18 @@ pub struct ServiceCost {
     /// US dollars per million orders.
     pub dollars_per_million_orders: f64,
 }
+
+/// `cost-relay-windows.csv`: the relay with a batching window. `tools/cost.py` writes this file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RelayWindow {
+    /// The batching window in seconds.
+    pub window_seconds: f64,
+    /// Events per second of one shard.
+    pub events_per_second: f64,
+    /// Records in an invocation, on average.
+    pub records_per_invocation: f64,
+    /// Time that the window adds to an event in milliseconds, on average.
+    pub added_milliseconds: f64,
+    /// US dollars for the Lambda invocations of a million events.
+    pub dollars_per_million_events: f64,
+}

@@ -197,6 +197,12 @@ pub fn stock_stream_filters() -> Vec<Value> {
     StreamMapping::Inventory.filters()
 }
 
+/// Returns the maximum number of records in one invocation for the Orders table's stream.
+#[must_use]
+pub fn order_stream_batch_size() -> usize {
+    StreamMapping::Orders.batch_size()
+}
+
 /// Returns the maximum number of attempts for a record of the Orders table's stream.
 #[must_use]
 pub fn stream_max_attempts() -> u64 {
