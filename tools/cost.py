@@ -146,17 +146,21 @@ def render_sizes(orders: Any) -> str:
     one, two = (orders[lines] for lines in ORDERS)
     placed = one["itemBytes"]["placed"]
     line = two["itemBytes"]["placed"] - placed
-    lines = 1 + (model.WRITE_UNIT_BYTES - placed) // line
+    placed_lines, delivered_lines = (
+        1 + (model.WRITE_UNIT_BYTES - one["itemBytes"][status]) // line for status in ("placed", "delivered")
+    )
     rows = [
         ["item in Orders, placed", str(placed)],
         ["… confirmed", str(one["itemBytes"]["confirmed"])],
+        ["… delivered", str(one["itemBytes"]["delivered"])],
         ["… for each further line", str(line)],
         ["entry in the index of the customer's orders", str(one["indexEntryBytes"])],
         ["entry in the index of orders to ship", str(one["toShipEntryBytes"])],
         ["event OrderPlaced on the bus", str(one["steps"]["relayPlaced"]["eventBytes"])],
         ["event OrderConfirmed on the bus", str(one["steps"]["relayConfirmed"]["eventBytes"])],
         ["response to the client", str(one["steps"]["place"]["answerBytes"])],
-        [f"order lines that fit in one write unit ({model.WRITE_UNIT_BYTES} bytes)", str(lines)],
+        [f"order lines that fit in one write unit ({model.WRITE_UNIT_BYTES} bytes), placed", str(placed_lines)],
+        ["… delivered", str(delivered_lines)],
     ]
     return render_table(["of an order with one line", ">bytes"], rows)
 

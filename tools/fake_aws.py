@@ -47,6 +47,7 @@ class FakeAws:
         self.records: list[dict[str, Any]] | None = []
         self.scans: list[dict[str, Any]] = []
         self.scanned_orders: list[str] = []
+        self.scanned_units = 0.0
         self.scanned_products: list[str] = []
         self.events_fail_again = False
 
@@ -128,7 +129,8 @@ class FakeAws:
         self.scans.append(request)
         if request["TableName"] == "inventory":
             return [{"Items": [{"ProductId": {"S": product}} for product in self.scanned_products]}]
-        return [{"Items": [{"OrderId": {"S": order}} for order in self.scanned_orders]}]
+        items = [{"OrderId": {"S": order}} for order in self.scanned_orders]
+        return [{"Items": items, "ConsumedCapacity": {"CapacityUnits": self.scanned_units}}]
 
 
 def build_event(kind: str = "OrderShipped", source: str = "ecommerce.order", detail: str = '{"orderId":"1"}') -> str:

@@ -25,7 +25,7 @@ from emulator import Emulator, EmulatorError, create_client, run_temporary_emula
 from function_killer import FunctionKiller
 from inventory_items import SEPARATOR, Item, count_held_units, create_ledger_entry, get_product
 from order_client import OrderClient, PlacedOrder
-from order_finder import KEPT_EVENTS
+from order_finder import has_outstanding_event
 from queue_route import QueueRoute
 from stack import StackError, build, deploy, load_seed_data, locate_stack_file
 from stack_target import read_outputs, select_stack
@@ -182,15 +182,10 @@ def _recover_lost_events(emulator: Emulator, tables: Tables) -> int:
     for _ in range(MAX_REDRIVES):
         # Events in transit are applied during this time.
         time.sleep(LOST_AFTER_SECONDS)
-        if not any(map(_has_outstanding_event, tables.read_orders().values())):
+        if not any(map(has_outstanding_event, tables.read_orders().values())):
             break
         republished += sum(bool(row.event) for row in operator.run())
     return republished
-
-
-def _has_outstanding_event(order: Item) -> bool:
-    """Returns true if an order's event was not applied."""
-    return "Event" in order and order["Event"]["M"]["Type"]["S"] not in KEPT_EVENTS.values()
 
 
 def _count_order_violations(placed: list[PlacedOrder], orders: dict[str, Item], new_orders: int) -> dict[str, int]:
@@ -211,7 +206,7 @@ def _count_order_violations(placed: list[PlacedOrder], orders: dict[str, Item], 
         "orders lost": len(ids) - len(by_id),
         "orders without a unique key": abs(len(placed) - new_orders) + len(placed) - len(ids),
         "orders with a wrong or missing final status": len(without_final_status),
-        "outboxes not empty": sum(map(_has_outstanding_event, orders.values())),
+        "outboxes not empty": sum(map(has_outstanding_event, orders.values())),
         "reservations that contradict the status": len(wrong_reservations),
     }
 

@@ -1,5 +1,6 @@
 """Finds orders that have an event which was not published."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,13 @@ from stream_range import read_changes
 # its change by the clock of the function.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
-# The events that no function of the stack applies. An order keeps such an event until its next change.
+# The attributes that hold the events of an order: the last one, and earlier ones that are not applied.
+OUTBOX = ("Event", "EventBeforeShipped", "EventBeforeDelivered", "EventBeforeCanceled")
+# The events that no function of the stack applies, so an order keeps them.
 KEPT_EVENTS = {":confirmed": "OrderConfirmed", ":rejected": "OrderRejected"}
-IS_KEPT = "#event.#type IN (:confirmed, :rejected)"
+IS_OUTSTANDING = "attribute_exists({event}.#type) AND NOT {event}.#type IN (:confirmed, :rejected)"
+# Read units per second that a scan of the table uses, so that orders are not throttled.
+MAX_READ_UNITS_PER_SECOND = 500
 
 
 class OrderFinder:
@@ -37,35 +42,41 @@ class OrderFinder:
         first, last = (
             datetime.fromisoformat(stream_range[f"approximateArrivalOf{which}Record"]) for which in ("First", "Last")
         )
+        in_range = "({event}.#time BETWEEN :first AND :last)"
         orders = self._scan(
-            f"attribute_exists(#event) AND (NOT {IS_KEPT} OR UpdatedAt BETWEEN :first AND :last)",
-            {
-                **KEPT_EVENTS,
-                ":first": format_time(first - CLOCK_TOLERANCE),
-                ":last": format_time(last + CLOCK_TOLERANCE),
-            },
-            {"#event": "Event", "#type": "Type"},
+            f"({IS_OUTSTANDING}) OR {in_range}",
+            {":first": format_time(first - CLOCK_TOLERANCE), ":last": format_time(last + CLOCK_TOLERANCE)},
         )
         return orders, "in the table"
 
-    def find_older_than(self, time: str) -> list[str]:
-        """Returns the orders whose event is older than a time and was not applied."""
-        return self._scan(
-            f"#event.#time < :before AND NOT {IS_KEPT}",
-            {":before": time, **KEPT_EVENTS},
-            {"#event": "Event", "#time": "Time", "#type": "Type"},
-        )
+    def find_older_than(self, before: str) -> list[str]:
+        """Returns the orders that have an event which is older than a time and was not applied."""
+        return self._scan(f"({IS_OUTSTANDING}) AND {{event}}.#time < :before", {":before": before})
 
-    def _scan(self, condition: str, values: Mapping[str, str], names: Mapping[str, str]) -> list[str]:
+    def _scan(self, condition: str, values: Mapping[str, str]) -> list[str]:
+        """Returns the orders that hold an event which fulfills a condition."""
+        names = {f"#event{number}": attribute for number, attribute in enumerate(OUTBOX)}
         pages = self._dynamodb.get_paginator("scan").paginate(
             TableName=self._table,
-            FilterExpression=condition,
-            ExpressionAttributeValues={name: {"S": value} for name, value in values.items()},
-            ExpressionAttributeNames=dict(names),
+            FilterExpression=" OR ".join(f"({condition.format(event=name)})" for name in names),
+            ExpressionAttributeValues={name: {"S": value} for name, value in {**KEPT_EVENTS, **values}.items()},
+            ExpressionAttributeNames={**names, "#type": "Type", "#time": "Time"},
             ProjectionExpression="OrderId",
             ConsistentRead=True,
+            ReturnConsumedCapacity="TOTAL",
         )
-        return [item["OrderId"]["S"] for page in pages for item in page["Items"]]
+        orders = []
+        for page in pages:
+            orders += [item["OrderId"]["S"] for item in page["Items"]]
+            units = page.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+            time.sleep(units / MAX_READ_UNITS_PER_SECOND)
+        return orders
+
+
+def has_outstanding_event(order: Mapping[str, Any]) -> bool:
+    """Returns true if an order, an item of the table, holds an event that a function must still apply."""
+    events = (order[attribute]["M"] for attribute in OUTBOX if "M" in order.get(attribute, {}))
+    return any(event["Type"]["S"] not in KEPT_EVENTS.values() for event in events)
 
 
 def format_time(time: datetime) -> str:

@@ -2,8 +2,10 @@
 
 import unittest
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from unittest.mock import patch
 
+import order_finder
 import republish
 from fake_aws import (
     EVENTS,
@@ -207,6 +209,33 @@ class RedriveTest(RedriveTestCase):
         [scan] = self.aws.scans
         before = datetime.fromisoformat(scan["ExpressionAttributeValues"][":before"]["S"])
         self.assertAlmostEqual((datetime.now(UTC) - before).total_seconds(), 60, delta=timedelta(seconds=30).seconds)
+
+    def test_finds_stuck_orders_by_each_attribute_of_the_outbox(self) -> None:
+        self.redrive("--stuck", "60")
+        [scan] = self.aws.scans
+        names = scan["ExpressionAttributeNames"]
+        for attribute in order_finder.OUTBOX:
+            [name] = [name for name, value in names.items() if value == attribute]
+            self.assertIn(f"{name}.#time < :before", scan["FilterExpression"])
+
+    def test_scans_the_table_at_a_bounded_rate(self) -> None:
+        self.aws.scanned_units = 1000.0
+        with patch("time.sleep") as sleep:
+            self.redrive("--stuck", "60")
+        sleep.assert_called_once_with(1000 / order_finder.MAX_READ_UNITS_PER_SECOND)
+
+    def test_an_order_is_outstanding_until_each_event_is_applied_that_a_function_applies(self) -> None:
+        def event(kind: str) -> dict[str, Any]:
+            return {"M": {"Type": {"S": kind}}}
+
+        for order, expected in [
+            ({}, False),
+            ({"Event": event("OrderPlaced")}, True),
+            ({"Event": event("OrderConfirmed")}, False),
+            ({"EventBeforeShipped": event("OrderConfirmed"), "EventBeforeDelivered": {"NULL": True}}, False),
+            ({"EventBeforeCanceled": event("OrderPlaced"), "Event": event("OrderRejected")}, True),
+        ]:
+            self.assertEqual(order_finder.has_outstanding_event(order), expected, order)
 
 
 if __name__ == "__main__":

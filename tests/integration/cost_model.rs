@@ -201,6 +201,7 @@ async fn measure(body: &str) -> Value {
     order.relay("relayDelivered").await;
     order.consume("delivered").await;
     order.assert_no_record_for_relay().await;
+    let delivered = order.sizes().await;
     let mut steps = order.steps;
 
     let shop = TestShop::seeded().await.with_logged_metrics();
@@ -222,7 +223,7 @@ async fn measure(body: &str) -> Value {
     order.relay("relayRejected").await;
     steps.extend(order.steps);
 
-    let item = json!({"placed": placed.item, "confirmed": confirmed.item});
+    let item = json!({"placed": placed.item, "confirmed": confirmed.item, "delivered": delivered.item});
     json!({"itemBytes": item, "indexEntryBytes": confirmed.customer_entry,
         "toShipEntryBytes": confirmed.to_ship_entry, "steps": steps})
 }

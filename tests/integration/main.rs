@@ -40,4 +40,5 @@ mod stock_receipts;
 mod stock_relay;
 mod stock_revision;
 mod strict_schema;
+mod superseded_events;
 mod unreadable_items;

@@ -70,8 +70,10 @@ async fn shipped_and_delivered_events_set_the_status_and_keep_the_stock() {
             let shop = shop_with_order(from, true, None).await;
             apply(&shop, event).await.unwrap();
             assert_eq!(state(&shop).await, (to, true, None, 149, 199));
-            assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
         }
+        let shop = shop_with_order(from, true, None).await;
+        apply(&shop, external_event(kind)).await.unwrap();
+        assert_eq!(json!(shop.proxy.calls_by_operation()), json!({"UpdateItem": 1}));
     }
 }
 
@@ -160,11 +162,19 @@ async fn an_event_for_a_forbidden_transition_fails_permanently() {
 
 #[tokio::test]
 async fn a_canceled_event_releases_the_stock_that_the_order_reserved() {
-    for (status, outbox) in [(Confirmed, None), (Canceled, Some(EventKind::Canceled))] {
-        for event in [external_event(EventKind::Canceled), outbox_event(EventKind::Canceled)] {
+    let canceled = Some(EventKind::Canceled);
+    let (external, own) = (|| external_event(EventKind::Canceled), || outbox_event(EventKind::Canceled));
+    for (status, outbox, event, outbox_after) in [
+        (Confirmed, None, external(), None),
+        (Confirmed, None, own(), None),
+        (Canceled, canceled, own(), None),
+        // The event of the cancellation is not published yet.
+        (Canceled, canceled, external(), canceled),
+    ] {
+        {
             let shop = shop_with_order(status, true, outbox).await;
             apply(&shop, event).await.unwrap();
-            assert_eq!(state(&shop).await, (Canceled, false, None, 150, 200));
+            assert_eq!(state(&shop).await, (Canceled, false, outbox_after, 150, 200));
             assert_eq!(
                 json!(shop.proxy.calls_by_operation()),
                 json!({"GetItem": 1, "TransactWriteItems": 1})

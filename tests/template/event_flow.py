@@ -78,8 +78,8 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
         yield f"{STOCK_EVENT_RULE} does not match exactly the events of a warehouse"
     for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE):
         target = get_at(resources, (rule, "Properties", "Targets", 0)) or {}
-        if target.get("RetryPolicy") != {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600}:
-            yield f"{rule} does not retry for an hour"
+        if target.get("RetryPolicy") != {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}:
+            yield f"{rule} does not retry for a day"
         if get_logical_id(get_at(target, ("DeadLetterConfig", "Arn"))) != "DeadLetterQueue":
             yield f"{rule} does not keep undeliverable events"
 

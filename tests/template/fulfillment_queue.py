@@ -27,7 +27,7 @@ def check_rule(resources: Resources) -> Iterator[str]:
     target = {
         "Id": TO_SHIP,
         "Arn": {"Fn::GetAtt": [TO_SHIP, "Arn"]},
-        "RetryPolicy": {"MaximumRetryAttempts": 100, "MaximumEventAgeInSeconds": 3600},
+        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
         "DeadLetterConfig": {"Arn": {"Fn::GetAtt": [TO_SHIP_DEAD_LETTERS, "Arn"]}},
     }
     if rule.get("Targets") != [target]:

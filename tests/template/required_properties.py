@@ -71,8 +71,9 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
     EVENT_SOURCE_MAPPING: {
         ("FunctionResponseTypes",): ["ReportBatchItemFailures"],
         ("BisectBatchOnFunctionError",): True,
-        ("MaximumRetryAttempts",): 100,
-        ("MaximumRecordAgeInSeconds",): 3600,
+        # No count, because calls that fail fast would use it up. The stream has a record for 24 hours.
+        ("MaximumRetryAttempts",): -1,
+        ("MaximumRecordAgeInSeconds",): 23 * 3600,
         ("FilterCriteria", "Filters", 0, "Pattern"): ANY,
         ("DestinationConfig", "OnFailure", "Destination"): ANY,
     },
@@ -82,7 +83,7 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
     },
     INVOKE_CONFIG: {
         ("MaximumRetryAttempts",): 2,
-        ("MaximumEventAgeInSeconds",): 3600,
+        ("MaximumEventAgeInSeconds",): 6 * 3600,
         ("DestinationConfig", "OnFailure", "Destination"): {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
     },
     ALARM: {

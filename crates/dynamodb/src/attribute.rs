@@ -18,6 +18,9 @@ pub const TRACKING_NUMBER: &str = "TrackingNumber";
 pub const FULFILLMENT_SHARD: &str = "FulfillmentShard";
 pub const FULFILLMENT_POSITION: &str = "FulfillmentPosition";
 pub const OUTBOX: &str = "Event";
+pub const EVENT_BEFORE_SHIPPED: &str = "EventBeforeShipped";
+pub const EVENT_BEFORE_DELIVERED: &str = "EventBeforeDelivered";
+pub const EVENT_BEFORE_CANCELED: &str = "EventBeforeCanceled";
 
 // Elements of Items and Shortages
 pub const PRODUCT_ID: &str = "ProductId";
@@ -26,7 +29,7 @@ pub const UNIT_PRICE: &str = "UnitPrice";
 pub const REQUESTED: &str = "Requested";
 pub const AVAILABLE: &str = "Available";
 
-// Event, the outbox attribute
+// The outbox attributes
 pub const OUTBOX_ID: &str = "Id";
 pub const OUTBOX_TYPE: &str = "Type";
 pub const OUTBOX_TIME: &str = "Time";

@@ -23,7 +23,7 @@ pub use order_item::{
     decode_order, encode_line_items, encode_order, encode_shortages, set_shipment, status_condition,
 };
 pub use orders_table::{InsertOutcome, OrdersTable};
-pub use outbox_item::{decode_outbox, encode_outbox};
+pub use outbox_item::{SupersededEvent, decode_outbox, decode_superseded, encode_outbox, keep_event};
 pub use page::{Page, UnreadableItem};
 pub use product_item::{decode_price, decode_product, encode_product};
 pub use revision::{Revised, decode_revision, write_condition};

@@ -14,7 +14,7 @@ use crate::attribute::{
 use crate::decode::{
     ItemDecodeError, flag, list, optional_number, optional_text, required_number, required_text,
 };
-use crate::outbox_item::{decode_outbox, encode_outbox};
+use crate::outbox_item::{decode_outbox, decode_superseded, encode_outbox};
 use crate::stored_order::StoredOrder;
 use crate::value::{Item, item, number, text};
 
@@ -22,7 +22,7 @@ use crate::value::{Item, item, number, text};
 /// on the list of orders to ship.
 #[must_use]
 pub fn encode_order(stored: &StoredOrder) -> Item {
-    let StoredOrder { order, request_hash, outbox, fulfillment_position } = stored;
+    let StoredOrder { order, request_hash, outbox, superseded, fulfillment_position } = stored;
     let is_listed = order.status == OrderStatus::Confirmed && fulfillment_position.is_some();
     let mut item = item([
         (ORDER_ID, text(&order.id)),
@@ -44,6 +44,9 @@ pub fn encode_order(stored: &StoredOrder) -> Item {
         (STOCK_RESERVED, order.stock_reserved.then_some(AttributeValue::Bool(true))),
     ];
     item.extend(optional_attributes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    item.extend(
+        superseded.iter().map(|earlier| (earlier.attribute.to_owned(), encode_outbox(&earlier.event))),
+    );
     item
 }
 
@@ -69,7 +72,8 @@ pub fn decode_order(item: &Item) -> Result<StoredOrder, ItemDecodeError> {
     };
     let request_hash = optional_text::<String>(item, REQUEST_HASH)?.map(RequestHash::from_stored);
     let fulfillment_position = optional_text(item, FULFILLMENT_POSITION)?;
-    Ok(StoredOrder { order, request_hash, outbox: decode_outbox(item)?, fulfillment_position })
+    let (outbox, superseded) = (decode_outbox(item)?, decode_superseded(item)?);
+    Ok(StoredOrder { order, request_hash, outbox, superseded, fulfillment_position })
 }
 
 /// Returns the condition that an order has a status from which `action` is allowed,
@@ -151,6 +155,8 @@ mod tests {
     use domain::{EventKind, FulfillmentPosition, OutboxEvent};
 
     use super::*;
+    use crate::attribute::EVENT_BEFORE_SHIPPED;
+    use crate::outbox_item::SupersededEvent;
 
     fn full_order() -> StoredOrder {
         let time = "2025-01-01T00:00:00Z".parse().unwrap();
@@ -178,6 +184,10 @@ mod tests {
         };
         StoredOrder {
             outbox: Some(OutboxEvent::new(&order.id, EventKind::Rejected, time, "c1".parse().unwrap())),
+            superseded: vec![SupersededEvent {
+                attribute: EVENT_BEFORE_SHIPPED,
+                event: OutboxEvent::new(&order.id, EventKind::Confirmed, time, "c1".parse().unwrap()),
+            }],
             fulfillment_position: Some(FulfillmentPosition::new(time, &order.id)),
             order,
             request_hash: Some(RequestHash::from_stored("hash".into())),
@@ -249,6 +259,7 @@ mod tests {
             TRACKING_NUMBER,
             FULFILLMENT_POSITION,
             FULFILLMENT_SHARD,
+            EVENT_BEFORE_SHIPPED,
         ];
         for name in optional_attributes {
             assert!(!item.contains_key(name), "{name}");

@@ -4,6 +4,9 @@ use domain::{
     CorrelationId, EventId, EventKind, FulfillmentPosition, Order, OrderAction, OutboxEvent, RequestHash,
 };
 
+use crate::attribute::OUTBOX;
+use crate::outbox_item::SupersededEvent;
+
 /// An order with its idempotency record and its outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredOrder {
@@ -11,9 +14,11 @@ pub struct StoredOrder {
     pub order: Order,
     /// Hash of the request that placed it. Absent if another producer's event created it.
     pub request_hash: Option<RequestHash>,
-    /// Event of the last change. Its consumer removes it; an OrderConfirmed stays until the
-    /// next change, and an OrderRejected stays.
+    /// Event of the last change. Its consumer removes it; an OrderConfirmed or OrderRejected has
+    /// no consumer in this system and stays.
     pub outbox: Option<OutboxEvent>,
+    /// Events of earlier changes that their consumer has not removed, oldest first.
+    pub superseded: Vec<SupersededEvent>,
     /// Position on the list of orders to ship. Kept after the order has left the list.
     pub fulfillment_position: Option<FulfillmentPosition>,
 }
@@ -37,17 +42,26 @@ impl StoredOrder {
         Self { outbox: Some(event), fulfillment_position: Some(position), ..order.into() }
     }
 
-    /// Returns true if the outbox holds the event `id`.
+    /// Returns true if `id` is the event of the last change.
     #[must_use]
     pub fn holds_event(&self, id: &EventId) -> bool {
         self.outbox.as_ref().is_some_and(|event| event.id == *id)
+    }
+
+    /// Returns the outbox attribute that holds the event `id`.
+    #[must_use]
+    pub fn attribute_of(&self, id: &EventId) -> Option<&'static str> {
+        if self.holds_event(id) {
+            return Some(OUTBOX);
+        }
+        self.superseded.iter().find(|superseded| superseded.event.id == *id).map(|found| found.attribute)
     }
 }
 
 impl From<Order> for StoredOrder {
     /// Wraps an order without idempotency record, outbox and position.
     fn from(order: Order) -> Self {
-        Self { order, request_hash: None, outbox: None, fulfillment_position: None }
+        Self { order, request_hash: None, outbox: None, superseded: Vec::new(), fulfillment_position: None }
     }
 }
 

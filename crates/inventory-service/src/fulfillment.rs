@@ -1,12 +1,14 @@
 //! OrderShipped and OrderDelivered: set the status and the shipment of the order.
 
-use domain::{EventMetadata, OrderAction, OrderId, Shipment, Transition, transition};
+use domain::{EventId, EventKind, EventMetadata, OrderAction, OrderId, Shipment, Transition, transition};
+use dynamodb::attribute::OUTBOX;
 
+use crate::acknowledgment::acknowledge_stale;
 use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
-use crate::store::{AdvanceOutcome, Store};
+use crate::store::{AcknowledgeOutcome, AdvanceOutcome, Store};
 
-/// Applies an action that changes no stock, and stores the values that `shipment` has.
+/// Applies an event of `kind`, which changes no stock, and stores the values that `shipment` has.
 ///
 /// # Errors
 /// [`ApplyError`] if the order does not exist yet, or its status does not allow the
@@ -14,20 +16,41 @@ use crate::store::{AdvanceOutcome, Store};
 pub(crate) async fn advance(
     store: &Store,
     id: &OrderId,
-    action: OrderAction,
+    (kind, action): (EventKind, OrderAction),
     shipment: &Shipment,
     metadata: Option<&EventMetadata>,
 ) -> Result<Outcome, ApplyError> {
-    let event_id = metadata.map(|metadata| &metadata.event_id);
-    let outcome =
-        store.retry_on_conflict(async || store.advance(id, action, shipment, event_id).await).await?;
-    match outcome {
+    if let Some(event) = EventMetadata::own_event_id(metadata, id, kind)
+        && let Some(outcome) = finish(store, id, action, event).await?
+    {
+        return Ok(outcome);
+    }
+    match store.retry_on_conflict(async || store.advance(id, action, shipment).await).await? {
         AdvanceOutcome::Advanced => Ok(Outcome::StatusChanged(action.target())),
-        AdvanceOutcome::Acknowledged => Ok(Outcome::Completed),
         AdvanceOutcome::NotAllowed(None) => Err(ApplyError::OrderMissing(id.clone())),
         AdvanceOutcome::NotAllowed(Some(order)) => match transition(order.status, action) {
             Transition::AlreadyApplied => Ok(Outcome::Stale),
             _ => Err(ApplyError::not_allowed(&order, action)),
         },
+    }
+}
+
+/// Removes this system's own event from the outbox: the write that stored it also set the status.
+/// Returns `None` if the order does not have the status.
+async fn finish(
+    store: &Store,
+    id: &OrderId,
+    action: OrderAction,
+    event: &EventId,
+) -> Result<Option<Outcome>, ApplyError> {
+    let outcome = store.retry_on_conflict(async || store.acknowledge(id, OUTBOX, event).await).await?;
+    let stored = match outcome {
+        AcknowledgeOutcome::Acknowledged => return Ok(Some(Outcome::Completed)),
+        AcknowledgeOutcome::NotHeld(stored) => stored,
+    };
+    let applied = |status| transition(status, action) == Transition::AlreadyApplied;
+    match stored.filter(|stored| applied(stored.order.status)) {
+        None => Ok(None),
+        Some(stored) => acknowledge_stale(store, &stored, Some(event)).await.map(Some),
     }
 }

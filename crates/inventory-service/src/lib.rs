@@ -7,6 +7,7 @@
 //! `inbound_event` decodes both. Each kind of order event has its module: `reservation`, `release`
 //! and `fulfillment`. `routes` dispatches requests to their use cases.
 
+mod acknowledgment;
 mod adjust_stock;
 mod apply_error;
 mod batch_reservation;

@@ -2,6 +2,7 @@
 
 use aws::ServiceError;
 use domain::{EventId, EventMetadata, Order, OrderAction, Transition, transition};
+use dynamodb::attribute::OUTBOX;
 use dynamodb::{InsertOutcome, StoredOrder};
 
 use crate::apply_error::ApplyError;
@@ -68,9 +69,11 @@ async fn finish_cancellation(
     let order = &stored.order;
     let work = remaining_work(stored, event_id)?;
     let written = store.retry_on_conflict(async || match work {
-        RemainingWork::Release => store.release(order).await,
+        RemainingWork::Release => store.release(stored, event_id).await,
         RemainingWork::Cancel => store.cancel(order).await,
-        RemainingWork::Acknowledge(id) => store.acknowledge(order, id).await,
+        RemainingWork::Acknowledge(id) => {
+            store.acknowledge(&order.id, OUTBOX, id).await.map(WriteOutcome::from)
+        }
         RemainingWork::Nothing => Ok(WriteOutcome::Applied),
     });
     Ok(match (written.await?, work, transition(order.status, OrderAction::Cancel)) {

@@ -6,6 +6,7 @@ use lambda::clock::now;
 use tracing::Span;
 use tracing::field::debug;
 
+use crate::acknowledgment::acknowledge_stale;
 use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
 use crate::store::{Plan, Rejection, Store, TransactionOutcome, WriteOutcome};
@@ -34,10 +35,13 @@ pub(crate) async fn reserve(
                 return Ok(Outcome::StatusChanged(OrderAction::Confirm.target()));
             }
             TransactionOutcome::OrderDiffers(None) => plan.insert(claimed.clone()),
-            TransactionOutcome::OrderDiffers(Some(order)) => {
-                match transition(order.status, OrderAction::Confirm) {
-                    Transition::Allowed => plan.update(*order),
-                    _ => return Ok(Outcome::Stale),
+            TransactionOutcome::OrderDiffers(Some(stored)) => {
+                match transition(stored.order.status, OrderAction::Confirm) {
+                    Transition::Allowed => plan.update(stored.order),
+                    _ => {
+                        let event = metadata.map(|metadata| &metadata.event_id);
+                        return acknowledge_stale(store, &stored, event).await;
+                    }
                 }
             }
             TransactionOutcome::Short(shortages) => match reject(store, &plan, shortages).await? {

@@ -99,11 +99,14 @@ pub struct RepublishedProduct {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all_fields = "camelCase")]
 pub enum RepublishOutcome {
-    /// The event in the outbox was published, again or for the first time.
+    /// The events in the outbox were published, again or for the first time.
     Published {
-        /// Kind of event.
+        /// Kind of the last event.
         #[serde(serialize_with = "serialize_kind")]
         event_type: EventKind,
+        /// Kinds of all events, oldest first.
+        #[serde(serialize_with = "serialize_kinds")]
+        event_types: Vec<EventKind>,
     },
     /// The events that report the stock of a product were published.
     #[serde(rename = "Published")]
@@ -130,6 +133,10 @@ pub enum RepublishOutcome {
 
 fn serialize_kind<S: serde::Serializer>(kind: &EventKind, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(kind.as_str())
+}
+
+fn serialize_kinds<S: serde::Serializer>(kinds: &[EventKind], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(kinds.iter().map(|kind| kind.as_str()))
 }
 
 #[cfg(test)]
@@ -206,8 +213,11 @@ mod tests {
         };
         let outcomes = [
             (
-                RepublishOutcome::Published { event_type: EventKind::Placed },
-                r#""Published","eventType":"OrderPlaced""#,
+                RepublishOutcome::Published {
+                    event_type: EventKind::Canceled,
+                    event_types: vec![EventKind::Placed, EventKind::Canceled],
+                },
+                r#""Published","eventType":"OrderCanceled","eventTypes":["OrderPlaced","OrderCanceled"]"#,
             ),
             (RepublishOutcome::NothingToPublish, r#""NothingToPublish""#),
             (RepublishOutcome::UnknownOrder, r#""UnknownOrder""#),

@@ -3,7 +3,7 @@
 use aws_lambda_events::dynamodb::StreamRecord;
 use domain::{EventKind, EventSubject, Order, OutboxEvent};
 use dynamodb::attribute::{ORDER_ID, OUTBOX};
-use dynamodb::{Item, decode_order, decode_outbox};
+use dynamodb::{Item, StoredOrder, decode_order, decode_outbox};
 
 use crate::outbound_event::EventContent;
 use crate::unpublishable::UnpublishableError;
@@ -26,13 +26,11 @@ pub(crate) fn decode_record(change: StreamRecord) -> Result<Option<EventContent>
     content(order, &outbox).map(Some)
 }
 
-/// Returns the event in the outbox of an item, with its kind.
-pub(crate) fn decode_item(item: &Item) -> Result<Option<(EventKind, EventContent)>, UnpublishableError> {
-    let Some(outbox) = decode_outbox(item)? else {
-        return Ok(None);
-    };
-    let order = decode_order(item)?.order;
-    Ok(Some((outbox.kind, content(order, &outbox)?)))
+/// Returns the events in the outbox of an item with their kinds, oldest first.
+pub(crate) fn decode_item(item: &Item) -> Result<Vec<(EventKind, EventContent)>, UnpublishableError> {
+    let StoredOrder { order, outbox, superseded, .. } = decode_order(item)?;
+    let events = superseded.into_iter().map(|earlier| earlier.event).chain(outbox);
+    events.map(|event| Ok((event.kind, content(order.clone(), &event)?))).collect()
 }
 
 /// Returns the order in the key of a stream record, even if its images are unreadable.

@@ -62,12 +62,12 @@ impl OrderRelay {
         Ok(Some(OutboundEvent::new(&self.relay.destination, index, content)))
     }
 
-    /// Publishes the event in the outbox of each requested order. `items` are the
+    /// Publishes the events in the outbox of each requested order, oldest first. `items` are the
     /// stored orders. A republished event keeps its id.
     ///
     /// A record that the relay could not publish is known only by its position in the
-    /// stream, which keeps it for 24 hours. The order holds its last event until that event
-    /// is applied or the next change replaces it.
+    /// stream, which keeps it for 24 hours. The order holds each event until it is applied, also
+    /// after later changes.
     pub async fn republish(
         &self,
         orders: &BTreeSet<OrderId>,
@@ -84,10 +84,13 @@ impl OrderRelay {
     }
 
     fn publication(&self, index: usize, item: &Item) -> Result<Republication, UnpublishableError> {
-        let Some((event_type, content)) = decode_item(item)? else {
-            return Ok(Republication { outcome: RepublishOutcome::NothingToPublish, events: Vec::new() });
+        let (kinds, contents): (Vec<_>, Vec<_>) = decode_item(item)?.into_iter().unzip();
+        let outcome = match kinds.last() {
+            None => RepublishOutcome::NothingToPublish,
+            Some(&event_type) => RepublishOutcome::Published { event_type, event_types: kinds },
         };
-        let event = OutboundEvent::new(&self.relay.destination, index, content);
-        Ok(Republication { outcome: RepublishOutcome::Published { event_type }, events: vec![event] })
+        let events = contents.into_iter();
+        let events = events.map(|content| OutboundEvent::new(&self.relay.destination, index, content));
+        Ok(Republication { outcome, events: events.collect() })
     }
 }

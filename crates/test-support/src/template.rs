@@ -203,12 +203,6 @@ pub fn order_stream_batch_size() -> usize {
     StreamMapping::Orders.batch_size()
 }
 
-/// Returns the maximum number of attempts for a record of the Orders table's stream.
-#[must_use]
-pub fn stream_max_attempts() -> u64 {
-    StreamMapping::Orders.properties()["MaximumRetryAttempts"].as_u64().expect("bounded retries") + 1
-}
-
 /// Returns the maximum number of attempts for an event.
 #[must_use]
 pub fn consumer_max_attempts() -> usize {

@@ -18,8 +18,30 @@ pub(crate) struct OrderState {
     pub(crate) reserved: bool,
     /// The kind of the event in its outbox.
     pub(crate) outbox: Option<EventKind>,
+    /// The kinds of the earlier events that are not applied, oldest first.
+    pub(crate) superseded: Vec<EventKind>,
     /// The available units of each product that was short when the order was rejected.
     pub(crate) available: [Option<u64>; 2],
+}
+
+impl OrderState {
+    fn new(status: OrderStatus, quantities: Quantities, outbox: Option<EventKind>) -> Self {
+        Self { status, quantities, reserved: false, outbox, superseded: Vec::new(), available: [None; 2] }
+    }
+
+    /// Changes the status, and keeps an event that is not applied.
+    fn change(&mut self, status: OrderStatus, outbox: Option<EventKind>) {
+        self.status = status;
+        self.superseded.extend(std::mem::replace(&mut self.outbox, outbox));
+    }
+
+    /// Removes an event that this system published and the consumer received.
+    fn acknowledge(&mut self, event: &ConsumedEvent) {
+        if event.from_outbox {
+            self.outbox.take_if(|kind| *kind == event.kind);
+            self.superseded.retain(|kind| *kind != event.kind);
+        }
+    }
 }
 
 /// The cause of an adjustment: an idempotency key or a receipt of goods.
@@ -129,8 +151,7 @@ impl Model {
         if let Some(key) = key {
             self.keys.insert(key, (id.to_owned(), quantities));
         }
-        let outbox = Some(EventKind::Placed);
-        let order = OrderState { status: Placed, quantities, reserved: false, outbox, available: [None; 2] };
+        let order = OrderState::new(Placed, quantities, Some(EventKind::Placed));
         assert_eq!(self.observed.orders.insert(id.to_owned(), order), None, "{id} already exists");
         self.unpublished.push((id.to_owned(), EventKind::Placed));
         OperationResult::Created(id.to_owned())
@@ -152,35 +173,30 @@ impl Model {
         if !from.contains(&order.status) {
             return OperationResult::Conflict;
         }
-        order.status = to;
-        order.outbox = Some(kind);
+        order.change(to, Some(kind));
         self.unpublished.push((id.to_owned(), kind));
         OperationResult::StatusChanged
     }
 
     fn reserve(&mut self, event: &ConsumedEvent) -> OperationResult {
-        let stored = self.observed.orders.get(&event.order);
-        if stored.is_some_and(|order| order.status != Placed) {
+        if let Some(order) = self.observed.orders.get_mut(&event.order)
+            && order.status != Placed
+        {
+            order.acknowledge(event);
             return OperationResult::Applied;
         }
+        let stored = self.observed.orders.get(&event.order);
         let quantities = stored.map_or(event.quantities, |order| order.quantities);
         let stock = self.observed.stock;
         let available = [0, 1].map(|n| (quantities[n] > stock[n]).then_some(stock[n]));
-        let order = if available == [None; 2] {
+        let reserved = available == [None; 2];
+        let (status, kind) =
+            if reserved { (Confirmed, EventKind::Confirmed) } else { (Rejected, EventKind::Rejected) };
+        if reserved {
             self.observed.stock = [0, 1].map(|n| stock[n] - quantities[n]);
-            self.unpublished.push((event.order.clone(), EventKind::Confirmed));
-            let outbox = Some(EventKind::Confirmed);
-            OrderState { status: Confirmed, quantities, reserved: true, outbox, available }
-        } else {
-            self.unpublished.push((event.order.clone(), EventKind::Rejected));
-            OrderState {
-                status: Rejected,
-                quantities,
-                reserved: false,
-                outbox: Some(EventKind::Rejected),
-                available,
-            }
-        };
+        }
+        self.unpublished.push((event.order.clone(), kind));
+        let order = OrderState { reserved, available, ..OrderState::new(status, quantities, Some(kind)) };
         self.observed.orders.insert(event.order.clone(), order);
         OperationResult::Applied
     }
@@ -199,24 +215,18 @@ impl Model {
 
     fn cancel_by_event(&mut self, event: &ConsumedEvent) -> OperationResult {
         let Some(order) = self.observed.orders.get_mut(&event.order) else {
-            let (quantities, available) = (event.quantities, [None; 2]);
-            let order = OrderState { status: Canceled, quantities, reserved: false, outbox: None, available };
+            let order = OrderState::new(Canceled, event.quantities, None);
             self.observed.orders.insert(event.order.clone(), order);
             return OperationResult::Applied;
         };
         match order.status {
             Shipped | Delivered => return OperationResult::Forbidden,
             Rejected => return OperationResult::Applied,
-            Canceled if !order.reserved => {
-                order.outbox.take_if(|kind| event.from_outbox && *kind == EventKind::Canceled);
-            }
-            Placed | Confirmed | Canceled => {
-                if std::mem::take(&mut order.reserved) {
-                    self.observed.stock = [0, 1].map(|n| self.observed.stock[n] + order.quantities[n]);
-                }
-                order.status = Canceled;
-                order.outbox = None;
-            }
+            Canceled => order.acknowledge(event),
+            Placed | Confirmed => order.change(Canceled, None),
+        }
+        if std::mem::take(&mut order.reserved) {
+            self.observed.stock = [0, 1].map(|n| self.observed.stock[n] + order.quantities[n]);
         }
         OperationResult::Applied
     }
@@ -227,8 +237,7 @@ impl Model {
             return OperationResult::TooEarly;
         };
         if order.status == from {
-            order.status = to;
-            order.outbox = None;
+            order.change(to, None);
             return OperationResult::Applied;
         }
         match order.status {
@@ -236,9 +245,7 @@ impl Model {
             Rejected | Canceled => return OperationResult::Forbidden,
             Shipped | Delivered => {}
         }
-        if order.status == to {
-            order.outbox.take_if(|kind| event.from_outbox && *kind == event.kind);
-        }
+        order.acknowledge(event);
         OperationResult::Applied
     }
 }

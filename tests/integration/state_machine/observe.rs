@@ -29,7 +29,9 @@ pub(super) fn order_state(item: &Item) -> OrderState {
         shortage.map(|shortage| shortage.available)
     });
     let outbox = stored.outbox.as_ref().map(|event| event.kind);
-    OrderState { status: order.status, quantities, reserved: order.stock_reserved, outbox, available }
+    let superseded = stored.superseded.iter().map(|earlier| earlier.event.kind).collect();
+    let (status, reserved) = (order.status, order.stock_reserved);
+    OrderState { status, quantities, reserved, outbox, superseded, available }
 }
 
 /// Returns the units on hand of a stock item.
@@ -98,4 +100,6 @@ pub(super) fn assert_final_state(
         _ => None,
     };
     assert_eq!(order.outbox, outbox, "{id} is {order:?}");
+    // No function of this system applies an OrderConfirmed.
+    assert!(order.superseded.iter().all(|kind| *kind == EventKind::Confirmed), "{id} is {order:?}");
 }

@@ -277,6 +277,10 @@ impl SystemUnderTest {
         if self.poller.pending_records() == 0 {
             return;
         }
+        // The removal of a stale event is a record of an order whose last event is published already.
+        if self.possible_models.iter().all(|model| model.unpublished.is_empty()) {
+            return self.relay().await;
+        }
         let gate = Gate::default();
         let hold = if publishes { BusBehavior::HoldResponse } else { BusBehavior::HoldRequest };
         self.shop.bus.script([hold(gate.clone())]);

@@ -48,6 +48,17 @@ impl EventMetadata {
     pub fn correlation_id_of(metadata: Option<&Self>, order: &OrderId) -> CorrelationId {
         metadata.map_or_else(|| order.into(), |metadata| metadata.correlation_id.clone())
     }
+
+    /// Returns the id of an event of `kind` that this system stored with a change of `order`, or
+    /// `None` for an event of another producer.
+    #[must_use]
+    pub fn own_event_id<'a>(
+        metadata: Option<&'a Self>,
+        order: &OrderId,
+        kind: EventKind,
+    ) -> Option<&'a EventId> {
+        metadata.map(|metadata| &metadata.event_id).filter(|id| **id == EventId::derive(order, kind))
+    }
 }
 
 /// An order event: the `detail` of a message on the bus.

@@ -1,6 +1,7 @@
 //! The state of each order of a batch until it has a result.
 
 use domain::{EventMetadata, Order, Shortage};
+use dynamodb::StoredOrder;
 use tracing::Span;
 
 use crate::apply_error::ApplyError;
@@ -17,6 +18,14 @@ pub(crate) struct Placement {
     pub(crate) metadata: Option<EventMetadata>,
     /// Span of its log lines.
     pub(crate) span: Span,
+}
+
+impl Placement {
+    /// Returns true if the stored order holds the event in its outbox.
+    pub(super) fn is_held_by(&self, stored: &StoredOrder) -> bool {
+        let event = self.metadata.as_ref().map(|metadata| &metadata.event_id);
+        event.is_some_and(|event| stored.attribute_of(event).is_some())
+    }
 }
 
 /// A placement without a result yet.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{Order, OrderAction, OrderLine, ProductId, Shortage, Transition, transition};
+use dynamodb::StoredOrder;
 
 use super::candidate::{Candidate, Placement, Settled, ShortCandidate};
 use crate::outcome::Outcome;
@@ -34,7 +35,7 @@ impl Round {
         &mut self,
         placements: &[Placement],
         group: Vec<Candidate>,
-        orders: Vec<ActionResult<Order>>,
+        orders: Vec<ActionResult<StoredOrder>>,
         stock: &ByProduct<ActionResult<u64>>,
     ) {
         // Stock on hand of each product with too little for all candidates.
@@ -59,13 +60,20 @@ impl Round {
         }
     }
 
-    /// Replaces a plan that the stored order contradicts.
-    fn replan(&mut self, placements: &[Placement], candidate: Candidate, stored: Option<Order>) {
+    /// Replaces a plan that the stored order contradicts. An order that no longer can be
+    /// confirmed but holds the event is handled individually, because the event must be removed.
+    fn replan(&mut self, placements: &[Placement], candidate: Candidate, stored: Option<StoredOrder>) {
         let Candidate { placement, plan, rounds } = candidate;
         let plan = match stored {
             None => plan.insert(placements[placement].claimed.clone()),
-            Some(order) if transition(order.status, OrderAction::Confirm) == Transition::Allowed => {
+            Some(StoredOrder { order, .. })
+                if transition(order.status, OrderAction::Confirm) == Transition::Allowed =>
+            {
                 plan.update(order)
+            }
+            Some(stored) if placements[placement].is_held_by(&stored) => {
+                self.individual.push(placement);
+                return;
             }
             Some(_) => {
                 self.settled.push(Settled { placement, result: Ok(Outcome::Stale) });

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use aws::ServiceError;
 use aws_sdk_dynamodb::types::CancellationReason;
-use domain::{Order, OrderLine, ProductId, Shortage};
-use dynamodb::{Item, ItemDecodeError, decode_order, decode_stock};
+use domain::{OrderLine, ProductId, Shortage};
+use dynamodb::{Item, ItemDecodeError, StoredOrder, decode_order, decode_stock};
 
 /// The outcome of a transaction over an order and the stock of its lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) enum TransactionOutcome {
     /// The transaction was committed.
     Committed,
     /// The order differs from the plan: it is this one, or does not exist.
-    OrderDiffers(Option<Box<Order>>),
+    OrderDiffers(Option<Box<StoredOrder>>),
     /// The order matches the plan, but these lines are short of stock.
     Short(Vec<Shortage>),
 }
@@ -27,7 +27,7 @@ pub(crate) enum BatchOutcome {
     /// The transaction was canceled, for at least one of these results.
     Canceled {
         /// Result for each order, in the order of the request.
-        orders: Vec<ActionResult<Order>>,
+        orders: Vec<ActionResult<StoredOrder>>,
         /// Result for each product. A failed condition reports the stock on hand.
         stock: BTreeMap<ProductId, ActionResult<u64>>,
     },
@@ -69,7 +69,7 @@ pub(super) fn transaction_outcome<'a>(
     };
     if code(order_reason) == CONDITION_FAILED {
         let stored = order_reason.item().map(decode_order).transpose()?;
-        return Ok(TransactionOutcome::OrderDiffers(stored.map(|stored| Box::new(stored.order))));
+        return Ok(TransactionOutcome::OrderDiffers(stored.map(Box::new)));
     }
     if code(order_reason) != NONE {
         // The lines were not compared with those of the order, so a shortage proves nothing.
@@ -111,9 +111,8 @@ pub(super) fn batch_outcome(
         return Err(ServiceError::Permanent(format!("transaction canceled with {count} unusable reasons")));
     }
     let (order_reasons, stock_reasons) = reasons.split_at(orders);
-    let decode_entity = |item: &Item| decode_order(item).map(|stored| stored.order);
     let decode_quantity = |item: &Item| decode_stock(item).map(|level| level.quantity);
-    let orders = order_reasons.iter().map(|reason| action_result(reason, decode_entity)).collect();
+    let orders = order_reasons.iter().map(|reason| action_result(reason, decode_order)).collect();
     let stock = stock_reasons.iter().map(|reason| action_result(reason, decode_quantity));
     Ok(BatchOutcome::Canceled { orders, stock: products.zip(stock).collect() })
 }
@@ -176,7 +175,7 @@ fn shortage(line: &OrderLine, stock: Option<&Item>) -> Result<Shortage, ServiceE
 
 #[cfg(test)]
 mod tests {
-    use domain::{OrderLines, OrderStatus, Quantity};
+    use domain::{Order, OrderLines, OrderStatus, Quantity};
     use dynamodb::attribute::{PRODUCT_ID, QUANTITY};
     use dynamodb::{encode_order, number, text};
 
@@ -200,11 +199,11 @@ mod tests {
         [(PRODUCT_ID.to_owned(), text(id)), (QUANTITY.to_owned(), number(quantity))].into()
     }
 
-    fn canceled_order() -> Order {
+    fn canceled_order() -> StoredOrder {
         let lines = OrderLines::merge(lines()).unwrap();
         let time = "2025-01-01T00:00:00Z".parse().unwrap();
         let order = Order::from_event("o1".parse().unwrap(), "c1".parse().unwrap(), lines, None, time);
-        Order { status: OrderStatus::Canceled, ..order }
+        Order { status: OrderStatus::Canceled, ..order }.into()
     }
 
     fn outcome(reasons: &[CancellationReason]) -> Result<TransactionOutcome, ServiceError> {
@@ -213,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_differing_order_takes_precedence() {
-        let item = encode_order(&canceled_order().into());
+        let item = encode_order(&canceled_order());
         for other in ["None", CONDITION_FAILED, "TransactionConflict", "ValidationError"] {
             let reasons = [condition_failed(item.clone()), reason(other), reason("None")];
             assert_eq!(
@@ -290,7 +289,7 @@ mod tests {
     #[test]
     fn reads_the_results_of_a_batch_by_order_and_product() {
         let products = || ["p1", "p2"].map(|id| id.parse().unwrap()).into_iter();
-        let order = condition_failed(encode_order(&canceled_order().into()));
+        let order = condition_failed(encode_order(&canceled_order()));
         let of_stock = [reason("TransactionConflict"), condition_failed(stock("p2", 3))];
         let reasons = [&[reason("None"), order, reason("None")][..], &of_stock].concat();
         let Ok(BatchOutcome::Canceled { orders, stock }) = batch_outcome(&reasons, 3, products()) else {

@@ -12,7 +12,7 @@ mod transactions;
 
 pub(crate) use adjustment_outcome::{AdjustOutcome, CreateOutcome};
 pub(crate) use cancellation::{ActionResult, BatchOutcome, TransactionOutcome};
-pub(crate) use order_writes::{AdvanceOutcome, Rejection};
+pub(crate) use order_writes::{AcknowledgeOutcome, AdvanceOutcome, Rejection};
 pub(crate) use plan::{Plan, WriteOutcome};
 
 use std::sync::Arc;

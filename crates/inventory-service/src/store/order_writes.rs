@@ -3,15 +3,15 @@
 use aws::ServiceError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::{EventId, Order, OrderAction, OrderId, OutboxEvent, Shipment, Shortage};
 use dynamodb::attribute::{
     FULFILLMENT_SHARD, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, OUTBOX_ID, SHORTAGES, STOCK_RESERVED,
     UPDATED_AT,
 };
 use dynamodb::{
-    InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, set_shipment,
-    status_condition, text,
+    InsertOutcome, Item, StoredOrder, decode_order, encode_outbox, encode_shortages, keep_event,
+    set_shipment, status_condition, text,
 };
 use lambda::clock::now;
 
@@ -24,18 +24,24 @@ use super::transactions::same_lines_condition;
 pub(crate) enum AdvanceOutcome {
     /// The status changed.
     Advanced,
-    /// The status was changed earlier together with this event, which is now removed
-    /// from the outbox.
-    Acknowledged,
     /// The status of this order does not allow the action, or there is no order.
     NotAllowed(Option<Box<Order>>),
+}
+
+/// The outcome of removing an event from the outbox.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum AcknowledgeOutcome {
+    /// The event is removed.
+    Acknowledged,
+    /// The attribute does not hold the event in this order, or there is no order.
+    NotHeld(Option<Box<StoredOrder>>),
 }
 
 /// The outcome of a conditional update.
 #[derive(Debug)]
 enum ConditionalUpdate {
-    /// The update was applied. Old values of the changed attributes, if requested.
-    Applied(Option<Item>),
+    /// The update was applied.
+    Applied,
     /// The condition failed for this order, or there is no order.
     ConditionFailed(Option<Box<StoredOrder>>),
 }
@@ -96,7 +102,7 @@ impl Store {
             .expression_attribute_values(":shortages", encode_shortages(shortages))
             .expression_attribute_values(":event", encode_outbox(event));
         Ok(match send(with_values(request, values)).await? {
-            ConditionalUpdate::Applied(_) => WriteOutcome::Applied,
+            ConditionalUpdate::Applied => WriteOutcome::Applied,
             // The SDK's retry of an update whose response was lost finds its own event.
             ConditionalUpdate::ConditionFailed(Some(stored)) if stored.outbox.as_ref() == Some(event) => {
                 WriteOutcome::Applied
@@ -105,68 +111,65 @@ impl Store {
         })
     }
 
-    /// Cancels an order that holds no stock.
+    /// Cancels an order that holds no stock, and keeps an event that its outbox still has.
     pub(crate) async fn cancel(&self, order: &Order) -> Result<WriteOutcome, ServiceError> {
-        let set =
-            format!("SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {OUTBOX}, {FULFILLMENT_SHARD}");
+        let (keep_event, values) = keep_event(OrderAction::Cancel);
+        let set = format!(
+            "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now{keep_event} REMOVE {OUTBOX}, {FULFILLMENT_SHARD}"
+        );
         let request = self
             .update_order(&order.id, &set, OrderAction::Cancel)
             .condition_expression(format!(
                 "{ORDER_STATUS} = :from AND attribute_not_exists({STOCK_RESERVED})"
             ))
             .expression_attribute_values(":from", text(order.status));
-        send(request).await.map(WriteOutcome::from)
+        send(with_values(request, values)).await.map(WriteOutcome::from)
     }
 
-    /// Removes an event from the outbox that requires no further work.
+    /// Removes the event `event` from the outbox attribute `attribute`.
     pub(crate) async fn acknowledge(
         &self,
-        order: &Order,
+        id: &OrderId,
+        attribute: &str,
         event: &EventId,
-    ) -> Result<WriteOutcome, ServiceError> {
+    ) -> Result<AcknowledgeOutcome, ServiceError> {
         let request = self
             .client
             .update_item()
             .table_name(&self.settings.orders_table)
-            .key(ORDER_ID, text(&order.id))
-            .update_expression(format!("REMOVE {OUTBOX}"))
-            .condition_expression(format!("{ORDER_STATUS} = :from AND {OUTBOX}.{OUTBOX_ID} = :event"))
-            .expression_attribute_values(":from", text(order.status))
-            .expression_attribute_values(":event", text(event));
-        send(request).await.map(WriteOutcome::from)
+            .key(ORDER_ID, text(id))
+            .update_expression(format!("REMOVE {attribute}"))
+            .condition_expression(format!("{attribute}.{OUTBOX_ID} = :event"))
+            .expression_attribute_values(":event", text(event))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        Ok(match send(request).await? {
+            ConditionalUpdate::Applied => AcknowledgeOutcome::Acknowledged,
+            ConditionalUpdate::ConditionFailed(stored) => AcknowledgeOutcome::NotHeld(stored),
+        })
     }
 
-    /// Sets the target status of `action` if the current status allows it, or if it was
-    /// set together with `event`. Stores the values that `shipment` has.
+    /// Sets the target status of `action` if the current status allows it. Stores the values that
+    /// `shipment` has, and keeps an event that the outbox still has.
     pub(crate) async fn advance(
         &self,
         id: &OrderId,
         action: OrderAction,
         shipment: &Shipment,
-        event: Option<&EventId>,
     ) -> Result<AdvanceOutcome, ServiceError> {
         let (set_shipment, shipment_values) = set_shipment(shipment);
+        let (keep_event, event_values) = keep_event(action);
         let set = format!(
-            "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now{set_shipment} REMOVE {OUTBOX}, {FULFILLMENT_SHARD}"
+            "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now{keep_event}{set_shipment} \
+             REMOVE {OUTBOX}, {FULFILLMENT_SHARD}"
         );
-        let (mut condition, mut values) = status_condition(action);
-        values.extend(shipment_values);
-        if let Some(event) = event {
-            condition.push_str(&format!(" OR ({ORDER_STATUS} = :to AND {OUTBOX}.{OUTBOX_ID} = :event)"));
-            values.insert(":event".to_owned(), text(event));
-        }
-        let request = self
-            .update_order(id, &set, action)
-            .condition_expression(condition)
-            .return_values(ReturnValue::UpdatedOld);
+        let (condition, mut values) = status_condition(action);
+        values.extend(shipment_values.into_iter().chain(event_values));
+        let request = self.update_order(id, &set, action).condition_expression(condition);
         Ok(match send(with_values(request, values)).await? {
+            ConditionalUpdate::Applied => AdvanceOutcome::Advanced,
             ConditionalUpdate::ConditionFailed(stored) => {
                 AdvanceOutcome::NotAllowed(stored.map(|stored| Box::new(stored.order)))
             }
-            ConditionalUpdate::Applied(old) => match old.as_ref().and_then(|old| old.get(ORDER_STATUS)) {
-                Some(status) if *status == text(action.target()) => AdvanceOutcome::Acknowledged,
-                _ => AdvanceOutcome::Advanced,
-            },
         })
     }
 
@@ -185,15 +188,24 @@ impl Store {
 impl From<ConditionalUpdate> for WriteOutcome {
     fn from(update: ConditionalUpdate) -> Self {
         match update {
-            ConditionalUpdate::Applied(_) => Self::Applied,
+            ConditionalUpdate::Applied => Self::Applied,
             ConditionalUpdate::ConditionFailed(_) => Self::OrderChanged,
+        }
+    }
+}
+
+impl From<AcknowledgeOutcome> for WriteOutcome {
+    fn from(outcome: AcknowledgeOutcome) -> Self {
+        match outcome {
+            AcknowledgeOutcome::Acknowledged => Self::Applied,
+            AcknowledgeOutcome::NotHeld(_) => Self::OrderChanged,
         }
     }
 }
 
 async fn send(request: UpdateItemFluentBuilder) -> Result<ConditionalUpdate, ServiceError> {
     let error = match request.send().await {
-        Ok(output) => return Ok(ConditionalUpdate::Applied(output.attributes)),
+        Ok(_) => return Ok(ConditionalUpdate::Applied),
         Err(error) => error,
     };
     match error.as_service_error() {

@@ -7,12 +7,16 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use domain::{EventKind, FulfillmentPosition, FulfillmentShard, Order, OrderAction, OutboxEvent, ProductId};
+use domain::{
+    EventId, EventKind, FulfillmentPosition, FulfillmentShard, Order, OrderAction, OutboxEvent, ProductId,
+};
 use dynamodb::attribute::{
     FULFILLMENT_POSITION, FULFILLMENT_SHARD, ITEMS, ORDER_ID, ORDER_STATUS, OUTBOX, PRODUCT_ID, QUANTITY,
     STOCK_RESERVED, UPDATED_AT,
 };
-use dynamodb::{Item, StoredOrder, encode_order, encode_outbox, item, number, status_condition, text};
+use dynamodb::{
+    Item, StoredOrder, encode_order, encode_outbox, item, keep_event, number, status_condition, text,
+};
 use lambda::clock::now;
 
 use super::cancellation::{self, BatchOutcome, TransactionOutcome};
@@ -57,9 +61,15 @@ impl Store {
         }
     }
 
-    /// Releases the stock of all lines and cancels the order, or does neither.
-    pub(crate) async fn release(&self, order: &Order) -> Result<WriteOutcome, ServiceError> {
-        let mut actions = vec![self.cancel_reserved(order)?];
+    /// Releases the stock of all lines, cancels the order and removes `event` from its outbox, or
+    /// does nothing.
+    pub(crate) async fn release(
+        &self,
+        stored: &StoredOrder,
+        event: Option<&EventId>,
+    ) -> Result<WriteOutcome, ServiceError> {
+        let order = &stored.order;
+        let mut actions = vec![self.cancel_reserved(stored, event)?];
         for line in order.lines() {
             actions.push(self.increment(line)?);
         }
@@ -154,14 +164,27 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Returns the action that cancels an order that holds stock.
-    fn cancel_reserved(&self, order: &Order) -> Result<TransactWriteItem, ServiceError> {
+    /// Returns the action that cancels an order that holds stock, or completes its cancellation. It
+    /// removes `event` from the outbox, and keeps any other event.
+    fn cancel_reserved(
+        &self,
+        stored: &StoredOrder,
+        event: Option<&EventId>,
+    ) -> Result<TransactWriteItem, ServiceError> {
+        let order = &stored.order;
+        let is_canceled = order.status == OrderAction::Cancel.target();
+        let (keep_event, values) =
+            if is_canceled { Default::default() } else { keep_event(OrderAction::Cancel) };
+        let is_acknowledged = event.is_some_and(|event| stored.holds_event(event));
+        let outbox = if is_acknowledged || !is_canceled { format!(", {OUTBOX}") } else { String::new() };
         let update = Update::builder()
             .table_name(&self.settings.orders_table)
             .key(ORDER_ID, text(&order.id))
             .update_expression(format!(
-                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now REMOVE {STOCK_RESERVED}, {OUTBOX}, {FULFILLMENT_SHARD}"
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now{keep_event} \
+                 REMOVE {STOCK_RESERVED}, {FULFILLMENT_SHARD}{outbox}"
             ))
+            .set_expression_attribute_values(Some(values))
             .condition_expression(format!("{ORDER_STATUS} = :from AND {STOCK_RESERVED} = :reserved"))
             .expression_attribute_values(":from", text(order.status))
             .expression_attribute_values(":to", text(OrderAction::Cancel.target()))

@@ -12,8 +12,8 @@ use dynamodb::attribute::{
 };
 use dynamodb::batch_get::get_by_id;
 use dynamodb::{
-    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, id_attribute, item, set_shipment,
-    status_condition, text,
+    InsertOutcome, Item, Page, StoredOrder, decode_order, encode_outbox, id_attribute, item, keep_event,
+    set_shipment, status_condition, text,
 };
 
 use super::{RETRY_POLICY, Store};
@@ -62,7 +62,8 @@ impl Store {
     }
 
     /// Makes a change and stores its event in the outbox with one write, if the status
-    /// allows it and the order is in scope. The order leaves the list of orders to ship.
+    /// allows it and the order is in scope. An earlier event that the outbox still has is kept.
+    /// The order leaves the list of orders to ship.
     pub(crate) async fn update_status(
         &self,
         id: &OrderId,
@@ -80,7 +81,8 @@ impl Store {
     ) -> Result<UpdateOutcome, ServiceError> {
         let (condition, mut values) = update_condition(scope, *action);
         let (set_shipment, shipment_values) = set_shipment(shipment);
-        values.extend(shipment_values);
+        let (keep_event, event_values) = keep_event(*action);
+        values.extend(shipment_values.into_iter().chain(event_values));
         let result = self
             .client
             .update_item()
@@ -88,7 +90,7 @@ impl Store {
             .set_expression_attribute_values(Some(values))
             .key(ORDER_ID, text(id))
             .update_expression(format!(
-                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {OUTBOX} = :event{set_shipment} \
+                "SET {ORDER_STATUS} = :to, {UPDATED_AT} = :now, {OUTBOX} = :event{keep_event}{set_shipment} \
                  REMOVE {FULFILLMENT_SHARD}"
             ))
             .condition_expression(condition)
