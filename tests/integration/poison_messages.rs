@@ -252,18 +252,6 @@ async fn sends_an_event_of_an_unknown_type_to_the_dead_letter_queue() {
     assert_eq!(driver.pending_events().len(), 4);
 }
 
-#[test]
-fn only_rules_of_the_bus_may_send_to_the_dead_letter_queue() {
-    let rules = [
-        "OrderEventRule",
-        "StockEventRule",
-        "UnhandledEventRule",
-        "UnhandledStockEventRule",
-        "UnhandledWarehouseEventRule",
-    ];
-    assert_eq!(test_support::dead_letter_queue_senders(), rules);
-}
-
 /// An event with the detail-type of another source would otherwise match no rule.
 #[test]
 fn keeps_a_known_detail_type_of_another_source() {

@@ -13,6 +13,7 @@ from template import (
     PERMISSION,
     QUEUE_POLICY,
     RULE,
+    RULES_OF_THE_BUS,
     STOCK_EVENT_RULE,
     UNHANDLED_EVENT_RULE,
     UNHANDLED_STOCK_EVENT_RULE,
@@ -30,15 +31,14 @@ STREAM_FILTERS = {
     ORDER_STREAM: {"Event": {"M": {"Id": {"S": [{"exists": True}]}}}},
     INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
 }
-# Rules that send to DeadLetterQueue.
-SENDERS = (
-    ORDER_EVENT_RULE,
-    STOCK_EVENT_RULE,
-    UNHANDLED_EVENT_RULE,
-    UNHANDLED_STOCK_EVENT_RULE,
-    UNHANDLED_WAREHOUSE_EVENT_RULE,
-)
-RULES_OF_THE_BUS = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${CustomEventBus}/*"}
+# The permissions that must exist before the targets of each rule.
+DEPENDENCIES: dict[str, str | list[str]] = {
+    ORDER_EVENT_RULE: ["OrderEventPermission", "DeadLetterQueuePolicy"],
+    STOCK_EVENT_RULE: ["StockEventPermission", "DeadLetterQueuePolicy"],
+    UNHANDLED_EVENT_RULE: "DeadLetterQueuePolicy",
+    UNHANDLED_STOCK_EVENT_RULE: "DeadLetterQueuePolicy",
+    UNHANDLED_WAREHOUSE_EVENT_RULE: "DeadLetterQueuePolicy",
+}
 # The source and the known detail-types of each rule for unknown events about stock.
 UNHANDLED_STOCK_EVENTS = {
     UNHANDLED_STOCK_EVENT_RULE: (
@@ -86,35 +86,38 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
 
 def check_invokers(resources: Resources) -> Iterator[str]:
     """Checks that only rules of the bus may invoke the consumer and only this API may invoke functions."""
-    rules = [RULES_OF_THE_BUS, {"Fn::GetAtt": [STOCK_EVENT_RULE, "Arn"]}]
     permitted = []
     for name, properties in find_by_type(resources, PERMISSION):
         match properties.get("Principal"):
             case "events.amazonaws.com":
                 permitted.append(properties.get("SourceArn"))
-                if get_logical_id(properties["FunctionName"]) != CONSUMER or permitted[-1] not in rules:
-                    yield f"{name} allows another rule, or the invocation of another function"
+                if get_logical_id(properties["FunctionName"]) != CONSUMER or permitted[-1] != RULES_OF_THE_BUS:
+                    yield f"{name} allows another bus, or the invocation of another function"
             case "apigateway.amazonaws.com":
                 _, variables = get_at(properties, ("SourceArn", "Fn::Sub")) or ("", {})
                 if get_at(variables, ("__ApiId__",)) != {"Ref": "Api"}:
                     yield f"{name} allows another API"
             case principal:
                 yield f"{name} allows {principal}"
-    if len(permitted) != len(rules) or any(rule not in permitted for rule in rules):
+    if permitted != [RULES_OF_THE_BUS, RULES_OF_THE_BUS]:
         yield f"the rules {permitted} may invoke {CONSUMER}"
-    if get_at(resources, (ORDER_EVENT_RULE, "DependsOn")) != "OrderEventPermission":
-        yield f"{ORDER_EVENT_RULE} can have its target before the permission"
+
+
+def check_order_of_permissions(resources: Resources) -> Iterator[str]:
+    """Checks that a rule gets its targets after the permissions, as EventBridge does not retry without them."""
+    for name, dependencies in DEPENDENCIES.items():
+        if get_at(resources, (name, "DependsOn")) != dependencies:
+            yield f"{name} can have its target before the permission"
 
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:
-    """Checks that only these rules may send to DeadLetterQueue, and no service to RelayDeadLetterQueue."""
-    rules = [{"Fn::GetAtt": [rule, "Arn"]} for rule in SENDERS]
+    """Checks that only rules of the bus may send to DeadLetterQueue, and no service to RelayDeadLetterQueue."""
     expected = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
-        "Condition": {"ArnEquals": {"aws:SourceArn": rules}},
+        "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
     }
     # Another check covers the policy of OrderEventQueue.
     policies = [

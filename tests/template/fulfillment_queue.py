@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 
 from order_event_queue import check_alarm, find_differences
-from template import TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM, Resources, get_at, get_properties
+from template import (
+    RULES_OF_THE_BUS,
+    TO_SHIP_AGE_ALARM,
+    TO_SHIP_DEPTH_ALARM,
+    Resources,
+    get_at,
+    get_properties,
+)
 
 RULE = "FulfillmentRule"
 TO_SHIP = "OrdersToShipQueue"
@@ -44,14 +51,16 @@ def check_to_ship_queues(resources: Resources) -> Iterator[str]:
 
 
 def check_to_ship_senders(resources: Resources) -> Iterator[str]:
-    """Checks that only the rule may send to the queues."""
+    """Checks that only rules of the bus may send to the queues, and that the rule waits for this."""
+    if get_at(resources, (RULE, "DependsOn")) != [f"{queue}Policy" for queue in (TO_SHIP, TO_SHIP_DEAD_LETTERS)]:
+        yield f"{RULE} can have its target before the policies"
     for queue in (TO_SHIP, TO_SHIP_DEAD_LETTERS):
         statement = {
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
             "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-            "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [RULE, "Arn"]}}},
+            "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
         }
         policy = get_properties(resources, f"{queue}Policy")
         statements = get_at(policy, ("PolicyDocument", "Statement"))

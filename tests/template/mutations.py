@@ -27,6 +27,11 @@ def set_property(name: str, *path: str | int, value: Any) -> Change:
     return change
 
 
+def set_attribute(name: str, attribute: str, value: Any) -> Change:
+    """Returns a change that sets an attribute of a resource, such as DependsOn."""
+    return lambda resources: resources[name].update({attribute: value})
+
+
 def remove_property(name: str, *path: str | int) -> Change:
     """Returns a change that removes a property of a resource."""
     return lambda resources: get_at(resources, (name, "Properties", *path[:-1])).pop(path[-1])

@@ -7,8 +7,8 @@ from template import (
     ALARM,
     CONSUMER,
     EVENTS_FAILED_ALARM,
-    ORDER_EVENT_RULE,
     QUEUE_AGE_ALARM,
+    RULES_OF_THE_BUS,
     Resources,
     get_at,
     get_properties,
@@ -22,13 +22,13 @@ MAX_ACTIONS = 100
 
 
 def check_sender(resources: Resources) -> Iterator[str]:
-    """Checks that only the order event rule may send to the queue."""
+    """Checks that only rules of the bus may send to the queue."""
     statement = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
         "Resource": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
-        "Condition": {"ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": [ORDER_EVENT_RULE, "Arn"]}}},
+        "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
     }
     policy = get_properties(resources, "OrderEventQueuePolicy")
     statements = get_at(policy, ("PolicyDocument", "Statement"))

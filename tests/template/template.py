@@ -26,6 +26,8 @@ ALARM = "AWS::CloudWatch::Alarm"
 DASHBOARD = "AWS::CloudWatch::Dashboard"
 LOG_GROUP = "AWS::Logs::LogGroup"
 METRIC_FILTER = "AWS::Logs::MetricFilter"
+# A pattern for the ARNs of every rule of the bus.
+RULES_OF_THE_BUS = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${CustomEventBus}/*"}
 EVENT_SOURCE_MAPPING = "AWS::Lambda::EventSourceMapping"
 RULE = "AWS::Events::Rule"
 PERMISSION = "AWS::Lambda::Permission"

@@ -7,6 +7,7 @@ from typing import Any
 from event_flow import (
     check_failure_destinations,
     check_invokers,
+    check_order_of_permissions,
     check_queue_senders,
     check_rule_targets,
     check_streams,
@@ -27,6 +28,7 @@ from mutations import (
     append_to_property,
     remove_property,
     remove_resource,
+    set_attribute,
     set_property,
 )
 from policies import check_exact_permissions, check_no_managed_policies, check_no_wildcards, check_roles
@@ -353,17 +355,27 @@ EVENT_FLOW_MUTATIONS = [
         remove_property("DeadLetterQueuePolicy", *STATEMENTS, 0, "Condition"),
     ),
     Mutation(
-        "a queue with an additional rule as sender",
+        "a queue with the rules of every bus as senders",
         check_queue_senders,
-        append_to_property(
+        set_property(
             "DeadLetterQueuePolicy",
             *STATEMENTS,
             0,
             "Condition",
-            "ArnEquals",
+            "ArnLike",
             "aws:SourceArn",
-            value="arn:aws:events:eu-central-1:1:rule/other",
+            value="arn:aws:events:eu-central-1:1:rule/*",
         ),
+    ),
+    Mutation(
+        "a rule with a target before its permission",
+        check_order_of_permissions,
+        set_attribute(ORDER_EVENT_RULE, "DependsOn", value="OrderEventPermission"),
+    ),
+    Mutation(
+        "a rule with a target before the policy of its queue",
+        check_order_of_permissions,
+        set_attribute(UNHANDLED_EVENT_RULE, "DependsOn", value=[]),
     ),
     Mutation("the policy of the queue removed", check_queue_senders, remove_resource("DeadLetterQueuePolicy")),
     Mutation(

@@ -9,6 +9,7 @@ import unittest
 from event_flow import (
     check_failure_destinations,
     check_invokers,
+    check_order_of_permissions,
     check_queue_senders,
     check_rule_targets,
     check_streams,
@@ -44,6 +45,7 @@ CHECKS = [
     check_metric_filters,
     check_rule_targets,
     check_invokers,
+    check_order_of_permissions,
     check_queue_senders,
     check_failure_destinations,
     check_streams,

@@ -97,26 +97,6 @@ pub(crate) fn unhandled_event_rules(event: &str) -> impl Iterator<Item = (&'stat
     })
 }
 
-/// Returns the logical ids of the rules that the queue policy allows to send to the dead-letter queue.
-///
-/// Panics if a statement allows more than these rules to send messages.
-#[must_use]
-pub fn dead_letter_queue_senders() -> Vec<String> {
-    let policy = &properties("DeadLetterQueuePolicy", "AWS::SQS::QueuePolicy")["PolicyDocument"];
-    let statements = policy["Statement"].as_array().expect("statements");
-    let senders = statements.iter().flat_map(|statement| {
-        assert_eq!(statement["Principal"], json!({"Service": "events.amazonaws.com"}));
-        assert_eq!(
-            (&statement["Effect"], &statement["Action"]),
-            (&json!("Allow"), &json!("sqs:SendMessage"))
-        );
-        assert_eq!(statement["Resource"], "DeadLetterQueue.Arn");
-        statement["Condition"]["ArnEquals"]["aws:SourceArn"].as_array().expect("the ARNs of rules")
-    });
-    let id = |arn: &Value| arn.as_str().and_then(|arn| arn.strip_suffix(".Arn")).expect("an ARN").to_owned();
-    senders.map(id).collect()
-}
-
 /// Returns the sorted routes of the functions, such as `GET /order/{orderId}`.
 #[must_use]
 pub fn api_routes() -> Vec<String> {
