@@ -24,6 +24,12 @@ TRACING = {
     "Resource": "*",
 }
 TRACING_POLICY = "Tracing"
+# The sources of the events that each policy lets its holder put on the bus.
+EVENT_SOURCES = {
+    "OrderServiceRole.Relay": ["ecommerce.order"],
+    "InventoryServiceRole.Relay": ["ecommerce.inventory"],
+    "ProducerPolicy": ["ecommerce.order", "ecommerce.warehouse"],
+}
 
 _LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 _READING_STREAM = {
@@ -143,6 +149,16 @@ def check_exact_permissions(resources: Resources) -> Iterator[str]:
             expected, actual = USED_ACTIONS[name].get(resource, set()), allowed.get(resource, set())
             if expected != actual:
                 yield f"{name} on {resource}: missing {expected - actual}, unused {actual - expected}"
+
+
+def check_event_sources(resources: Resources) -> Iterator[str]:
+    """Checks that each sender may put only events of its own sources on the bus."""
+    for place, statement in _list_statements(resources):
+        if "events:PutEvents" not in wrap_in_list(statement.get("Action", [])):
+            continue
+        sources = get_at(statement, ("Condition", "ForAllValues:StringEquals", "events:source"))
+        if sources != EVENT_SOURCES.get(place):
+            yield f"{place} may send events of {sources}"
 
 
 def list_allowed_actions(resources: Resources, role: str) -> dict[str, set[str]]:

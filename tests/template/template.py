@@ -54,7 +54,13 @@ TO_SHIP_DEPTH_ALARM = "OrdersToShipDeadLetterQueueDepthAlarm"
 OPTIONAL_ALARMS = {TO_SHIP_AGE_ALARM, TO_SHIP_DEPTH_ALARM}
 
 # The values of the conditions with InventoryEvents=all or thresholds, and with FulfillmentQueue=off.
-DEFAULTS = {"StockIsRelayed": True, "FulfillmentIsQueued": False, "LogIsDetailed": False, "RequestsAreTraced": True}
+DEFAULTS = {
+    "StockIsRelayed": True,
+    "FulfillmentIsQueued": False,
+    "ProducersAreGiven": False,
+    "LogIsDetailed": False,
+    "RequestsAreTraced": True,
+}
 # FulfillmentQueue=on.
 QUEUED_FULFILLMENT = DEFAULTS | {"FulfillmentIsQueued": True}
 # InventoryEvents=none.

@@ -31,7 +31,13 @@ from mutations import (
     set_attribute,
     set_property,
 )
-from policies import check_exact_permissions, check_no_managed_policies, check_no_wildcards, check_roles
+from policies import (
+    check_event_sources,
+    check_exact_permissions,
+    check_no_managed_policies,
+    check_no_wildcards,
+    check_roles,
+)
 from required_properties import ANY, REQUIRED, check_required_properties, find_with_required
 from template import (
     ALARM,
@@ -186,6 +192,11 @@ POLICY_MUTATIONS = [
         "a managed policy",
         check_no_managed_policies,
         set_property("HelloWorldRole", "ManagedPolicyArns", value=["arn:aws:iam::aws:policy/AWSXrayWriteOnlyAccess"]),
+    ),
+    Mutation(
+        "a function that may send events of any source",
+        check_event_sources,
+        remove_property("OrderServiceRole", "Policies", 3, "PolicyDocument", "Statement", 1, "Condition"),
     ),
     Mutation("a policy outside of a role", check_no_managed_policies, add_resource("AWS::IAM::Policy")),
     Mutation(

@@ -24,7 +24,13 @@ from monitoring import (
     check_queue_alarms,
 )
 from mutations import CheckTests
-from policies import check_exact_permissions, check_no_managed_policies, check_no_wildcards, check_roles
+from policies import (
+    check_event_sources,
+    check_exact_permissions,
+    check_no_managed_policies,
+    check_no_wildcards,
+    check_roles,
+)
 from required_properties import check_required_properties
 from template import DEFAULTS, FUNCTION, ROOT, Resources, apply_conditions, find_by_type, get_at, load_template
 from template_mutations import build_mutations
@@ -38,6 +44,7 @@ CHECKS = [
     check_no_managed_policies,
     check_roles,
     check_exact_permissions,
+    check_event_sources,
     check_queue_alarms,
     check_function_alarms,
     check_flow_alarms,
@@ -78,6 +85,17 @@ class TemplateTest(CheckTests, unittest.TestCase):
         for name, function in find_by_type(RESOURCES, FUNCTION):
             with self.subTest(name):
                 self.assertEqual(get_at(function, ("Environment", "Variables", "API_ACCESS")), {"Ref": "ApiAccess"})
+
+    def test_other_accounts_may_send_only_order_and_warehouse_events(self) -> None:
+        """There is a policy of the bus if accounts are given, and none by default."""
+        self.assertEqual(TEMPLATE["Parameters"]["ProducerAccounts"]["Default"], "")
+        self.assertNotIn("ProducerPolicy", RESOURCES)
+        resources = apply_conditions(TEMPLATE["Resources"], {**DEFAULTS, "ProducersAreGiven": True})
+        self.assertEqual(list(check_event_sources(resources)), [])
+        self.assertEqual(
+            get_at(resources, ("ProducerPolicy", "Properties", "Statement", "Principal")),
+            {"AWS": {"Ref": "ProducerAccounts"}},
+        )
 
 
 if __name__ == "__main__":
