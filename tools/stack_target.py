@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import boto3
 import emulator
 
 LOCAL_STACK = emulator.ROOT / ".local" / "stack.json"
+SAMCONFIG = emulator.ROOT / "samconfig.toml"
 
 # Creates a client for the AWS service with a name.
 ClientFactory = Callable[[str], Any]
@@ -18,7 +20,8 @@ ClientFactory = Callable[[str], Any]
 def select_stack(arguments: list[str], local_stack: Path = LOCAL_STACK) -> tuple[ClientFactory, str]:
     """Returns the client factory and the name of a stack.
 
-    Without arguments, the file `local_stack` describes the stack. One argument names a stack on AWS.
+    Without arguments, the file `local_stack` describes the stack. One argument names a stack on AWS, whose
+    region samconfig.toml has.
     """
     program = Path(sys.argv[0]).stem
     match arguments:
@@ -31,9 +34,20 @@ def select_stack(arguments: list[str], local_stack: Path = LOCAL_STACK) -> tuple
             stack = json.loads(local_stack.read_text())
             return lambda service: emulator.create_client(service, stack["awsEndpointUrl"]), stack["stackName"]
         case [name]:
-            return boto3.client, name
+            return boto3.Session(region_name=read_region(name)).client, name
         case _:
             sys.exit(f"usage: {program}.py [STACK]")
+
+
+def read_region(stack: str, samconfig: Path = SAMCONFIG) -> str | None:
+    """Returns the region of a stack that samconfig.toml names, or None for the region of the environment.
+
+    `sam deploy` uses this region too, whatever the region of the shell is.
+    """
+    sections = tomllib.loads(samconfig.read_text(encoding="utf-8")).values()
+    environments = [section["global"]["parameters"] for section in sections if isinstance(section, dict)]
+    regions = {environment["stack_name"]: environment["region"] for environment in environments}
+    return regions.get(stack)
 
 
 def read_outputs(create_client: ClientFactory, stack: str) -> dict[str, str]:
