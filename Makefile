@@ -64,7 +64,7 @@ build: $(SAM)/.installed ## Build the functions for AWS (CONFIG=default|staging|
 	@$(WITH_SAM) sam build --config-env $(CONFIG)
 
 .PHONY: deploy
-deploy: build ## Build and deploy to AWS (CONFIG=default|staging|prod, ARGS=--guided)
+deploy: build ## Build and deploy to AWS (CONFIG=default|staging|prod, ARGS="sam deploy's options")
 	@$(WITH_SAM) sam deploy --config-env $(CONFIG) $(ARGS)
 
 ##@ Test and measure

@@ -45,7 +45,7 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"): True,
         ("DeletionProtectionEnabled",): ANY,
     },
-    LOG_GROUP: {("RetentionInDays",): 30},
+    LOG_GROUP: {("RetentionInDays",): {"Ref": "LogRetention"}},
     "AWS::ApiGateway::Stage": {
         ("TracingEnabled",): True,
         ("MethodSettings", 0, "ThrottlingRateLimit"): {"Ref": "StageRate"},
@@ -67,6 +67,10 @@ REQUIRED: dict[str, dict[tuple[str | int, ...], Any]] = {
         ("AdminCreateUserConfig", "AllowAdminCreateUserOnly"): True,
         ("UsernameConfiguration", "CaseSensitive"): True,
         ("DeletionProtection",): ANY,
+        # Without a verified email, a user cannot recover a password.
+        ("AutoVerifiedAttributes",): ["email"],
+        ("AccountRecoverySetting", "RecoveryMechanisms"): [{"Name": "verified_email", "Priority": 1}],
+        ("MfaConfiguration",): {"Ref": "Mfa"},
     },
     EVENT_SOURCE_MAPPING: {
         ("FunctionResponseTypes",): ["ReportBatchItemFailures"],

@@ -58,6 +58,8 @@ DEFAULTS = {
     "StockIsRelayed": True,
     "FulfillmentIsQueued": False,
     "ProducersAreGiven": False,
+    "ConcurrencyIsReserved": False,
+    "WebAclIsGiven": False,
     "LogIsDetailed": False,
     "RequestsAreTraced": True,
 }

@@ -3,6 +3,7 @@
 python -m unittest discover -s tests/template
 """
 
+import re
 import tomllib
 import unittest
 
@@ -79,6 +80,28 @@ class TemplateTest(CheckTests, unittest.TestCase):
             with self.subTest(name):
                 actual = [parameter for parameter in parameters if parameter.startswith("ApiAccess=")]
                 self.assertEqual(actual, [f"ApiAccess={expected}"])
+
+    def test_prod_requires_the_page_to_which_customers_return(self) -> None:
+        """CloudFormation rejects the value in samconfig.toml until it is replaced, and accepts the default."""
+        environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+        overrides = environments["prod"]["deploy"]["parameters"]["parameter_overrides"].split()
+        [value] = [override.removeprefix("CallbackUrl=") for override in overrides if "CallbackUrl" in override]
+        parameter = TEMPLATE["Parameters"]["CallbackUrl"]
+        self.assertIsNone(re.fullmatch(parameter["AllowedPattern"], value))
+        self.assertIsNotNone(re.fullmatch(parameter["AllowedPattern"], parameter["Default"]))
+
+    def test_one_client_application_may_use_the_whole_rate_of_a_route(self) -> None:
+        """All customers of a shop share one API key, so its default does not limit them further."""
+        parameters = TEMPLATE["Parameters"]
+        for limit in ("Rate", "Burst"):
+            self.assertGreaterEqual(parameters[f"Client{limit}"]["Default"], parameters[f"Stage{limit}"]["Default"])
+
+    def test_every_parameter_is_in_the_deployment_guide(self) -> None:
+        """The table of parameters is complete."""
+        guide = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8").partition("\n## Parameters\n")[2]
+        rows = re.findall(r"^\| (`.*?) \|", guide, re.MULTILINE)
+        documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+        self.assertEqual(documented & TEMPLATE["Parameters"].keys(), TEMPLATE["Parameters"].keys())
 
     def test_every_function_receives_the_access_mode(self) -> None:
         """The environment of each function has the parameter ApiAccess."""
