@@ -72,15 +72,15 @@ provide_image() {
     build_substitute_image
 }
 
-# Builds an image with the files that SAM and the functions need: a C library, and
-# sh, mv and chmod, which SAM uses to add its runtime interface emulator.
+# Builds an image with the files that SAM needs: sh, mv and chmod, with which it adds its
+# runtime interface emulator, and their libraries. The functions are linked statically.
 build_substitute_image() {
     echo "Building a substitute for $image"
     local root=$work/root
     mkdir -p "$root"/{bin,tmp,proc,sys,dev,opt,var/task,var/rapid}
     chmod 1777 "$root/tmp"
     cp -L "$(command -v sh)" "$(command -v mv)" "$(command -v chmod)" "$root/bin"
-    list_libraries "$root"/bin/* "$built/HelloWorldFunction/bootstrap" | xargs cp -L --parents -t "$root"
+    list_libraries "$root"/bin/* | xargs cp -L --parents -t "$root"
     tar -C "$root" -c . | docker import --platform linux/amd64 \
         --change 'WORKDIR /var/task' --change 'ENV LAMBDA_TASK_ROOT=/var/task PATH=/bin' \
         - "$image" >/dev/null

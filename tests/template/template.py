@@ -82,9 +82,14 @@ class _NoManagedPolicies:
         return {}
 
 
+def load_source() -> dict[str, Any]:
+    """Returns the template as it is written."""
+    return dict(yaml_parse((ROOT / "template.yaml").read_text()))
+
+
 def load_template() -> dict[str, Any]:
     """Returns the template after SAM's transform."""
-    template = yaml_parse((ROOT / "template.yaml").read_text())
+    template = load_source()
     for resource in template["Resources"].values():
         if "CodeUri" in resource.get("Properties", {}):
             # The transform expects a packaged function.
