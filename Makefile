@@ -61,11 +61,14 @@ CONFIG ?= default
 
 .PHONY: build
 build: $(SAM)/.installed ## Build the functions for AWS (CONFIG=default|staging|prod)
-	@$(WITH_SAM) sam build --config-env $(CONFIG)
+	@$(WITH_SAM) sam build --config-env $(CONFIG) \
+		--parameter-overrides "$$($(SAM)/python tools/architecture.py overrides $(CONFIG) build)"
+	@$(SAM)/python tools/architecture.py check $(CONFIG) .aws-sam/build
 
 .PHONY: deploy
 deploy: build ## Build and deploy to AWS (CONFIG=default|staging|prod, ARGS="sam deploy's options")
-	@$(WITH_SAM) sam deploy --config-env $(CONFIG) $(ARGS)
+	@$(WITH_SAM) sam deploy --config-env $(CONFIG) \
+		--parameter-overrides "$$($(SAM)/python tools/architecture.py overrides $(CONFIG) deploy)" $(ARGS)
 
 ##@ Test and measure
 
