@@ -13,6 +13,8 @@
 # unreachable, the temporary engine gets a substitute that contains the shell and
 # the C library of this machine. The substitute tests SAM and the functions, but not
 # Amazon Linux.
+#
+# Exits with 3 if there is no container engine and none can be started.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,10 +39,16 @@ fail() {
     exit 1
 }
 
+fail_without_engine() {
+    echo "sam-local: $*" >&2
+    exit 3
+}
+
 start_engine() {
-    command -v dockerd >/dev/null || fail 'no container engine is running; on Debian: apt-get install docker.io'
-    [[ $EUID == 0 ]] || fail 'no container engine is running, and only root can start one'
-    [[ ! -e /sys/class/net/docker0 ]] || fail 'the network docker0 exists, but no container engine responds: wait until it has stopped'
+    command -v dockerd >/dev/null ||
+        fail_without_engine 'no container engine is running; on Debian: apt-get install docker.io'
+    [[ $EUID == 0 ]] || fail_without_engine 'no container engine is running, and only root can start one'
+    [[ ! -e /sys/class/net/docker0 ]] || fail_without_engine 'the network docker0 exists, but no container engine responds: wait until it has stopped'
     echo 'Starting a container engine'
     export DOCKER_HOST=unix://$work/docker.sock
     dockerd --host "$DOCKER_HOST" --pidfile "$work/docker.pid" \
@@ -54,14 +62,14 @@ start_engine() {
         sleep 0.25
     done
     tail -n 20 "$work/dockerd.log" >&2
-    fail 'the container engine did not start'
+    fail_without_engine 'the container engine did not start'
 }
 
 clean_up() {
     if [[ -n $engine_pid ]]; then
         kill "$engine_pid" 2>/dev/null || true
         wait "$engine_pid" || true
-        ip link delete docker0
+        ip link delete docker0 2>/dev/null || true
     fi
     rm -rf "$work"
 }

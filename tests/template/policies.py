@@ -28,7 +28,7 @@ TRACING_POLICY = "Tracing"
 EVENT_SOURCES = {
     "OrderServiceRole.Relay": ["ecommerce.order"],
     "InventoryServiceRole.Relay": ["ecommerce.inventory"],
-    "ProducerPolicy": ["ecommerce.order", "ecommerce.warehouse"],
+    "CustomEventBus": ["ecommerce.order", "ecommerce.warehouse"],
 }
 
 _LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}

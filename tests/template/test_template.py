@@ -112,11 +112,12 @@ class TemplateTest(CheckTests, unittest.TestCase):
     def test_other_accounts_may_send_only_order_and_warehouse_events(self) -> None:
         """There is a policy of the bus if accounts are given, and none by default."""
         self.assertEqual(TEMPLATE["Parameters"]["ProducerAccounts"]["Default"], "")
-        self.assertNotIn("ProducerPolicy", RESOURCES)
+        path = ("CustomEventBus", "Properties", "Policy", "Statement", 0)
+        self.assertIsNone(get_at(RESOURCES, path))
         resources = apply_conditions(TEMPLATE["Resources"], {**DEFAULTS, "ProducersAreGiven": True})
         self.assertEqual(list(check_event_sources(resources)), [])
         self.assertEqual(
-            get_at(resources, ("ProducerPolicy", "Properties", "Statement", "Principal")),
+            get_at(resources, (*path, "Principal")),
             {"AWS": {"Ref": "ProducerAccounts"}},
         )
 
