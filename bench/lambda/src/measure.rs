@@ -27,6 +27,13 @@ pub(crate) struct Run {
     pub(crate) peak_memory: u64,
 }
 
+impl Run {
+    /// Returns the time of init and first invocation together.
+    pub(crate) fn cold_start(&self) -> Duration {
+        self.init + self.first_invocation
+    }
+}
+
 /// The runs of one target.
 #[derive(Debug)]
 pub(crate) struct TargetRuns {
@@ -47,7 +54,7 @@ impl TargetRuns {
 
     /// Returns the times of init and first invocation together.
     pub(crate) fn cold_start(&self) -> Distribution {
-        Distribution::of(self.runs.iter().map(|run| run.init + run.first_invocation))
+        Distribution::of(self.runs.iter().map(Run::cold_start))
     }
 
     /// Returns the times of the warm invocations.
@@ -65,7 +72,8 @@ impl TargetRuns {
 #[derive(Debug, Default)]
 pub(crate) struct BaselineTimes {
     pub(crate) first: Vec<Duration>,
-    pub(crate) warm: Vec<Duration>,
+    /// The warm requests of each round.
+    pub(crate) warm: Vec<Vec<Duration>>,
 }
 
 /// Measures the baseline and every target once in each round. The order of
@@ -80,7 +88,7 @@ pub(crate) fn measure(
     for round in 0..rounds {
         let (first, warm) = baseline.measure(WARM_INVOCATIONS)?;
         times.first.push(first);
-        times.warm.extend(warm);
+        times.warm.push(warm);
         run_round(targets, round, run_cold_and_warm, &mut runs)?;
     }
     Ok((runs, times))

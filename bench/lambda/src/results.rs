@@ -49,7 +49,7 @@ impl Results {
         }
         let first = Distribution::of(self.baseline.first.iter().copied());
         push(&mut rows, BASELINE, Transport::Http, "first_invocation", &SPREAD, &first);
-        let warm = Distribution::of(self.baseline.warm.iter().copied());
+        let warm = Distribution::of(self.baseline.warm.iter().flatten().copied());
         push_warm_invocation(&mut rows, BASELINE, &warm);
         for runs in &self.tls_runs {
             push_cold_start(&mut rows, runs, Transport::Https);

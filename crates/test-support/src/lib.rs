@@ -55,9 +55,8 @@ pub use response::{ApiResponse, batch_item_failures};
 pub use stream_poller::StreamPoller;
 pub use stream_reader::StreamReader;
 pub use template::{
-    api_resource, api_routes, consumer_max_attempts, fulfillment_pattern,
-    operation_security, order_event_pattern, order_stream_batch_size, stock_event_pattern,
-    stock_stream_filters, stream_filters, unhandled_event_pattern, unhandled_stock_event_pattern,
-    unhandled_warehouse_event_pattern,
+    api_resource, api_routes, consumer_max_attempts, fulfillment_pattern, operation_security,
+    order_event_pattern, order_stream_batch_size, stock_event_pattern, stock_stream_filters, stream_filters,
+    unhandled_event_pattern, unhandled_stock_event_pattern, unhandled_warehouse_event_pattern,
 };
 pub use test_shop::{OrderSizes, Snapshot, TableNames, TestShop};
