@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator import ROOT
-from invoke import CASES, EVENTS, HELLO, INVENTORY, Case, expect_http, find_differences, parse_body
+from invoke import CASES, EVENTS, HELLO, Case, expect_http, find_differences, parse_body
 
 SAM = ROOT / ".local" / "venv" / "sam" / "bin" / "sam"
 
@@ -67,7 +67,7 @@ def _get_expected_response(case: Case) -> Any:
     if "Records" not in event:
         return {"errorType": "Busy"}
     first = event["Records"][0]
-    identifier = first["messageId"] if case.function == INVENTORY else first["dynamodb"]["SequenceNumber"]
+    identifier = first["messageId"] if "messageId" in first else first["dynamodb"]["SequenceNumber"]
     return {"batchItemFailures": [{"itemIdentifier": identifier}]}
 
 
