@@ -7,6 +7,8 @@ from typing import Any
 
 from template import (
     ALARM,
+    BUS,
+    CONSUMER,
     DASHBOARD,
     EVENT_SOURCE_MAPPING,
     FUNCTION,
@@ -14,6 +16,7 @@ from template import (
     METRIC_FILTER,
     OPTIONAL_ALARMS,
     QUEUE,
+    RULE,
     Properties,
     Resources,
     find_by_type,
@@ -23,6 +26,8 @@ from template import (
     read_guide_section,
 )
 
+# Metrics of failed asynchronous invocations that leave no dead letter, or leave one after many attempts.
+LOST_EVENT_METRICS = ("DestinationDeliveryFailures", "AsyncEventsDropped")
 # Namespace and name of the metrics that the dashboard must show.
 DASHBOARD_METRICS = {
     *(("${AWS::StackName}", f"Orders{status}") for status in ("Placed", "Confirmed", "Rejected", "Canceled")),
@@ -85,6 +90,21 @@ def check_flow_alarms(resources: Resources) -> Iterator[str]:
         alarms = _find_alarms(resources, *errors, ApiName=format_reference(api["Name"]), Stage="StageName")
         if not any(alarm.get("Statistic") == "Sum" for alarm in alarms):
             yield f"{name} has no alarm for its errors"
+
+
+def check_lost_event_alarms(resources: Resources) -> Iterator[str]:
+    """Checks that alarms report dead letters which are lost, of the consumer and of each rule."""
+    for metric in LOST_EVENT_METRICS:
+        if not list(_find_alarms(resources, "AWS/Lambda", metric, FunctionName=CONSUMER)):
+            yield f"{CONSUMER} has no alarm for {metric}"
+    for name, properties in find_by_type(resources, RULE):
+        has_queue = any("DeadLetterConfig" in target for target in properties["Targets"])
+        metric = "InvocationsFailedToBeSentToDlq" if has_queue else "FailedInvocations"
+        # The reference of a rule is the name of its bus and its own name.
+        rule_name = {"Fn::Select": [1, {"Fn::Split": ["|", {"Ref": name}]}]}
+        dimensions = {"EventBusName": BUS, "RuleName": str(rule_name)}
+        if not list(_find_alarms(resources, "AWS/Events", metric, **dimensions)):
+            yield f"{name} has no alarm for {metric}"
 
 
 def _check_metric_alarms(resources: Resources, namespace: str) -> Iterator[str]:

@@ -13,10 +13,12 @@ from event_flow import (
     check_streams,
 )
 from monitoring import (
+    LOST_EVENT_METRICS,
     check_dashboard,
     check_flow_alarms,
     check_function_alarms,
     check_log_groups,
+    check_lost_event_alarms,
     check_metric_filters,
     check_operations_guide,
     check_queue_alarms,
@@ -108,6 +110,8 @@ def _get_alarm_check(alarm: dict[str, Any]) -> Check:
         return check_queue_alarms
     if alarm["MetricName"] in {"Errors", "Throttles", "Duration"}:
         return check_function_alarms
+    if alarm["Namespace"] == "AWS/Events" or alarm["MetricName"] in LOST_EVENT_METRICS:
+        return check_lost_event_alarms
     return check_flow_alarms
 
 
@@ -249,6 +253,21 @@ MONITORING_MUTATIONS = [
         "a function with metrics in another namespace",
         check_flow_alarms,
         set_property(CONSUMER, "Environment", "Variables", "METRICS_NAMESPACE", value="Other"),
+    ),
+    Mutation(
+        "no alarm for dead letters that the consumer loses",
+        check_lost_event_alarms,
+        remove_resource("InventoryServiceDeadLettersLostAlarm"),
+    ),
+    Mutation(
+        "no alarm for dead letters that a rule loses",
+        check_lost_event_alarms,
+        remove_resource("StockEventDeadLettersLostAlarm"),
+    ),
+    Mutation(
+        "an alarm on another rule",
+        check_lost_event_alarms,
+        set_property("UnhandledEventsLostAlarm", "Dimensions", 1, "Value", value="other"),
     ),
     Mutation("a log group removed", check_log_groups, remove_resource("OrderServiceLogs")),
     Mutation("a metric filter removed", check_metric_filters, remove_resource("OrderServiceOrdersPlacedFilter")),
