@@ -14,6 +14,7 @@ SAM := $(VENV)/sam/bin
 EMULATOR := $(VENV)/emulator/bin
 LINT := $(VENV)/lint/bin
 NODE_PEER := .local/bench/node/dist/handler.cjs
+RUST_PEER := .local/bench/rust/release/rust-peer
 FUNCTIONS := hello-world order-service inventory-service
 # `sam build` finds cargo-lambda on the PATH.
 WITH_SAM := PATH="$(CURDIR)/$(SAM):$$PATH" SAM_CLI_TELEMETRY=0
@@ -82,7 +83,7 @@ e2e: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/aws/bin/.installed $(VENV)
 
 # The driver contains the DynamoDB engine, so the driver is compiled for speed too.
 .PHONY: bench
-bench: $(SAM)/.installed $(VENV)/bench/bin/.installed $(NODE_PEER) ## Measure the functions and update docs/performance.md (needs Node.js 20, valgrind)
+bench: $(SAM)/.installed $(VENV)/bench/bin/.installed $(NODE_PEER) $(RUST_PEER) ## Measure the functions and update docs/performance.md (needs Node.js 20, valgrind)
 	@$(BUILD_FUNCTIONS)
 	@cargo run --quiet --locked --profile measure --package bench -- measure target/lambda
 
@@ -232,7 +233,7 @@ bench-instructions: $(SAM)/.installed ## Count the instructions of the functions
 	@cargo run --quiet --locked --package bench -- instructions target/lambda
 
 .PHONY: bench-agreement
-bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) ## Check that the Node.js and Python peers match the function (needs Node.js 20)
+bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) $(RUST_PEER) ## Check that the peers match the function (needs Node.js 20)
 	@cargo build --quiet --locked --package order-service --package bench
 	@target/debug/bench agreement target/debug
 
@@ -257,6 +258,11 @@ clean: stop ## Stop the local AWS and delete all builds and tools in this folder
 	@rm -rf .local .aws-sam target tools/__pycache__ tests/template/__pycache__
 
 # esbuild does not need its install script.
+# A workspace of its own with the default features of its dependencies.
+$(RUST_PEER): $(wildcard bench/peers/rust/* bench/peers/rust/src/*)
+	@echo "==> Building the Rust peer"
+	@cargo build --quiet --release --locked --manifest-path bench/peers/rust/Cargo.toml --target-dir .local/bench/rust
+
 $(NODE_PEER): $(wildcard bench/peers/node/*)
 	@echo "==> Bundling the Node.js peer"
 	@mkdir -p .local/bench/node && cp $^ .local/bench/node

@@ -66,8 +66,9 @@ fn hot_product_latency(rows: &[HotProductLatency]) -> LineChart {
 }
 
 /// The targets of the chart, each with the index of its color.
-const TARGETS: [(&str, usize); 4] = [
+const TARGETS: [(&str, usize); 5] = [
     ("order-service", 0),
+    ("Rust (SDK defaults)", 3),
     ("Node.js (AWS SDK v3, bundled)", 1),
     ("Python (boto3)", 2),
     ("DynamoDB requests without Lambda", 6),

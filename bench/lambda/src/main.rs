@@ -143,7 +143,7 @@ fn check_limits(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> 
 
 fn check_parity(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
     let requests = runtime()?.block_on(parity::check(functions))?;
-    println!("Both peers respond to {requests} requests as {ORDER_SERVICE} does, and store the same orders");
+    println!("All peers respond to {requests} requests as {ORDER_SERVICE} does, and store the same orders");
     Ok(())
 }
 

@@ -22,15 +22,22 @@ struct Behavior {
     orders: Vec<StoredOrder>,
 }
 
-/// Sends the same requests to OrderServiceFunction and to both peers, each with
+/// Sends the same requests to OrderServiceFunction and to every peer, each with
 /// a shop of its own. Returns the number of requests.
 ///
 /// # Errors
 /// Fails at the first response or the first stored order that differs.
 pub(crate) async fn check(functions: FunctionDirectory<'_>) -> Result<usize, Box<dyn Error>> {
-    let shops = [TestShop::seeded().await, TestShop::seeded().await, TestShop::seeded().await];
+    let mut shops = Vec::new();
+    for _ in 0..4 {
+        shops.push(TestShop::seeded().await);
+    }
     let expected = behavior(&functions.target(ORDER_SERVICE, EVENT, &shops[0])?, &shops[0]).await?;
-    let peers = [target::node_peer(EVENT, &shops[1])?, target::python_peer(EVENT, &shops[2])?];
+    let peers = [
+        target::rust_peer(EVENT, &shops[1])?,
+        target::node_peer(EVENT, &shops[2])?,
+        target::python_peer(EVENT, &shops[3])?,
+    ];
     for (peer, shop) in peers.iter().zip(&shops[1..]) {
         let actual = behavior(peer, shop).await?;
         for ((request, expected), actual) in requests().iter().zip(&expected.responses).zip(&actual.responses)

@@ -1,5 +1,5 @@
 //! The measured programs: the functions of this project, and the same order
-//! handler in other languages (`bench/peers`).
+//! handler as others write it (`bench/peers`).
 
 use std::fmt;
 use std::fs;
@@ -17,7 +17,10 @@ pub(crate) const INVENTORY_SERVICE: &str = "inventory-service";
 pub(crate) const HELLO_WORLD: &str = "hello-world";
 pub(crate) const NODE: &str = "Node.js (AWS SDK v3, bundled)";
 pub(crate) const BOTO3: &str = "Python (boto3)";
+pub(crate) const RUST: &str = "Rust (SDK defaults)";
 
+/// The program of the Rust peer, which `make bench` builds.
+const RUST_PEER: &str = ".local/bench/rust/release/rust-peer";
 /// The folder in which `make bench` bundles the Node.js peer.
 const NODE_PEER: &str = ".local/bench/node";
 const PYTHON_PEER: &str = "bench/peers/python";
@@ -81,8 +84,13 @@ impl FunctionDirectory<'_> {
 }
 
 /// Returns the peers, in the order of the tables.
-pub(crate) fn peers(event: &str, shop: &TestShop) -> io::Result<[Target; 2]> {
-    Ok([node_peer(event, shop)?, python_peer(event, shop)?])
+pub(crate) fn peers(event: &str, shop: &TestShop) -> io::Result<[Target; 3]> {
+    Ok([rust_peer(event, shop)?, node_peer(event, shop)?, python_peer(event, shop)?])
+}
+
+/// Returns the Rust peer.
+pub(crate) fn rust_peer(event: &str, shop: &TestShop) -> io::Result<Target> {
+    target(RUST, vec![RUST_PEER.to_owned()], event, shop, &[])
 }
 
 /// Returns the Node.js peer.
