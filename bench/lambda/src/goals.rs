@@ -5,7 +5,7 @@ use figures::rows::{LambdaGoal, LambdaWarmRatio};
 use crate::measure::{Run, TargetRuns};
 use crate::results::{Results, millions};
 use crate::statistics::{Distribution, ratio};
-use crate::target::{BOTO3, HELLO_WORLD, NODE, ORDER_SERVICE, Transport};
+use crate::target::{BOTO3, HELLO_WORLD, NODE, ORDER_SERVICE, RUST, Transport};
 
 /// The largest number of instructions of a phase, in millions.
 const MAX_INSTRUCTIONS: [(&str, Transport, &str, f64); 5] = [
@@ -54,7 +54,7 @@ pub(crate) fn goals(results: &Results) -> Vec<LambdaGoal> {
         let warm = ratios.above_baseline;
         goals.push(row(&goal, peer, "at least", [min, warm], "x", warm >= min));
     }
-    for runs in results.runs.iter().filter(|runs| ![NODE, BOTO3].contains(&runs.name)) {
+    for runs in results.runs.iter().filter(|runs| ![RUST, NODE, BOTO3].contains(&runs.name)) {
         goals.push(size_row("peak memory", runs.name, MAX_MEMORY, runs.peak_memory()));
     }
     for package in &results.packages {

@@ -95,7 +95,8 @@ fn measure(functions: FunctionDirectory<'_>) -> Result<(), Box<dyn Error>> {
 
     let (runs, baseline) = measure::measure(&targets, &baseline, rounds)?;
     let tls_runs = measure::measure_cold_starts(&tls_targets, rounds)?;
-    let counted = [&function_targets(functions, &shop)?[..], &tls_targets[..1]].concat();
+    let rust_peer = target::rust_peer(PLACE_ORDER, &shop)?;
+    let counted = [&function_targets(functions, &shop)?[..], &tls_targets[..1], &[rust_peer]].concat();
     let results = Results {
         setup: setup::describe(rounds),
         runs,
