@@ -4,7 +4,8 @@ use std::path::Path;
 
 use figures::FiguresError;
 use figures::rows::{
-    HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, RelayWindow, ServiceCost,
+    HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, LambdaWarmRatio, RelayWindow,
+    ServiceCost,
 };
 
 use crate::bar_chart::{Bar, BarChart, Segment};
@@ -17,12 +18,16 @@ pub(crate) fn charts(data: &Path) -> Result<Vec<Chart>, FiguresError> {
     let latency = figures::read(&data.join("hot-product-latency.csv"))?;
     let lambda = figures::read(&data.join("lambda-latency.csv"))?;
     let goals = figures::read(&data.join("lambda-goals.csv"))?;
+    let warm_ratios = figures::read(&data.join("lambda-warm-ratio.csv"))?;
     let cost = figures::read(&data.join("cost-by-service.csv"))?;
     let windows = figures::read(&data.join("cost-relay-windows.csv"))?;
     Ok(vec![
         Chart { name: "hot-product-throughput", kind: ChartKind::Lines(hot_product_throughput(&throughput)) },
         Chart { name: "hot-product-latency", kind: ChartKind::Lines(hot_product_latency(&latency)) },
-        Chart { name: "lambda-latency", kind: ChartKind::Bars(lambda_latency(&lambda, &goals)) },
+        Chart {
+            name: "lambda-latency",
+            kind: ChartKind::Bars(lambda_latency(&lambda, &goals, &warm_ratios)),
+        },
         Chart { name: "cost-by-service", kind: ChartKind::Bars(vec![cost_by_service(&cost)]) },
         Chart { name: "cost-relay-windows", kind: ChartKind::Lines(relay_windows(&windows)) },
     ])
@@ -74,15 +79,24 @@ const TARGETS: [(&str, usize); 5] = [
     ("DynamoDB requests without Lambda", 6),
 ];
 
-fn lambda_latency(rows: &[LambdaLatency], goals: &[LambdaGoal]) -> Vec<BarChart> {
-    let chart = |title, phase: &str, goal: &str| {
+fn lambda_latency(
+    rows: &[LambdaLatency],
+    goals: &[LambdaGoal],
+    warm_ratios: &[LambdaWarmRatio],
+) -> Vec<BarChart> {
+    let cold_ratio = |target: &str| {
+        let cold = |row: &&LambdaGoal| row.goal == "cold start relative to order-service";
+        goals.iter().filter(cold).find(|row| row.subject == target).map(|row| row.measured)
+    };
+    let warm_ratio =
+        |target: &str| warm_ratios.iter().find(|row| row.target == target).map(|row| row.whole_time);
+    let chart = |title, phase: &str, ratio: &dyn Fn(&str) -> Option<f64>| {
         let mut bars = Vec::new();
         for (target, color) in TARGETS {
             let measured = rows.iter().find(|row| {
                 (row.target.as_str(), row.transport.as_str(), row.phase.as_str(), row.percentile)
                     == (target, "http", phase, 50)
             });
-            let ratio = goals.iter().find(|row| row.goal == goal && row.subject == target);
             if let Some(LambdaLatency { milliseconds, .. }) = measured {
                 let time = if *milliseconds < 10.0 {
                     format!("{milliseconds:.2} ms")
@@ -92,15 +106,15 @@ fn lambda_latency(rows: &[LambdaLatency], goals: &[LambdaGoal]) -> Vec<BarChart>
                 bars.push(Bar {
                     label: target.to_owned(),
                     segments: vec![Segment { length: *milliseconds, color }],
-                    value: ratio.map_or(time.clone(), |ratio| format!("{time} ({:.1}x)", ratio.measured)),
+                    value: ratio(target).map_or(time.clone(), |ratio| format!("{time} ({ratio:.1}x)")),
                 });
             }
         }
         BarChart { title, legend: Vec::new(), bars }
     };
     vec![
-        chart("Cold start, median", "cold_start", "cold start relative to order-service"),
-        chart("Warm invocation, median", "warm_invocation", "warm p50 relative to order-service"),
+        chart("Cold start, median", "cold_start", &cold_ratio),
+        chart("Warm invocation, median", "warm_invocation", &warm_ratio),
     ]
 }
 
