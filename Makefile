@@ -36,8 +36,8 @@ run: $(SAM)/.installed $(EMULATOR)/.installed ## Build, deploy to a local AWS an
 	@$(SAM)/python tools/stack.py run
 
 .PHONY: demo
-demo: $(SAM)/.installed ## Restock, ship and cancel on the local AWS and show the stock
-	@$(SAM)/python tools/demo.py
+demo: $(SAM)/.installed ## Restock, ship and cancel, and show the stock (on AWS: STACK=name)
+	@$(SAM)/python tools/demo.py $(STACK)
 
 .PHONY: stop
 stop: ## Stop the local AWS and delete its data

@@ -1,10 +1,14 @@
-"""Restocks a product, places, ships and cancels orders on the local stack and shows the stock after each step.
+"""Restocks a product, places, ships and cancels orders and shows the stock after each step.
 
-    python tools/demo.py
+    python tools/demo.py            the local stack (.local/stack.json)
+    python tools/demo.py STACK      a stack on AWS, with the credentials of the environment
 
-The demo uses the HTTP API only. It fails if a step does not have the expected result.
+The demo uses the HTTP API only. It fails if a step does not have the expected result, so it is also the
+smoke test of a deployment. A closed API gets a user for the time of the demo. The stack must have the
+products of the seed data.
 """
 
+import argparse
 import json
 import sys
 import time
@@ -15,8 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
-CUSTOMER = "demo"
+import botocore.exceptions
+from demo_access import ADMIN, CUSTOMER, FULFILLMENT, Headers, open_access
+from stack_target import LOCAL_STACK, read_outputs, select_stack
+
 QUANTITIES = {"001": 2, "002": 1}
 RESTOCKED = "001"
 RESTOCKED_UNITS = 10
@@ -32,13 +38,23 @@ class DemoError(Exception):
     """A step without the expected result."""
 
 
-def main() -> int:
-    """Runs the demo on the local stack."""
-    if not STACK.exists():
-        sys.exit("demo: the local AWS is not running (start it with `make run`)")
+def main(arguments: list[str]) -> int:
+    """Runs the demo on a stack."""
+    parser = argparse.ArgumentParser(description="Places, ships and cancels orders on a stack.")
+    parser.add_argument("stack", nargs="*", metavar="STACK", help="a stack on AWS (default: the local stack)")
+    parser.add_argument("--local-stack", type=Path, default=LOCAL_STACK, metavar="FILE", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    customer = f"demo-{uuid.uuid4()}"
     try:
-        run_demo(Api(json.loads(STACK.read_text())["apiUrl"]))
-    except DemoError as error:
+        create_client, stack = select_stack(options.stack, options.local_stack)
+        outputs = read_outputs(create_client, stack)
+        api_url, sign_in_url = outputs["ApiUrl"], outputs.get("SignInUrl", "")
+        if not options.stack:
+            local = json.loads(options.local_stack.read_text())
+            api_url, sign_in_url = local["apiUrl"], local["awsEndpointUrl"]
+        with open_access(create_client, outputs, f"{sign_in_url}/oauth2/token", customer) as headers:
+            run_demo(Api(api_url, headers), customer)
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, DemoError, OSError) as error:
         sys.exit(f"demo: {error}")
     return 0
 
@@ -46,25 +62,26 @@ def main() -> int:
 class Api:
     """A client of the project's HTTP API."""
 
-    def __init__(self, url: str) -> None:
-        """Stores the base URL."""
+    def __init__(self, url: str, headers: Headers) -> None:
+        """Stores the base URL and the headers of the callers."""
         self._url = url
+        self._headers = headers
 
-    def get(self, path: str) -> Any:
+    def get(self, path: str, caller: str = CUSTOMER) -> Any:
         """Sends a GET request and returns the JSON of the response."""
-        return self._send("GET", path)
+        return self._send("GET", path, caller)
 
-    def put(self, path: str, body: Any) -> Any:
+    def put(self, path: str, body: Any, caller: str = CUSTOMER) -> Any:
         """Sends a PUT request with a JSON body and returns the JSON of the response."""
-        return self._send("PUT", path, body)
+        return self._send("PUT", path, caller, body)
 
-    def post(self, path: str, body: Any = None) -> Any:
+    def post(self, path: str, body: Any = None, caller: str = CUSTOMER) -> Any:
         """Sends a POST request, with a JSON body if given, and returns the JSON of the response."""
-        return self._send("POST", path, body)
+        return self._send("POST", path, caller, body)
 
-    def _send(self, method: str, path: str, body: Any = None) -> Any:
+    def _send(self, method: str, path: str, caller: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        headers = self._headers(caller) | {"Idempotency-Key": str(uuid.uuid4())}
         if data:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(self._url + path, data, headers, method=method)
@@ -77,24 +94,25 @@ class Api:
             raise DemoError(f"{method} {path}: {error}") from error
 
 
-def run_demo(api: Api) -> None:
+def run_demo(api: Api, customer: str) -> None:
     """Restocks a product, ships an order and cancels another one."""
     names = {product: api.get(f"/products/{product}")["name"] for product in QUANTITIES}
-    api.put(f"/customers/{CUSTOMER}", {"email": "demo@example.com", "name": "Demo Customer"})
+    api.put(f"/customers/{customer}", {"email": "demo@example.com", "name": "Demo Customer"})
     steps = [_get_stock(api)]
 
     adjustment = {"delta": RESTOCKED_UNITS, "reason": "received", "note": "Demo delivery"}
-    api.post(f"/inventory/{RESTOCKED}/adjustments", adjustment)
+    api.post(f"/inventory/{RESTOCKED}/adjustments", adjustment, ADMIN)
     steps.append(_wait_for_stock(api, _add(steps[-1], {RESTOCKED: RESTOCKED_UNITS})))
     print(f"Restocked  {RESTOCKED_UNITS} units of product {RESTOCKED}")
 
-    shipped = _place_and_confirm(api)
+    shipped = _place_and_confirm(api, customer)
     steps.append(_wait_for_stock(api, _add(steps[-1], QUANTITIES, -1)))
     _wait_until(True, lambda: _is_listed(api, shipped))
-    order = api.post(f"/order/{shipped}/ship", {"carrier": "DHL", "trackingNumber": "JD014600003RU"})
+    shipment = {"carrier": "DHL", "trackingNumber": "JD014600003RU"}
+    order = api.post(f"/order/{shipped}/ship", shipment, FULFILLMENT)
     print(f"{order['orderStatus']:<10} with tracking number {order['trackingNumber']}")
 
-    canceled = _place_and_confirm(api)
+    canceled = _place_and_confirm(api, customer)
     steps.append(_wait_for_stock(api, _add(steps[-1], QUANTITIES, -1)))
     status = api.post(f"/order/{canceled}/cancel")["orderStatus"]
     if status != "Canceled":
@@ -107,10 +125,10 @@ def run_demo(api: Api) -> None:
         print(ROW.format(product, name, *(stock[product] for stock in steps)))
 
 
-def _place_and_confirm(api: Api) -> str:
+def _place_and_confirm(api: Api, customer: str) -> str:
     """Places an order, waits until its stock is reserved, and returns its id."""
     items = [{"productId": product, "quantity": quantity} for product, quantity in QUANTITIES.items()]
-    order = api.post("/order", {"customerId": CUSTOMER, "items": items})
+    order = api.post("/order", {"customerId": customer, "items": items})
     order_id = str(order["orderId"])
     print(f"Placed     order {order_id}, total {order['totalAmount']}")
     _wait_until("Confirmed", lambda: api.get(f"/order/{order_id}")["orderStatus"])
@@ -123,7 +141,7 @@ def _is_listed(api: Api, order_id: str) -> bool:
     path = "/orders?status=Confirmed&limit=100"
     token = ""
     while True:
-        page = api.get(f"{path}&nextToken={token}" if token else path)
+        page = api.get(f"{path}&nextToken={token}" if token else path, FULFILLMENT)
         if any(order["orderId"] == order_id for order in page["orders"]):
             return True
         token = page.get("nextToken", "")
@@ -154,4 +172,4 @@ def _wait_until(expected: T, read: Callable[[], T]) -> T:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,8 @@
 """Deploys the project to a temporary local AWS and runs the end-to-end tests.
 
 The tests run in turn on an empty stack with an open API, with the seed data, on a stack as an earlier
-version of the template deployed it, after the update of that stack, and on a closed API. Finally,
-schemathesis tests the open API.
+version of the template deployed it, after the update of that stack, and on a closed API, which the demo
+uses first. Finally, schemathesis tests the open API.
 
 Unlike the local AWS of `make run`, this one enforces the policies of the functions'
 roles, so a missing permission fails a test.
@@ -51,6 +51,8 @@ def main() -> int:
             if code := _run_tests(QUEUE_TESTS, emulator, "an_update_applies_each_waiting_event_once"):
                 return code
             deploy(emulator, **CLOSED_PARAMETERS)
+            if code := _run_demo(emulator):
+                return code
             if code := _run_tests(CLOSED_TESTS, emulator):
                 return code
             # schemathesis runs last because it uses up most of the stock.
@@ -87,6 +89,12 @@ def _run_tests(targets: list[str], emulator: Emulator, name: str = "") -> int:
         "PATH": f"{AWS_CLI}{os.pathsep}{os.environ['PATH']}",
     }
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def _run_demo(emulator: Emulator) -> int:
+    """Runs `make demo`, the smoke test of a deployment."""
+    demo = [sys.executable, str(ROOT / "tools" / "demo.py"), "--local-stack", str(locate_stack_file(emulator))]
+    return subprocess.run(demo, cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

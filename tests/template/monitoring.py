@@ -100,8 +100,8 @@ def check_lost_event_alarms(resources: Resources) -> Iterator[str]:
     for name, properties in find_by_type(resources, RULE):
         has_queue = any("DeadLetterConfig" in target for target in properties["Targets"])
         metric = "InvocationsFailedToBeSentToDlq" if has_queue else "FailedInvocations"
-        # The reference of a rule is the name of its bus and its own name.
-        rule_name = {"Fn::Select": [1, {"Fn::Split": ["|", {"Ref": name}]}]}
+        # The ARN ends with the name of the bus and that of the rule.
+        rule_name = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": [name, "Arn"]}]}]}
         dimensions = {"EventBusName": BUS, "RuleName": str(rule_name)}
         if not list(_find_alarms(resources, "AWS/Events", metric, **dimensions)):
             yield f"{name} has no alarm for {metric}"
