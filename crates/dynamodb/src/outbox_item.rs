@@ -1,7 +1,7 @@
 //! The outbox attributes of an order's item.
 //!
-//! `Event` has the event of the last change. A change by the API moves the event that it finds
-//! there to an attribute of its own, so that no event is lost before its consumer applies it.
+//! `Event` has the event of the last change. A later change moves the event that it finds there to
+//! an attribute of its own, so that no event is lost before its consumer applies it.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{OrderAction, OutboxEvent};
@@ -13,7 +13,7 @@ use crate::attribute::{
 use crate::decode::{ItemDecodeError, map, required_text};
 use crate::value::{Item, item, text};
 
-/// An earlier event that an action of the API found in the outbox.
+/// An earlier event that a later change found in the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SupersededEvent {
     /// Attribute that holds the event.
@@ -63,7 +63,7 @@ pub fn encode_outbox(event: &OutboxEvent) -> AttributeValue {
 
 /// Returns the part of an update expression that moves the present event to the attribute of
 /// `action`, for example `, EventBeforeShipped = if_not_exists(Event, :none)`, and its
-/// expression values. It is empty for an action that has no event to keep.
+/// expression values. It is empty for an action that applies the present event.
 #[must_use]
 pub fn keep_event(action: OrderAction) -> (String, Item) {
     let attribute = match action {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_action_of_the_api_keeps_the_present_event() {
+    fn an_action_that_applies_the_present_event_does_not_keep_it() {
         let (set, values) = keep_event(OrderAction::Cancel);
         assert_eq!(set, ", EventBeforeCanceled = if_not_exists(Event, :none)");
         assert_eq!(values, [(":none".into(), AttributeValue::Null(true))].into());

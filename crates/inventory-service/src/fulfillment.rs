@@ -8,7 +8,7 @@ use crate::apply_error::ApplyError;
 use crate::outcome::Outcome;
 use crate::store::{AcknowledgeOutcome, AdvanceOutcome, Store};
 
-/// Applies an event of `kind`, which changes no stock, and stores the values that `shipment` has.
+/// Applies an action that changes no stock, and stores the values that `shipment` has.
 ///
 /// # Errors
 /// [`ApplyError`] if the order does not exist yet, or its status does not allow the
@@ -16,11 +16,11 @@ use crate::store::{AcknowledgeOutcome, AdvanceOutcome, Store};
 pub(crate) async fn advance(
     store: &Store,
     id: &OrderId,
-    (kind, action): (EventKind, OrderAction),
+    action: OrderAction,
     shipment: &Shipment,
     metadata: Option<&EventMetadata>,
 ) -> Result<Outcome, ApplyError> {
-    if let Some(event) = EventMetadata::own_event_id(metadata, id, kind)
+    if let Some(event) = EventMetadata::own_event_id(metadata, id, EventKind::of(action))
         && let Some(outcome) = finish(store, id, action, event).await?
     {
         return Ok(outcome);

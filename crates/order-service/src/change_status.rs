@@ -18,7 +18,7 @@ impl Api {
         scope: &OrderScope,
     ) -> Result<Response, Problem> {
         let id = order_id(request)?;
-        let change = new_change(request, &id, OrderAction::Cancel, EventKind::Canceled);
+        let change = new_change(request, &id, OrderAction::Cancel);
         self.change_status(&id, scope, change).await
     }
 
@@ -31,7 +31,7 @@ impl Api {
         let id = order_id(request)?;
         let body = request.optional_json_body()?;
         let shipment = body.map_or(Ok(Shipment::default()), |body| shipment_body::parse(&body))?;
-        let change = new_change(request, &id, OrderAction::Ship, EventKind::Shipped);
+        let change = new_change(request, &id, OrderAction::Ship);
         self.change_status(&id, scope, StatusChange { shipment, ..change }).await
     }
 
@@ -42,7 +42,7 @@ impl Api {
         scope: &OrderScope,
     ) -> Result<Response, Problem> {
         let id = order_id(request)?;
-        let change = new_change(request, &id, OrderAction::Deliver, EventKind::Delivered);
+        let change = new_change(request, &id, OrderAction::Deliver);
         self.change_status(&id, scope, change).await
     }
 
@@ -71,8 +71,8 @@ impl Api {
 }
 
 /// Creates a change with the event that it causes.
-fn new_change(request: &Request, id: &OrderId, action: OrderAction, kind: EventKind) -> StatusChange {
-    let event = OutboxEvent::new(id, kind, now(), correlation_id(request, id));
+fn new_change(request: &Request, id: &OrderId, action: OrderAction) -> StatusChange {
+    let event = OutboxEvent::new(id, EventKind::of(action), now(), correlation_id(request, id));
     StatusChange { action, shipment: Shipment::default(), event }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::redact;
+use crate::status::OrderAction;
 
 /// The `source` of order events.
 pub const ORDER_SOURCE: &str = "ecommerce.order";
@@ -34,6 +35,18 @@ impl EventKind {
     /// Every kind.
     pub const ALL: [Self; 6] =
         [Self::Placed, Self::Confirmed, Self::Shipped, Self::Delivered, Self::Canceled, Self::Rejected];
+
+    /// Returns the kind of event that `action` causes.
+    #[must_use]
+    pub const fn of(action: OrderAction) -> Self {
+        match action {
+            OrderAction::Confirm => Self::Confirmed,
+            OrderAction::Reject => Self::Rejected,
+            OrderAction::Ship => Self::Shipped,
+            OrderAction::Deliver => Self::Delivered,
+            OrderAction::Cancel => Self::Canceled,
+        }
+    }
 
     /// Returns the detail-type on the bus.
     #[must_use]

@@ -68,12 +68,11 @@ pub(super) async fn apply(store: &Store, event: OrderEvent) -> Result<Outcome, A
             release::cancel(store, &claimed, metadata.as_ref()).await
         }
         OrderEvent::Shipped { order_id, shipment, metadata } => {
-            let change = (EventKind::Shipped, OrderAction::Ship);
-            fulfillment::advance(store, &order_id, change, &shipment, metadata.as_ref()).await
+            fulfillment::advance(store, &order_id, OrderAction::Ship, &shipment, metadata.as_ref()).await
         }
         OrderEvent::Delivered { order_id, metadata } => {
-            let (change, shipment) = ((EventKind::Delivered, OrderAction::Deliver), Shipment::default());
-            fulfillment::advance(store, &order_id, change, &shipment, metadata.as_ref()).await
+            let shipment = Shipment::default();
+            fulfillment::advance(store, &order_id, OrderAction::Deliver, &shipment, metadata.as_ref()).await
         }
         // These events result from this function's own writes, and are for other consumers.
         OrderEvent::Confirmed { .. } | OrderEvent::Rejected { .. } => Ok(Outcome::Stale),
