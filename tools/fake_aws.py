@@ -11,8 +11,11 @@ import dead_letter
 import redrive
 
 EVENTS, RANGES = "events", "ranges"
+ORDER_EVENTS, UNDELIVERED = "order-events", "undelivered"
 OUTPUTS = {
     "DeadLetterQueueUrl": EVENTS,
+    "OrderEventDeadLetterQueueUrl": ORDER_EVENTS,
+    "UndeliveredEventQueueUrl": UNDELIVERED,
     "RelayDeadLetterQueueUrl": RANGES,
     "EventBusName": "bus",
     "OrdersTableName": "orders",
@@ -36,7 +39,9 @@ class FakeAws:
 
     def __init__(self) -> None:
         """Creates empty queues and services that succeed."""
-        self.queues: dict[str, list[dict[str, Any]]] = {EVENTS: [], RANGES: []}
+        self.queues: dict[str, list[dict[str, Any]]] = {
+            queue: [] for queue in (EVENTS, ORDER_EVENTS, UNDELIVERED, RANGES)
+        }
         self.hidden: set[str] = set()
         self.events: list[dict[str, Any]] = []
         self.rejects_events = False

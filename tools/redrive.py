@@ -3,11 +3,12 @@
 python tools/redrive.py            the local stack (.local/stack.json)
 python tools/redrive.py STACK      a stack on AWS, with the credentials of the environment
 
-An event of DeadLetterQueue goes back on the bus. A message of RelayDeadLetterQueue only
-points to a range of a stream. For the Orders stream, OrderServiceFunction republishes the events
-that the orders of that range still have. For the Inventory stream, InventoryServiceFunction
-publishes the stock of its products as it is now. A message is deleted only after all of its events
-are accepted. A duplicate event changes neither order nor stock, so it is safe to run this twice.
+An event of DeadLetterQueue, OrderEventDeadLetterQueue or UndeliveredEventQueue goes back on the bus. A
+message of RelayDeadLetterQueue only points to a range of a stream. For the Orders stream,
+OrderServiceFunction republishes the events that the orders of that range still have. For the Inventory
+stream, InventoryServiceFunction publishes the stock of its products as it is now. A message is deleted
+only after all of its events are accepted. A duplicate event changes neither order nor stock, so it is
+safe to run this twice.
 
 Exits with 1 if the bus rejected an event, if an order or a product of a stream range or a stuck
 order was not republished, or if a call failed. Any other message that stays in its queue is no failure.
@@ -17,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ from stack_target import LOCAL_STACK, ClientFactory, read_outputs, select_stack
 
 COLUMNS = ("queue", "event", "order or product", "reason", "result")
 MAX_COLUMN_WIDTH = 60
+# The queues whose messages contain an event.
+EVENT_QUEUES = ("DeadLetterQueue", "OrderEventDeadLetterQueue", "UndeliveredEventQueue")
 
 
 @dataclass(frozen=True)
@@ -65,15 +68,15 @@ class MessageResult:
     def of_letter(
         cls, letter: dead_letter.DeadLetter, result: str, *, settled: bool = False, failed: bool = False
     ) -> "MessageResult":
-        """Creates the result for a message of DeadLetterQueue."""
+        """Creates the result for a message with an event."""
         event = letter.event
         kind, subject = (event.detail_type, event.order_id or event.product_id or "") if event else ("", "")
         reason = f"{letter.error_type}: {letter.reason}" if letter.reason else letter.error_type
-        return cls(settled, [Row("DeadLetterQueue", kind, subject, reason, result, failed)])
+        return cls(settled, [Row("", kind, subject, reason, result, failed)])
 
 
 def main(arguments: list[str]) -> int:
-    """Redrives both queues and returns the exit status. Exits with an error message if a call fails."""
+    """Redrives every queue and returns the exit status. Exits with an error message if a call fails."""
     options = parse_options(arguments)
     rows: list[Row] = []
     status = 0
@@ -109,8 +112,9 @@ class Redriver:
         self._product_finder = ProductFinder(dynamodb, streams, outputs["InventoryTableName"])
 
     def run(self) -> Iterator[Row]:
-        """Handles both queues, and the stuck orders if requested."""
-        yield from self._redrive_queue("DeadLetterQueue", self._handle_event)
+        """Handles every queue, and the stuck orders if requested."""
+        for queue in EVENT_QUEUES:
+            yield from self._redrive_queue(queue, self._handle_event)
         yield from self._redrive_queue("RelayDeadLetterQueue", self._handle_stream_range)
         if self._options.stuck is not None:
             yield from self._republish_stuck(timedelta(seconds=self._options.stuck))
@@ -122,7 +126,7 @@ class Redriver:
                 result = handle(message)
                 if result.settled and not self._options.dry:
                     queue.delete(message)
-                yield from result.rows
+                yield from (replace(row, queue=name) for row in result.rows)
 
     def _handle_event(self, message: Mapping[str, Any]) -> MessageResult:
         """Puts the event of a message back on the bus unless it would fail again."""

@@ -6,10 +6,13 @@ from typing import Any
 from unittest.mock import patch
 
 import order_finder
+import redrive
 import republish
 from fake_aws import (
     EVENTS,
+    ORDER_EVENTS,
     RANGES,
+    UNDELIVERED,
     FakeAws,
     RedriveTestCase,
     build_event,
@@ -50,6 +53,14 @@ class RedriveTest(RedriveTestCase):
         self.aws.send(EVENTS, build_event(), attributes={"ERROR_CODE": "NO_PERMISSIONS", "ERROR_MESSAGE": "why"})
         [row] = self.redrive()
         self.assertEqual((row.reason, row.result, self.count_messages()), ("NO_PERMISSIONS: why", "put back", 0))
+
+    def test_puts_back_the_events_of_each_queue(self) -> None:
+        for queue in (EVENTS, ORDER_EVENTS, UNDELIVERED):
+            self.aws.send(queue, build_event())
+        rows = self.redrive()
+        self.assertEqual([row.queue for row in rows], list(redrive.EVENT_QUEUES))
+        self.assertEqual({row.result for row in rows}, {"put back"})
+        self.assertEqual([self.count_messages(queue) for queue in (EVENTS, ORDER_EVENTS, UNDELIVERED)], [0, 0, 0])
 
     def test_puts_back_an_event_without_a_response(self) -> None:
         body = f'{{"requestContext":{{"condition":"EventAgeExceeded"}},"requestPayload":{build_event()}}}'

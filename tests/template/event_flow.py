@@ -32,12 +32,13 @@ STREAM_FILTERS = {
     INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
 }
 # The permissions that must exist before the targets of each rule.
-DEPENDENCIES: dict[str, str | list[str]] = {
+UNHANDLED_DEPENDENCIES = ["DeadLetterQueuePolicy", "UndeliveredEventQueuePolicy"]
+DEPENDENCIES = {
     ORDER_EVENT_RULE: ["OrderEventPermission", "DeadLetterQueuePolicy"],
     STOCK_EVENT_RULE: ["StockEventPermission", "DeadLetterQueuePolicy"],
-    UNHANDLED_EVENT_RULE: "DeadLetterQueuePolicy",
-    UNHANDLED_STOCK_EVENT_RULE: "DeadLetterQueuePolicy",
-    UNHANDLED_WAREHOUSE_EVENT_RULE: "DeadLetterQueuePolicy",
+    UNHANDLED_EVENT_RULE: UNHANDLED_DEPENDENCIES,
+    UNHANDLED_STOCK_EVENT_RULE: UNHANDLED_DEPENDENCIES,
+    UNHANDLED_WAREHOUSE_EVENT_RULE: UNHANDLED_DEPENDENCIES,
 }
 # The source and the known detail-types of each rule for unknown events about stock.
 UNHANDLED_STOCK_EVENTS = {
@@ -76,11 +77,12 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     stock_events = {"source": ["ecommerce.warehouse"], "detail-type": ["StockReceived"]}
     if get_at(resources, (STOCK_EVENT_RULE, "Properties", "EventPattern")) != stock_events:
         yield f"{STOCK_EVENT_RULE} does not match exactly the events of a warehouse"
-    for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE):
+    for rule, rule_targets in expected.items():
+        dead_letters = "DeadLetterQueue" if rule_targets == [CONSUMER] else "UndeliveredEventQueue"
         target = get_at(resources, (rule, "Properties", "Targets", 0)) or {}
         if target.get("RetryPolicy") != {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}:
             yield f"{rule} does not retry for a day"
-        if get_logical_id(get_at(target, ("DeadLetterConfig", "Arn"))) != "DeadLetterQueue":
+        if get_logical_id(get_at(target, ("DeadLetterConfig", "Arn"))) != dead_letters:
             yield f"{rule} does not keep undeliverable events"
 
 
@@ -111,20 +113,28 @@ def check_order_of_permissions(resources: Resources) -> Iterator[str]:
 
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:
-    """Checks that only rules of the bus may send to DeadLetterQueue, and no service to RelayDeadLetterQueue."""
-    expected = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]},
-        "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
-    }
+    """Checks that only rules of the bus may send to their queues, and no service to RelayDeadLetterQueue."""
+    expected = [
+        (
+            [{"Ref": queue}],
+            [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "events.amazonaws.com"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+                    "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
+                }
+            ],
+        )
+        for queue in ("DeadLetterQueue", "UndeliveredEventQueue")
+    ]
     # Another check covers the policy of OrderEventQueue.
     policies = [
         properties for name, properties in find_by_type(resources, QUEUE_POLICY) if name != "OrderEventQueuePolicy"
     ]
     statements = [(policy["Queues"], policy["PolicyDocument"]["Statement"]) for policy in policies]
-    if statements != [([{"Ref": "DeadLetterQueue"}], [expected])]:
+    if statements != expected:
         yield f"the policies of the queues are {statements}"
 
 

@@ -97,9 +97,8 @@ def check_lost_event_alarms(resources: Resources) -> Iterator[str]:
     for metric in LOST_EVENT_METRICS:
         if not list(_find_alarms(resources, "AWS/Lambda", metric, FunctionName=CONSUMER)):
             yield f"{CONSUMER} has no alarm for {metric}"
-    for name, properties in find_by_type(resources, RULE):
-        has_queue = any("DeadLetterConfig" in target for target in properties["Targets"])
-        metric = "InvocationsFailedToBeSentToDlq" if has_queue else "FailedInvocations"
+    for name, _ in find_by_type(resources, RULE):
+        metric = "InvocationsFailedToBeSentToDlq"
         # The ARN ends with the name of the bus and that of the rule.
         rule_name = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": [name, "Arn"]}]}]}
         dimensions = {"EventBusName": BUS, "RuleName": str(rule_name)}

@@ -42,7 +42,10 @@ def check_queue(resources: Resources) -> Iterator[str]:
         "SqsManagedSseEnabled": True,
         "MessageRetentionPeriod": 14 * 24 * 3600,
         "VisibilityTimeout": 6 * get_properties(resources, CONSUMER)["Timeout"],
-        "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}, "maxReceiveCount": 1000},
+        "RedrivePolicy": {
+            "deadLetterTargetArn": {"Fn::GetAtt": ["OrderEventDeadLetterQueue", "Arn"]},
+            "maxReceiveCount": 1000,
+        },
     }
     yield from find_differences(get_properties(resources, ORDER_EVENT_QUEUE), expected)
 

@@ -347,6 +347,11 @@ EVENT_FLOW_MUTATIONS = [
         check_rule_targets,
         remove_property(ORDER_EVENT_RULE, "Targets", 0, "DeadLetterConfig"),
     ),
+    Mutation(
+        "a rule for unhandled events without a dead-letter queue",
+        check_rule_targets,
+        remove_property(UNHANDLED_EVENT_RULE, "Targets", 0, "DeadLetterConfig"),
+    ),
     Mutation("the permission of the rule removed", check_invokers, remove_resource("OrderEventPermission")),
     Mutation("the permission of the stock rule removed", check_invokers, remove_resource("StockEventPermission")),
     Mutation(
