@@ -60,6 +60,8 @@ DEFAULTS = {
     "ProducersAreGiven": False,
     "ConcurrencyIsReserved": False,
     "WebAclIsGiven": False,
+    "DomainIsGiven": False,
+    "AccessIsLogged": False,
     "LogIsDetailed": False,
     "RequestsAreTraced": True,
 }

@@ -34,7 +34,17 @@ from policies import (
     check_roles,
 )
 from required_properties import check_required_properties
-from template import DEFAULTS, FUNCTION, ROOT, Resources, apply_conditions, find_by_type, get_at, load_template
+from template import (
+    DEFAULTS,
+    FUNCTION,
+    ROOT,
+    Resources,
+    apply_conditions,
+    find_by_type,
+    get_at,
+    load_source,
+    load_template,
+)
 from template_mutations import build_mutations
 
 TEMPLATE = load_template()
@@ -97,6 +107,35 @@ class TemplateTest(CheckTests, unittest.TestCase):
         parameters = TEMPLATE["Parameters"]
         for limit in ("Rate", "Burst"):
             self.assertGreaterEqual(parameters[f"Client{limit}"]["Default"], parameters[f"Stage{limit}"]["Default"])
+
+    def test_the_access_log_contains_no_personal_data(self) -> None:
+        """The access log is off by default, and has neither addresses nor users."""
+        path = ("Api", "Properties", "AccessLogSetting")
+        source = apply_conditions(load_source()["Resources"], {**DEFAULTS, "AccessIsLogged": True})
+        fields = set(re.findall(r"\$context\.([\w.]+)", get_at(source, (*path, "Format"))))
+        self.assertEqual(get_at(source, (*path, "DestinationArn")), {"Fn::GetAtt": ["ApiAccessLogs", "Arn"]})
+        self.assertEqual(
+            fields,
+            {
+                "requestTime",
+                "requestId",
+                "httpMethod",
+                "resourcePath",
+                "status",
+                "responseLatency",
+                "integrationLatency",
+                "error.responseType",
+            },
+        )
+        self.assertNotIn("ApiAccessLogs", RESOURCES)
+
+    def test_a_domain_of_your_own_needs_tls(self) -> None:
+        """The domain exists only if it is given, and accepts no TLS version before 1.2."""
+        self.assertNotIn("ApiDomain", RESOURCES)
+        resources = apply_conditions(TEMPLATE["Resources"], {**DEFAULTS, "DomainIsGiven": True})
+        domain = resources["ApiDomain"]["Properties"]
+        self.assertEqual((domain["SecurityPolicy"], domain["DomainName"]), ("TLS_1_2", {"Ref": "DomainName"}))
+        self.assertEqual(get_at(resources, ("ApiDomainMapping", "Properties", "RestApiId")), {"Ref": "Api"})
 
     def test_every_parameter_is_in_the_deployment_guide(self) -> None:
         """The table of parameters is complete."""
