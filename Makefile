@@ -55,6 +55,10 @@ backfill: $(SAM)/.installed ## Add list keys and opening ledger entries to an ol
 redrive: $(SAM)/.installed ## Redrive the dead-letter queues (DRY=1, ALL=1, STUCK=seconds; on AWS: STACK=name)
 	@$(SAM)/python tools/redrive.py $(if $(DRY),--dry) $(if $(ALL),--all) $(if $(STUCK),--stuck $(STUCK)) $(STACK)
 
+.PHONY: replay
+replay: $(SAM)/.installed ## Replay archived events on AWS (FROM=time TO=time STACK=name)
+	@$(SAM)/python tools/replay.py $(FROM) $(TO) $(STACK)
+
 ##@ Deploy to AWS
 
 # An environment of samconfig.toml: default, staging or prod.

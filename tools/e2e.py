@@ -1,8 +1,9 @@
 """Deploys the project to a temporary local AWS and runs the end-to-end tests.
 
-The tests run in turn on an empty stack with an open API, with the seed data, on a stack as an earlier
-version of the template deployed it, after the update of that stack, and on a closed API, which the demo
-uses first. Finally, schemathesis tests the open API.
+The tests run in turn on an empty stack with an open API, with the seed data, on a stack as an
+earlier version of the template deployed it, after the update of that stack, and on a closed API,
+which the demo uses first. All events of the first tests are replayed twice. Finally, schemathesis
+tests the open API.
 
 Unlike the local AWS of `make run`, this one enforces the policies of the functions'
 roles, so a missing permission fails a test.
@@ -14,13 +15,17 @@ import sys
 from pathlib import Path
 
 import contract
+import event_replay
 from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
+from event_replay import ReplayCheckError
+from replay import ReplayError
 from samcli.yamlhelper import yaml_dump, yaml_parse
 from stack import BUILD, LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
 EMPTY_TESTS = ["e2e_shop"]
-OPEN_TESTS = ["e2e", "e2e_poison", "e2e_operations"]
+ORDER_TESTS = ["e2e"]
+FAILURE_TESTS = ["e2e_poison", "e2e_operations"]
 QUEUE_TESTS = ["e2e_queue"]
 CLOSED_TESTS = ["e2e_access"]
 # A test uses up the low rate limit of a client. The log level TRACE shows that the
@@ -39,10 +44,14 @@ def main() -> int:
         build()
         with run_temporary_emulator("e2e", enforces_policies=True) as emulator:
             deploy(emulator)
+            archive = event_replay.create_archive(emulator)
             if code := _run_tests(EMPTY_TESTS, emulator):
                 return code
             load_seed_data(emulator)
-            if code := _run_tests(OPEN_TESTS, emulator):
+            if code := _run_tests(ORDER_TESTS, emulator):
+                return code
+            event_replay.check_replays(emulator, archive)
+            if code := _run_tests(FAILURE_TESTS, emulator):
                 return code
             deploy(emulator, template=_write_earlier_template())
             if code := _run_tests(QUEUE_TESTS, emulator, "events_wait_in_the_queue_of_an_earlier_version"):
@@ -57,7 +66,7 @@ def main() -> int:
                 return code
             # schemathesis runs last because it uses up most of the stock.
             return contract.run_schemathesis(emulator, deploy(emulator)["apiUrl"])
-    except (EmulatorError, StackError) as error:
+    except (EmulatorError, StackError, ReplayCheckError, ReplayError) as error:
         sys.exit(f"e2e: {error}")
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, create_client
-from samcli.yamlhelper import yaml_parse
+from samcli.yamlhelper import yaml_dump, yaml_parse
 from stack_target import read_outputs
 
 LOCAL = ROOT / ".local"
@@ -33,6 +33,8 @@ QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_OPT_LEVEL": "0",
     "CARGO_TARGET_DIR": str(LOCAL / "target"),
 }
+# Resources whose types the local AWS does not know.
+UNSUPPORTED_RESOURCES = ("EventArchive",)
 # Outputs that exist only with ApiAccess=cognito, with their names in stack.json.
 COGNITO_OUTPUTS = {
     "UserPoolId": "userPoolId",
@@ -102,6 +104,20 @@ def build() -> None:
         _check_exit_code(subprocess.run(command, cwd=crate, env=environment, check=False))
     _print_step("sam build")
     _run_sam(["build", *_build_overrides()], environment, LOCAL / "build.log")
+    _remove_unsupported_resources(BUILD / "template.yaml")
+
+
+def _remove_unsupported_resources(path: Path) -> None:
+    """Removes the resources that the local AWS rejects from the built template, with their outputs.
+
+    Each of them has a condition that is false unless a parameter is set.
+    """
+    template = yaml_parse(path.read_text())
+    resources, outputs = template["Resources"], template["Outputs"]
+    conditions = {resources.pop(name)["Condition"] for name in UNSUPPORTED_RESOURCES}
+    for name in [name for name, output in outputs.items() if output.get("Condition") in conditions]:
+        del outputs[name]
+    path.write_text(yaml_dump(template))
 
 
 def deploy(emulator: Emulator, *, template: Path | None = None, **parameters: str) -> dict[str, Any]:
@@ -122,7 +138,7 @@ def deploy(emulator: Emulator, *, template: Path | None = None, **parameters: st
 
 def load_seed_data(emulator: Emulator) -> None:
     """Loads the seed data into the deployed tables."""
-    names = seed.get_table_names(_read_stack_outputs(emulator))
+    names = seed.get_table_names(read_stack_outputs(emulator))
     added = seed.load_items(create_client("dynamodb", emulator.endpoint), names)
     _print_step(f"Seed data: {added} items added")
 
@@ -187,7 +203,7 @@ def _check_exit_code(result: subprocess.CompletedProcess[bytes]) -> None:
 
 
 def _describe_stack(emulator: Emulator) -> dict[str, Any]:
-    outputs = _read_stack_outputs(emulator)
+    outputs = read_stack_outputs(emulator)
     return {
         "apiUrl": _build_local_api_url(emulator, outputs["ApiUrl"]),
         "apiAccess": outputs["ApiAccess"],
@@ -210,7 +226,8 @@ def _describe_stack(emulator: Emulator) -> dict[str, Any]:
     } | {name: outputs[output] for output, name in COGNITO_OUTPUTS.items() if output in outputs}
 
 
-def _read_stack_outputs(emulator: Emulator) -> dict[str, str]:
+def read_stack_outputs(emulator: Emulator) -> dict[str, str]:
+    """Returns the outputs of the stack on an emulator."""
     return read_outputs(lambda service: create_client(service, emulator.endpoint), _read_stack_name())
 
 

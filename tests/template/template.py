@@ -58,6 +58,7 @@ DEFAULTS = {
     "StockIsRelayed": True,
     "FulfillmentIsQueued": False,
     "ProducersAreGiven": False,
+    "EventsAreArchived": False,
     "ConcurrencyIsReserved": False,
     "WebAclIsGiven": False,
     "DomainIsGiven": False,

@@ -37,7 +37,9 @@ from required_properties import check_required_properties
 from template import (
     DEFAULTS,
     FUNCTION,
+    ORDER_EVENT_RULE,
     ROOT,
+    STOCK_EVENT_RULE,
     Resources,
     apply_conditions,
     find_by_type,
@@ -107,6 +109,18 @@ class TemplateTest(CheckTests, unittest.TestCase):
         parameters = TEMPLATE["Parameters"]
         for limit in ("Rate", "Burst"):
             self.assertGreaterEqual(parameters[f"Client{limit}"]["Default"], parameters[f"Stage{limit}"]["Default"])
+
+    def test_an_archive_keeps_the_events_of_the_consumer(self) -> None:
+        """There is an archive if it is given days, and none by default."""
+        self.assertEqual(TEMPLATE["Parameters"]["ArchiveDays"]["Default"], 0)
+        self.assertNotIn("EventArchive", RESOURCES)
+        resources = apply_conditions(TEMPLATE["Resources"], {**DEFAULTS, "EventsAreArchived": True})
+        archive = resources["EventArchive"]["Properties"]
+        rules = (
+            resources[rule]["Properties"]["EventPattern"]["source"] for rule in (ORDER_EVENT_RULE, STOCK_EVENT_RULE)
+        )
+        self.assertEqual(archive["EventPattern"], {"source": [source for sources in rules for source in sources]})
+        self.assertEqual(archive["SourceArn"], {"Fn::GetAtt": ["CustomEventBus", "Arn"]})
 
     def test_the_access_log_contains_no_personal_data(self) -> None:
         """The access log is off by default, and has neither addresses nor users."""
