@@ -29,6 +29,7 @@ mod settings;
 mod show_adjustments;
 mod show_stock;
 mod store;
+mod unreadable_items;
 
 pub use apply_error::{
     ILLEGAL_TRANSITION, MALFORMED_EVENT, RECEIPT_REUSED, TOO_EARLY, UNKNOWN_PRODUCT, UNKNOWN_VERSION,

@@ -1,7 +1,6 @@
 //! Dispatch of REST requests to the use cases of this function.
 
 use api::{AuthMode, Problem, Request, Response};
-use dynamodb::UnreadableItem;
 use lambda::{Deadline, Metrics};
 
 use crate::create_adjustment::create_adjustment;
@@ -20,13 +19,6 @@ pub(crate) async fn respond(
 ) -> Response {
     let response = dispatch(store, metrics, auth_mode, request);
     request.respond(async { deadline.run(response).await? }).await
-}
-
-/// Reports the items that a list leaves out.
-pub(crate) fn report_unreadable(metrics: &Metrics, items: &[UnreadableItem]) {
-    for UnreadableItem { id, error } in items {
-        metrics.add_unreadable(id, error);
-    }
 }
 
 /// Checks the caller's scope first. The stock on hand is available to every caller, and its

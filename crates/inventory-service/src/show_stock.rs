@@ -7,8 +7,8 @@ use domain::ProductId;
 use lambda::Metrics;
 
 use crate::path_parameters::product_id;
-use crate::routes::report_unreadable;
 use crate::store::Store;
+use crate::unreadable_items::report_unreadable;
 
 /// Returns a page of the stock of all products.
 pub(crate) async fn list_stock(
