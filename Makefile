@@ -241,6 +241,11 @@ bench-agreement: $(VENV)/bench/bin/.installed $(NODE_PEER) $(RUST_PEER) ## Check
 	@cargo build --quiet --locked --package order-service --package bench
 	@target/debug/bench agreement target/debug
 
+.PHONY: lint-rust-peer
+lint-rust-peer: ## Check the format and the compiler and linter warnings of the Rust peer
+	@cargo fmt --manifest-path bench/peers/rust/Cargo.toml --check
+	@cargo clippy --quiet --locked --all-targets --manifest-path bench/peers/rust/Cargo.toml --target-dir .local/bench/rust -- --deny warnings
+
 .PHONY: bench-pure
 bench-pure: ## Measure parsing, pricing and serialization without AWS
 	@cargo bench --quiet --locked --profile measure --package bench --bench pure
@@ -261,12 +266,12 @@ lock: ## Pin the tools of tools/requirements/*.in with hashes (needs uv)
 clean: stop ## Stop the local AWS and delete all builds and tools in this folder
 	@rm -rf .local .aws-sam target tools/__pycache__ tests/template/__pycache__
 
-# esbuild does not need its install script.
 # A workspace of its own with the default features of its dependencies.
 $(RUST_PEER): $(wildcard bench/peers/rust/* bench/peers/rust/src/*)
 	@echo "==> Building the Rust peer"
 	@cargo build --quiet --release --locked --manifest-path bench/peers/rust/Cargo.toml --target-dir .local/bench/rust
 
+# esbuild does not need its install script.
 $(NODE_PEER): $(wildcard bench/peers/node/*)
 	@echo "==> Bundling the Node.js peer"
 	@mkdir -p .local/bench/node && cp $^ .local/bench/node

@@ -57,6 +57,10 @@ fn keys<'a>(
     projection: &str,
 ) -> Result<KeysAndAttributes, Problem> {
     let keys = ids.into_iter().map(|id| HashMap::from([(name.to_owned(), AttributeValue::S(id.to_owned()))]));
-    let request = KeysAndAttributes::builder().set_keys(Some(keys.collect()));
-    request.projection_expression(projection).consistent_read(true).build().map_err(Problem::internal)
+    KeysAndAttributes::builder()
+        .set_keys(Some(keys.collect()))
+        .projection_expression(projection)
+        .consistent_read(true)
+        .build()
+        .map_err(Problem::internal)
 }

@@ -34,10 +34,16 @@ pub async fn place(
     let id = id.to_string();
     let item = build_item(&id, request, prices, correlation_id)?;
     let shown = show(&item);
-    let put = shop.client.put_item().table_name(&shop.orders).set_item(Some(item));
-    let put = put.condition_expression("attribute_not_exists(OrderId)");
-    let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    match put.send().await.map_err(|error| error.into_service_error()) {
+    let stored = shop
+        .client
+        .put_item()
+        .table_name(&shop.orders)
+        .set_item(Some(item))
+        .condition_expression("attribute_not_exists(OrderId)")
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .send()
+        .await;
+    match stored.map_err(|error| error.into_service_error()) {
         Ok(_) => Ok(shown),
         Err(PutItemError::ConditionalCheckFailedException(failure)) => {
             replay(&id, request, failure.item().ok_or_else(|| Problem::internal("no stored order"))?)
