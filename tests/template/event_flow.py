@@ -20,6 +20,7 @@ from template import (
     UNHANDLED_WAREHOUSE_EVENT_RULE,
     Properties,
     Resources,
+    build_sender_statement,
     find_by_type,
     get_at,
     get_logical_id,
@@ -31,8 +32,8 @@ STREAM_FILTERS = {
     ORDER_STREAM: {"Event": {"M": {"Id": {"S": [{"exists": True}]}}}},
     INVENTORY_STREAM: {"Revision": {"N": [{"exists": True}]}},
 }
-# The permissions that must exist before the targets of each rule.
 UNHANDLED_DEPENDENCIES = ["DeadLetterQueuePolicy", "UndeliveredEventQueuePolicy"]
+# The permissions that must exist before the targets of each rule.
 DEPENDENCIES = {
     ORDER_EVENT_RULE: ["OrderEventPermission", "DeadLetterQueuePolicy"],
     STOCK_EVENT_RULE: ["StockEventPermission", "DeadLetterQueuePolicy"],
@@ -114,21 +115,8 @@ def check_order_of_permissions(resources: Resources) -> Iterator[str]:
 
 def check_queue_senders(resources: Resources) -> Iterator[str]:
     """Checks that only rules of the bus may send to their queues, and no service to RelayDeadLetterQueue."""
-    expected = [
-        (
-            [{"Ref": queue}],
-            [
-                {
-                    "Effect": "Allow",
-                    "Principal": {"Service": "events.amazonaws.com"},
-                    "Action": "sqs:SendMessage",
-                    "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-                    "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
-                }
-            ],
-        )
-        for queue in ("DeadLetterQueue", "UndeliveredEventQueue")
-    ]
+    queues = ("DeadLetterQueue", "UndeliveredEventQueue")
+    expected = [([{"Ref": queue}], [build_sender_statement(queue)]) for queue in queues]
     # Another check covers the policy of OrderEventQueue.
     policies = [
         properties for name, properties in find_by_type(resources, QUEUE_POLICY) if name != "OrderEventQueuePolicy"

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from order_event_queue import check_alarm, find_differences
 from template import (
-    RULES_OF_THE_BUS,
     TO_SHIP_AGE_ALARM,
     TO_SHIP_DEPTH_ALARM,
     Resources,
+    build_sender_statement,
     get_at,
     get_properties,
 )
@@ -55,16 +55,9 @@ def check_to_ship_senders(resources: Resources) -> Iterator[str]:
     if get_at(resources, (RULE, "DependsOn")) != [f"{queue}Policy" for queue in (TO_SHIP, TO_SHIP_DEAD_LETTERS)]:
         yield f"{RULE} can have its target before the policies"
     for queue in (TO_SHIP, TO_SHIP_DEAD_LETTERS):
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "events.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": {"Fn::GetAtt": [queue, "Arn"]},
-            "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
-        }
         policy = get_properties(resources, f"{queue}Policy")
         statements = get_at(policy, ("PolicyDocument", "Statement"))
-        if policy.get("Queues") != [{"Ref": queue}] or statements != [statement]:
+        if policy.get("Queues") != [{"Ref": queue}] or statements != [build_sender_statement(queue)]:
             yield f"the policy of {queue} is {policy}"
 
 

@@ -28,6 +28,8 @@ from template import (
 
 # Metrics of failed asynchronous invocations that leave no dead letter, or leave one after many attempts.
 LOST_EVENT_METRICS = ("DestinationDeliveryFailures", "AsyncEventsDropped")
+# Metric of events that EventBridge could neither deliver nor send to a dead-letter queue.
+LOST_DEAD_LETTERS = "InvocationsFailedToBeSentToDlq"
 # Namespace and name of the metrics that the dashboard must show.
 DASHBOARD_METRICS = {
     *(("${AWS::StackName}", f"Orders{status}") for status in ("Placed", "Confirmed", "Rejected", "Canceled")),
@@ -98,12 +100,11 @@ def check_lost_event_alarms(resources: Resources) -> Iterator[str]:
         if not list(_find_alarms(resources, "AWS/Lambda", metric, FunctionName=CONSUMER)):
             yield f"{CONSUMER} has no alarm for {metric}"
     for name, _ in find_by_type(resources, RULE):
-        metric = "InvocationsFailedToBeSentToDlq"
         # The ARN ends with the name of the bus and that of the rule.
         rule_name = {"Fn::Select": [2, {"Fn::Split": ["/", {"Fn::GetAtt": [name, "Arn"]}]}]}
         dimensions = {"EventBusName": BUS, "RuleName": str(rule_name)}
-        if not list(_find_alarms(resources, "AWS/Events", metric, **dimensions)):
-            yield f"{name} has no alarm for {metric}"
+        if not list(_find_alarms(resources, "AWS/Events", LOST_DEAD_LETTERS, **dimensions)):
+            yield f"{name} has no alarm for {LOST_DEAD_LETTERS}"
 
 
 def _check_metric_alarms(resources: Resources, namespace: str) -> Iterator[str]:

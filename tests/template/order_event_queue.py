@@ -8,8 +8,8 @@ from template import (
     CONSUMER,
     EVENTS_FAILED_ALARM,
     QUEUE_AGE_ALARM,
-    RULES_OF_THE_BUS,
     Resources,
+    build_sender_statement,
     get_at,
     get_properties,
     read_guide_section,
@@ -23,16 +23,11 @@ MAX_ACTIONS = 100
 
 def check_sender(resources: Resources) -> Iterator[str]:
     """Checks that only rules of the bus may send to the queue."""
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sqs:SendMessage",
-        "Resource": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
-        "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
-    }
     policy = get_properties(resources, "OrderEventQueuePolicy")
     statements = get_at(policy, ("PolicyDocument", "Statement"))
-    if policy.get("Queues") != [{"Ref": ORDER_EVENT_QUEUE}] or statements != [statement]:
+    if policy.get("Queues") != [{"Ref": ORDER_EVENT_QUEUE}] or statements != [
+        build_sender_statement(ORDER_EVENT_QUEUE)
+    ]:
         yield f"the policy of the queue is {policy}"
 
 

@@ -120,6 +120,17 @@ def _is_excluded(resource: Any, conditions: dict[str, bool]) -> bool:
     return isinstance(condition, str) and conditions.get(condition) is False
 
 
+def build_sender_statement(queue: str) -> dict[str, Any]:
+    """Builds the statement of a queue's policy that lets the rules of the bus send to the queue."""
+    return {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": {"Fn::GetAtt": [queue, "Arn"]},
+        "Condition": {"ArnLike": {"aws:SourceArn": RULES_OF_THE_BUS}},
+    }
+
+
 def find_by_type(resources: Resources, resource_type: str) -> Iterator[tuple[str, Properties]]:
     """Yields the logical id and the properties of each resource of a type."""
     for name, resource in resources.items():
