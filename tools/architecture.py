@@ -7,15 +7,12 @@ The environment `default` uses the architecture of this machine, because cargo-l
 other environments use that of samconfig.toml.
 """
 
-import platform
 import struct
 import sys
-import tomllib
 from pathlib import Path
 
-SAMCONFIG = Path(__file__).resolve().parent.parent / "samconfig.toml"
-PARAMETER = "Architecture"
-ARM64, X86_64 = "arm64", "x86_64"
+from samconfig import ARCHITECTURE, ARM64, X86_64, get_host_architecture, list_overrides
+
 # e_machine in the header of an ELF file: <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>
 MACHINES = {62: X86_64, 183: ARM64}
 MACHINE_OFFSET = 18
@@ -25,7 +22,7 @@ def main(arguments: list[str]) -> int:
     """Runs a command of this script and returns the exit status."""
     match arguments:
         case ["overrides", environment, command]:
-            print(build_overrides(environment, command))
+            print(" ".join(build_overrides(environment, command)))
         case ["check", environment, directory]:
             problems = list_problems(environment, Path(directory))
             if problems:
@@ -35,20 +32,16 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def build_overrides(environment: str, command: str) -> str:
+def build_overrides(environment: str, command: str) -> list[str]:
     """Returns the parameter overrides of `sam build` or `sam deploy` in an environment of samconfig.toml."""
-    settings = tomllib.loads(SAMCONFIG.read_text(encoding="utf-8"))[environment]
-    overrides = settings[command]["parameters"]["parameter_overrides"].split()
-    if environment != "default":
-        return " ".join(overrides)
-    others = [override for override in overrides if not override.startswith(f"{PARAMETER}=")]
-    return " ".join([f"{PARAMETER}={_get_host_architecture()}", *others])
+    own = {ARCHITECTURE: get_host_architecture()} if environment == "default" else {}
+    return list_overrides(environment, command, own)
 
 
 def list_problems(environment: str, directory: Path) -> list[str]:
     """Returns a line for each program that the functions of an environment cannot run."""
-    overrides = dict(override.split("=", 1) for override in build_overrides(environment, "build").split())
-    expected = overrides[PARAMETER]
+    overrides = dict(override.split("=", 1) for override in build_overrides(environment, "build"))
+    expected = overrides[ARCHITECTURE]
     programs = sorted(directory.glob("*/bootstrap"))
     if not programs:
         return [f"{directory} has no programs"]
@@ -68,10 +61,6 @@ def read_architecture(program: Path) -> str:
         return "no ELF machine"
     [machine] = struct.unpack_from("<H", header, MACHINE_OFFSET)
     return MACHINES.get(machine, f"ELF machine {machine}")
-
-
-def _get_host_architecture() -> str:
-    return ARM64 if platform.machine() in {"aarch64", "arm64"} else X86_64
 
 
 if __name__ == "__main__":

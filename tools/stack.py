@@ -9,7 +9,6 @@ import platform
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, create_client
 from samcli.yamlhelper import yaml_dump, yaml_parse
+from samconfig import ARCHITECTURE, ARCHITECTURES, get_host_architecture, list_overrides, read_environment
 from stack_target import read_outputs
 
 LOCAL = ROOT / ".local"
@@ -25,7 +25,6 @@ CONFIG = "local"
 # The build directory of this environment in samconfig.toml.
 BUILD = LOCAL / "build"
 SAM = LOCAL / "venv" / "sam" / "bin"
-ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64"}
 # Settings for a short build. The functions need not be small or fast.
 QUICK_BUILD = {
     "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16",
@@ -162,14 +161,9 @@ def _check_machine() -> None:
 
 
 def _build_overrides(**parameters: str) -> list[str]:
-    """Returns the option for the parameters of the stack.
-
-    The option replaces the parameters in samconfig.toml, so it repeats them.
-    """
-    configured = str(_read_config()["deploy"]["parameters"]["parameter_overrides"]).split()
-    chosen = {"Architecture": ARCHITECTURES[platform.machine()]} | parameters
-    kept = [pair for pair in configured if pair.partition("=")[0] not in chosen]
-    return ["--parameter-overrides", *kept, *(f"{name}={value}" for name, value in chosen.items())]
+    """Returns the option for the parameters of the stack."""
+    chosen = {ARCHITECTURE: get_host_architecture()} | parameters
+    return ["--parameter-overrides", *list_overrides(CONFIG, "deploy", chosen)]
 
 
 def _list_function_crates() -> list[Path]:
@@ -232,11 +226,7 @@ def read_stack_outputs(emulator: Emulator) -> dict[str, str]:
 
 
 def _read_stack_name() -> str:
-    return str(_read_config()["global"]["parameters"]["stack_name"])
-
-
-def _read_config() -> dict[str, Any]:
-    return dict(tomllib.loads((ROOT / "samconfig.toml").read_text())[CONFIG])
+    return str(read_environment(CONFIG)["global"]["parameters"]["stack_name"])
 
 
 def _build_local_api_url(emulator: Emulator, api_url: str) -> str:

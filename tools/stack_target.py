@@ -2,16 +2,15 @@
 
 import json
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
 import emulator
+from samconfig import read_region
 
 LOCAL_STACK = emulator.ROOT / ".local" / "stack.json"
-SAMCONFIG = emulator.ROOT / "samconfig.toml"
 
 # Creates a client for the AWS service with a name.
 ClientFactory = Callable[[str], Any]
@@ -37,17 +36,6 @@ def select_stack(arguments: list[str], local_stack: Path = LOCAL_STACK) -> tuple
             return boto3.Session(region_name=read_region(name)).client, name
         case _:
             sys.exit(f"usage: {program}.py [STACK]")
-
-
-def read_region(stack: str, samconfig: Path = SAMCONFIG) -> str | None:
-    """Returns the region of a stack that samconfig.toml names, or None for the region of the environment.
-
-    `sam deploy` uses this region too, whatever the region of the shell is.
-    """
-    sections = tomllib.loads(samconfig.read_text(encoding="utf-8")).values()
-    environments = [section["global"]["parameters"] for section in sections if isinstance(section, dict)]
-    regions = {environment["stack_name"]: environment["region"] for environment in environments}
-    return regions.get(stack)
 
 
 def read_outputs(create_client: ClientFactory, stack: str) -> dict[str, str]:

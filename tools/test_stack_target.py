@@ -4,7 +4,8 @@ import os
 import unittest
 from unittest.mock import patch
 
-from stack_target import read_region, select_stack
+from samconfig import read_region
+from stack_target import select_stack
 
 
 class StackTargetTest(unittest.TestCase):
