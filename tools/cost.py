@@ -43,8 +43,8 @@ def build_report() -> Report:
     orders = model.load_counts()
     order = orders["oneLine"]
     budgets = cost_budgets.build_budgets(order)
-    for line in cost_budgets.list_exceeded(budgets):
-        sys.exit(f"over budget: {line}")
+    if exceeded := cost_budgets.list_exceeded(budgets):
+        sys.exit("\n".join(["over budget:", *exceeded]))
     return Report(
         DOCS / "cost.md",
         tables={
