@@ -25,10 +25,17 @@ impl RawDynamoDb {
 
     /// Calls an operation. Panics unless it succeeds.
     pub(crate) async fn call(&self, api: &str, operation: &str, body: &Value) -> Value {
+        match self.try_call(api, operation, body).await {
+            Ok(response) => response,
+            Err(error) => panic!("{operation} of {body} failed: {error}"),
+        }
+    }
+
+    /// Calls an operation. Returns the body of an error response as an error.
+    pub(crate) async fn try_call(&self, api: &str, operation: &str, body: &Value) -> Result<Value, Value> {
         let response = self.0.send(request(api, operation, body)).await;
-        let text = String::from_utf8_lossy(response.body());
-        assert!(response.status().is_success(), "{operation} of {body} failed: {text}");
-        serde_json::from_str(&text).expect("a response in JSON")
+        let json = serde_json::from_slice(response.body()).expect("a response in JSON");
+        if response.status().is_success() { Ok(json) } else { Err(json) }
     }
 }
 

@@ -44,6 +44,32 @@ async fn delivers_each_change_once_in_the_format_of_lambda() {
 }
 
 #[tokio::test]
+async fn a_reader_of_an_empty_stream_survives_the_first_changes() {
+    for _ in 0..20 {
+        let shop = TestShop::empty().await;
+        let mut stream = shop.order_stream().await;
+        let put = async |n: usize| {
+            let id = ("OrderId".to_owned(), text(format!("o{n}")));
+            shop.put(&shop.tables.orders, Item::from([id])).await;
+        };
+        let writes = async {
+            for n in 0..10 {
+                put(n).await;
+            }
+        };
+        let reads = async {
+            let mut records = 0;
+            while records < 10 {
+                records += stream.read_page().await.len();
+            }
+            records
+        };
+        let ((), records) = tokio::join!(writes, reads);
+        assert_eq!(records, 10);
+    }
+}
+
+#[tokio::test]
 async fn the_filters_pass_records_with_an_event() {
     let shop = TestShop::seeded().await;
     let order = shop.order("001").await.unwrap();
