@@ -1,5 +1,7 @@
 //! The goals, and the measured values that decide them.
 
+use std::time::Duration;
+
 use figures::rows::{LambdaGoal, LambdaWarmRatio};
 
 use crate::measure::{Run, TargetRuns};
@@ -30,13 +32,13 @@ const MIN_WARM_RATIOS: [(&str, f64); 2] = [(NODE, 6.5), (BOTO3, 8.0)];
 pub(crate) fn goals(results: &Results) -> Vec<LambdaGoal> {
     let mut goals = Vec::new();
     for (name, transport, phase, max) in MAX_INSTRUCTIONS {
-        let counts = results.instructions.iter();
-        for count in counts.filter(|count| (count.name, count.transport) == (name, transport)) {
-            let phases = count.instructions.phases().into_iter().filter(|(name, _)| *name == phase);
-            for counted in phases.map(|(_, counted)| millions(counted)) {
-                let goal = format!("{} instructions", phase.replace('_', " "));
-                goals.push(row(&goal, &count.label(), "at most", [max, counted], "million", counted <= max));
-            }
+        let mut counts = results.instructions.iter();
+        if let Some(count) = counts.find(|count| (count.name, count.transport) == (name, transport))
+            && let Some((_, counted)) =
+                count.instructions.phases().into_iter().find(|(name, _)| *name == phase)
+        {
+            let (goal, counted) = (format!("{} instructions", phase.replace('_', " ")), millions(counted));
+            goals.push(row(&goal, &count.label(), "at most", [max, counted], "million", counted <= max));
         }
     }
     for (ratios, runs, goal) in [
@@ -67,35 +69,42 @@ pub(crate) fn goals(results: &Results) -> Vec<LambdaGoal> {
 /// time, with order-service as fast as the baseline, and the time above the
 /// baseline. Each ratio is the median of the ratios of each round.
 pub(crate) fn warm_ratios(results: &Results) -> Vec<LambdaWarmRatio> {
-    let runs_of = |name| results.runs_of(name).map_or(&[][..], |runs| &runs.runs);
-    let mut ratios = Vec::new();
-    for target in [NODE, BOTO3] {
-        let mut rounds = [Vec::new(), Vec::new(), Vec::new()];
-        let runs = runs_of(target).iter().zip(runs_of(ORDER_SERVICE));
-        for ((peer, ours), baseline) in runs.zip(&results.baseline.warm) {
-            let [peer, ours, baseline] = [&peer.warm_invocations, &ours.warm_invocations, baseline]
-                .map(|times| Distribution::of(times.iter().copied()).median());
-            rounds[0].push(ratio(peer, ours));
-            rounds[1].push(ratio(peer, baseline));
-            rounds[2].push(ratio(peer.saturating_sub(baseline), ours.saturating_sub(baseline)));
-        }
-        let [whole_time, order_service_at_baseline, above_baseline] =
-            rounds.map(|ratios| tenths(middle(ratios)));
-        let target = target.to_owned();
-        ratios.push(LambdaWarmRatio { target, whole_time, order_service_at_baseline, above_baseline });
+    [NODE, BOTO3].map(|peer| warm_ratio(results, peer)).into()
+}
+
+fn warm_ratio(results: &Results, peer: &str) -> LambdaWarmRatio {
+    let runs = runs_of(&results.runs, peer).iter().zip(runs_of(&results.runs, ORDER_SERVICE));
+    let rounds = runs.zip(&results.baseline.warm).map(|((peer, ours), baseline)| {
+        [&peer.warm_invocations, &ours.warm_invocations, baseline]
+            .map(|times| Distribution::of(times.iter().copied()).median())
+    });
+    let rounds: Vec<_> = rounds.collect();
+    let median_of =
+        |ratio_of: fn([Duration; 3]) -> f64| tenths(median(rounds.iter().copied().map(ratio_of).collect()));
+    LambdaWarmRatio {
+        target: peer.to_owned(),
+        whole_time: median_of(|[peer, ours, _]| ratio(peer, ours)),
+        order_service_at_baseline: median_of(|[peer, _, baseline]| ratio(peer, baseline)),
+        above_baseline: median_of(|[peer, ours, baseline]| {
+            ratio(peer.saturating_sub(baseline), ours.saturating_sub(baseline))
+        }),
     }
-    ratios
 }
 
 /// Returns the median of the ratios of a peer to order-service, one for each round. Both run in
 /// the same round one after the other, so a busy machine slows both.
 fn median_ratio(all: &[TargetRuns], peer: &str, of: impl Fn(&Run, &Run) -> f64) -> f64 {
-    let runs_of = |name| all.iter().find(|runs| runs.name == name).map_or(&[][..], |runs| &runs.runs);
-    middle(runs_of(peer).iter().zip(runs_of(ORDER_SERVICE)).map(|(peer, ours)| of(peer, ours)).collect())
+    let runs = runs_of(all, peer).iter().zip(runs_of(all, ORDER_SERVICE));
+    median(runs.map(|(peer, ours)| of(peer, ours)).collect())
+}
+
+/// Returns the runs of a target, one for each round.
+fn runs_of<'a>(all: &'a [TargetRuns], name: &str) -> &'a [Run] {
+    all.iter().find(|runs| runs.name == name).map_or(&[], |runs| &runs.runs)
 }
 
 /// Returns the median of some ratios.
-fn middle(mut ratios: Vec<f64>) -> f64 {
+fn median(mut ratios: Vec<f64>) -> f64 {
     ratios.sort_by(f64::total_cmp);
     ratios.get(ratios.len() / 2).copied().unwrap_or_default()
 }

@@ -70,10 +70,10 @@ pub(crate) struct InstructionCount {
 
 /// The instructions of one phase, and their limit.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PhaseLimit {
-    pub(crate) phase: &'static str,
-    pub(crate) counted: u64,
-    pub(crate) limit: u64,
+struct PhaseLimit {
+    phase: &'static str,
+    counted: u64,
+    limit: u64,
 }
 
 impl InstructionCount {
@@ -100,7 +100,7 @@ impl InstructionCount {
     }
 
     /// Returns the limit of each phase, or nothing for a target without limits.
-    pub(crate) fn limits(&self) -> Vec<PhaseLimit> {
+    fn limits(&self) -> Vec<PhaseLimit> {
         let limits =
             LIMITS.iter().filter(|(name, transport, _)| (*name, *transport) == (self.name, self.transport));
         limits

@@ -35,11 +35,6 @@ pub(crate) struct PackageSize {
 }
 
 impl Results {
-    /// Returns the runs of a target.
-    pub(crate) fn runs_of(&self, name: &str) -> Option<&TargetRuns> {
-        self.runs.iter().find(|runs| runs.name == name)
-    }
-
     /// Returns the percentiles of every phase.
     pub(crate) fn latency(&self) -> Vec<LambdaLatency> {
         let mut rows = Vec::new();

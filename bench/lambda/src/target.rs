@@ -1,5 +1,5 @@
-//! The measured programs: the functions of this project, and the same order
-//! handler as others write it (`bench/peers`).
+//! The measured programs: the functions of this project, and the peers that place the
+//! same orders (`bench/peers`).
 
 use std::fmt;
 use std::fs;

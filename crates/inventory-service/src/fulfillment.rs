@@ -48,9 +48,10 @@ async fn finish(
         AcknowledgeOutcome::Acknowledged => return Ok(Some(Outcome::Completed)),
         AcknowledgeOutcome::NotHeld(stored) => stored,
     };
-    let applied = |status| transition(status, action) == Transition::AlreadyApplied;
-    match stored.filter(|stored| applied(stored.order.status)) {
-        None => Ok(None),
-        Some(stored) => acknowledge_stale(store, &stored, Some(event)).await.map(Some),
+    match stored {
+        Some(stored) if transition(stored.order.status, action) == Transition::AlreadyApplied => {
+            acknowledge_stale(store, &stored, Some(event)).await.map(Some)
+        }
+        _ => Ok(None),
     }
 }
