@@ -67,13 +67,13 @@ impl System {
         }
     }
 
-    async fn change(&self, action: &str, order: &str) {
+    pub(crate) async fn change(&self, action: &str, order: &str) {
         let route = format!("/order/{{orderId}}/{action}");
         self.send_change(&ApiRequest::post(&route).path("orderId", order)).await;
     }
 
     /// Ships an order with a carrier and a tracking number.
-    async fn ship(&self, order: &str) {
+    pub(crate) async fn ship(&self, order: &str) {
         let request = ApiRequest::post("/order/{orderId}/ship").path("orderId", order);
         self.send_change(&request.json(shipment(CARRIERS[0], order).to_string())).await;
     }

@@ -7,11 +7,12 @@ use test_support::{Function, StreamPoller, TestShop, take_routed_events};
 use tokio::time::sleep;
 
 use crate::delivery::Delivery;
+use crate::outage::MAX_ATTEMPTS_IN_OUTAGE;
 use crate::system::System;
 
 /// The time between two polls of the streams. Lambda waits 250 ms.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html>
-const POLL_INTERVAL: Duration = Duration::from_millis(100);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The number of polls from one check of the tables to the next.
 const POLLS_PER_CHECK: usize = 4;
@@ -28,14 +29,16 @@ pub(crate) struct Streams {
 struct Stream {
     poller: StreamPoller,
     failed_attempts: u64,
+    /// Whether its records are given up in an outage of EventBridge.
+    gives_up: bool,
 }
 
 impl Streams {
     pub(crate) async fn new(shop: &TestShop) -> Self {
-        let stream = |poller| Stream { poller, failed_attempts: 0 };
+        let stream = |poller, gives_up| Stream { poller, failed_attempts: 0, gives_up };
         Self {
-            orders: stream(StreamPoller::new(shop).await),
-            stock: stream(StreamPoller::of_stock(shop).await),
+            orders: stream(StreamPoller::new(shop).await, true),
+            stock: stream(StreamPoller::of_stock(shop).await, false),
         }
     }
 }
@@ -67,20 +70,33 @@ impl System {
         }
     }
 
-    /// Invokes a function with the next records of a stream until all are processed. Returns false if
-    /// there are none.
+    /// Invokes a function with the next records of a stream until all are processed, or once in the long
+    /// outage. Returns false if there are none.
     async fn relay(&self, stream: &mut Stream, function: &impl Function) -> bool {
         let found = stream.poller.poll_page().await;
         while stream.poller.pending_records() > 0 {
             self.counters.batches.increment();
             if self.run_or_abort(stream.poller.invoke(function)).await == Some(true) {
                 stream.failed_attempts = 0;
-            } else {
-                stream.failed_attempts += 1;
-                assert!(stream.failed_attempts < MAX_FAILED_ATTEMPTS, "the batch never succeeds");
-                self.counters.retried_batches.increment();
+                continue;
             }
+            self.counters.retried_batches.increment();
+            stream.failed_attempts += 1;
+            if self.is_out.get() {
+                self.give_up_if_too_old(stream);
+                return true;
+            }
+            assert!(stream.failed_attempts < MAX_FAILED_ATTEMPTS, "the batch never succeeds");
         }
         found
+    }
+
+    fn give_up_if_too_old(&self, stream: &mut Stream) {
+        if stream.failed_attempts >= MAX_ATTEMPTS_IN_OUTAGE {
+            stream.failed_attempts = 0;
+            if stream.gives_up {
+                self.give_up(&stream.poller.give_up());
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The system under test.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::rc::Rc;
@@ -54,6 +54,12 @@ pub(crate) struct System {
     pub(crate) adjustments: RefCell<BTreeMap<usize, Adjustment>>,
     /// The units of each receipt of a product.
     pub(crate) receipts: RefCell<BTreeMap<(String, String), i64>>,
+    /// Whether EventBridge is in the outage that outlasts the records of the Orders stream.
+    pub(crate) is_out: Cell<bool>,
+    /// The orders of the records that were given up.
+    pub(crate) given_up: RefCell<BTreeSet<String>>,
+    /// The number of records that were given up, by the type of their event.
+    pub(crate) given_up_events: RefCell<BTreeMap<String, usize>>,
     pub(crate) tasks: RefCell<JoinSet<()>>,
     pub(crate) counters: Counters,
 }
@@ -78,6 +84,9 @@ impl System {
             created_responses: RefCell::default(),
             adjustments: RefCell::default(),
             receipts: RefCell::default(),
+            is_out: Cell::default(),
+            given_up: RefCell::default(),
+            given_up_events: RefCell::default(),
             tasks: RefCell::default(),
             counters: Counters::default(),
         })

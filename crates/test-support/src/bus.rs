@@ -160,6 +160,12 @@ impl Bus {
         self.lock().faults.take()
     }
 
+    /// Makes all calls without a scripted behavior fail as unavailable, or ends that, while faults are
+    /// injected.
+    pub fn set_outage(&self, is_out: bool) {
+        self.lock().faults.as_mut().expect("injected faults").set_outage(is_out);
+    }
+
     /// Removes the scripted behaviors that are not used yet.
     pub fn reset(&self) {
         self.lock().script.clear();

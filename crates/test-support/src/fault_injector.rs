@@ -26,6 +26,8 @@ pub struct FaultInjector {
     /// The number of calls so far.
     calls: usize,
     outage: Range<usize>,
+    /// An outage that lasts until it is ended.
+    is_out: bool,
     injected: BTreeMap<&'static str, usize>,
 }
 
@@ -42,7 +44,14 @@ impl FaultInjector {
     /// Returns an injector that makes a `share` of all calls fail, from 0 to 1.
     #[must_use]
     pub fn new(seed: u64, share: f64) -> Self {
-        Self { rng: Rng::with_seed(seed), share, calls: 0, outage: 0..0, injected: BTreeMap::new() }
+        Self {
+            rng: Rng::with_seed(seed),
+            share,
+            calls: 0,
+            outage: 0..0,
+            is_out: false,
+            injected: BTreeMap::new(),
+        }
     }
 
     /// Returns the number of injected faults of each kind.
@@ -57,11 +66,16 @@ impl FaultInjector {
         Self { outage, ..self }
     }
 
+    /// Makes all calls fail as unavailable, or ends that.
+    pub(crate) const fn set_outage(&mut self, is_out: bool) {
+        self.is_out = is_out;
+    }
+
     /// Counts a call, and draws its outcome.
     fn next_outcome(&mut self) -> CallOutcome {
         let call = self.calls;
         self.calls += 1;
-        if self.outage.contains(&call) {
+        if self.is_out || self.outage.contains(&call) {
             self.count("outage");
             CallOutcome::Outage
         } else if self.rng.f64() < self.share {
@@ -226,6 +240,10 @@ mod tests {
         let accepted = [(); 3].map(|()| matches!(injector.on_bus(1), BusBehavior::Accept));
         assert_eq!(accepted, [true, false, true]);
         assert_eq!(injector.injected()["outage"], 1);
+        injector.set_outage(true);
+        assert!(matches!(injector.on_bus(1), BusBehavior::Fail(_)));
+        injector.set_outage(false);
+        assert!(matches!(injector.on_bus(1), BusBehavior::Accept));
     }
 
     #[test]

@@ -54,7 +54,9 @@ impl System {
             let first = of_order.entry(kind.as_str()).or_insert_with(|| detail.clone());
             assert_eq!(*first, detail, "two publications of an event differ");
         }
-        assert_eq!(ids, in_outboxes);
+        let unpublished: Vec<_> = in_outboxes.difference(&ids).collect();
+        let unknown: Vec<_> = ids.difference(&in_outboxes).collect();
+        assert_eq!((unpublished, unknown), (vec![], vec![]));
         for StoredOrder { order, .. } in orders {
             let (id, events) = (order.id.as_str(), &events[order.id.as_str()]);
             assert_events_match(order, events);
