@@ -94,7 +94,8 @@ class FakeAws:
             self.send(EVENTS, build_unhandled("OrderLost"), sent=datetime.now(UTC).timestamp() * 1000 + 60_000)
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
-    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:
+    def invoke(self, FunctionName: str, Qualifier: str, Payload: str) -> dict[str, Any]:
+        assert Qualifier == "live"
         if self.fails_invocations:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType":"Busy"}')}
         request = json.loads(Payload)["republish"]

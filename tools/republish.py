@@ -31,6 +31,8 @@ class Subject:
     id_field: str
 
 
+# The alias of the functions, whose version serves requests and events.
+ALIAS = "live"
 ORDERS = Subject("orderIds", "orders", "orderId")
 PRODUCTS = Subject("productIds", "products", "productId")
 
@@ -54,7 +56,9 @@ class Republisher:
         valid_ids = [each for each in ids if ID.fullmatch(each)]
         for begin in range(0, len(valid_ids), MAX_IDS):
             request = {"republish": {self._subject.request_field: valid_ids[begin : begin + MAX_IDS]}}
-            response = self._functions.invoke(FunctionName=self._function_name, Payload=json.dumps(request))
+            response = self._functions.invoke(
+                FunctionName=self._function_name, Qualifier=ALIAS, Payload=json.dumps(request)
+            )
             report = json.load(response["Payload"])
             if "FunctionError" in response:
                 raise FunctionError(f"{self._function_name} failed: {report}")

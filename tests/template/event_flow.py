@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterator
 
 from template import (
+    ALIAS,
     CONSUMER,
+    CONSUMER_ALIAS,
     EVENT_SOURCE_MAPPING,
     INVENTORY_STREAM,
     INVOKE_CONFIG,
@@ -58,8 +60,8 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
         for name, properties in find_by_type(resources, RULE)
     }
     expected = {
-        ORDER_EVENT_RULE: [CONSUMER],
-        STOCK_EVENT_RULE: [CONSUMER],
+        ORDER_EVENT_RULE: [CONSUMER_ALIAS],
+        STOCK_EVENT_RULE: [CONSUMER_ALIAS],
         UNHANDLED_EVENT_RULE: ["DeadLetterQueue"],
         UNHANDLED_STOCK_EVENT_RULE: ["DeadLetterQueue"],
         UNHANDLED_WAREHOUSE_EVENT_RULE: ["DeadLetterQueue"],
@@ -79,7 +81,7 @@ def check_rule_targets(resources: Resources) -> Iterator[str]:
     if get_at(resources, (STOCK_EVENT_RULE, "Properties", "EventPattern")) != stock_events:
         yield f"{STOCK_EVENT_RULE} does not match exactly the events of a warehouse"
     for rule, rule_targets in expected.items():
-        dead_letters = "DeadLetterQueue" if rule_targets == [CONSUMER] else "UndeliveredEventQueue"
+        dead_letters = "DeadLetterQueue" if rule_targets == [CONSUMER_ALIAS] else "UndeliveredEventQueue"
         target = get_at(resources, (rule, "Properties", "Targets", 0)) or {}
         if target.get("RetryPolicy") != {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}:
             yield f"{rule} does not retry for a day"
@@ -94,7 +96,7 @@ def check_invokers(resources: Resources) -> Iterator[str]:
         match properties.get("Principal"):
             case "events.amazonaws.com":
                 permitted.append(properties.get("SourceArn"))
-                if get_logical_id(properties["FunctionName"]) != CONSUMER or permitted[-1] != RULES_OF_THE_BUS:
+                if get_logical_id(properties["FunctionName"]) != CONSUMER_ALIAS or permitted[-1] != RULES_OF_THE_BUS:
                     yield f"{name} allows another bus, or the invocation of another function"
             case "apigateway.amazonaws.com":
                 _, variables = get_at(properties, ("SourceArn", "Fn::Sub")) or ("", {})
@@ -128,10 +130,11 @@ def check_queue_senders(resources: Resources) -> Iterator[str]:
 
 def check_failure_destinations(resources: Resources) -> Iterator[str]:
     """Checks that the dead-letter queues keep failed asynchronous invocations and unpublished records."""
-    configured = {
-        get_logical_id(properties["FunctionName"]) for _, properties in find_by_type(resources, INVOKE_CONFIG)
-    }
-    if configured != {CONSUMER}:
+    configured = [
+        (get_logical_id(properties["FunctionName"]), properties.get("Qualifier"))
+        for _, properties in find_by_type(resources, INVOKE_CONFIG)
+    ]
+    if configured != [(CONSUMER, ALIAS)]:
         yield f"failed asynchronous invocations are kept for {configured}"
     for name, mapping in _list_streams(resources).items():
         destination = get_at(mapping, ("DestinationConfig", "OnFailure", "Destination"))
@@ -160,5 +163,5 @@ def check_streams(resources: Resources) -> Iterator[str]:
     stock = mappings.get(INVENTORY_STREAM, {})
     if stock.get("EventSourceArn") != {"Fn::GetAtt": ["InventoryTable", "StreamArn"]}:
         yield f"{INVENTORY_STREAM} reads another stream"
-    if stock.get("FunctionName") != {"Ref": CONSUMER}:
+    if stock.get("FunctionName") != {"Ref": CONSUMER_ALIAS}:
         yield f"{INVENTORY_STREAM} invokes another function"

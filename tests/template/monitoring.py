@@ -22,6 +22,7 @@ from template import (
     find_by_type,
     format_reference,
     get_at,
+    get_function,
     get_logical_id,
     read_guide_section,
 )
@@ -76,7 +77,7 @@ def check_function_alarms(resources: Resources) -> Iterator[str]:
 def check_flow_alarms(resources: Resources) -> Iterator[str]:
     """Checks that there are alarms for late events, failed events and the errors of the API."""
     for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
-        function = format_reference(mapping["FunctionName"])
+        function = get_function(mapping["FunctionName"])
         alarms = _find_alarms(resources, "AWS/Lambda", "IteratorAge", FunctionName=function)
         if not any(alarm.get("Statistic") == "Maximum" for alarm in alarms):
             yield f"{name} has no alarm for its age"
@@ -164,7 +165,7 @@ def check_dashboard(resources: Resources) -> Iterator[str]:
             if f"${{{name}" not in body:
                 yield f"the dashboard does not show {name}"
     for name, mapping in find_by_type(resources, EVENT_SOURCE_MAPPING):
-        function = format_reference(mapping["FunctionName"])
+        function = get_function(mapping["FunctionName"])
         if ["AWS/Lambda", "IteratorAge", "FunctionName", f"${{{function}}}"] not in lines:
             yield f"the dashboard does not show the age of {name}"
     for name in set(re.findall(r"\$\{(\w+)[.}]", body)) - resources.keys() - {"StageName"}:

@@ -6,6 +6,7 @@ from typing import Any
 from template import (
     ALARM,
     CONSUMER,
+    CONSUMER_ALIAS,
     EVENTS_FAILED_ALARM,
     QUEUE_AGE_ALARM,
     Resources,
@@ -59,7 +60,7 @@ def check_batches(resources: Resources) -> Iterator[str]:
     """Checks that a batch fits into a transaction and that the consumer reports failures per message."""
     expected = {
         "EventSourceArn": {"Fn::GetAtt": [ORDER_EVENT_QUEUE, "Arn"]},
-        "FunctionName": {"Ref": CONSUMER},
+        "FunctionName": {"Ref": CONSUMER_ALIAS},
         "BatchSize": MAX_ACTIONS - 1,
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],

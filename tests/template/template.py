@@ -37,6 +37,9 @@ USER_POOL = "AWS::Cognito::UserPool"
 
 # Logical ids.
 CONSUMER = "InventoryServiceFunction"
+# The alias through which both services are invoked.
+ALIAS = "live"
+CONSUMER_ALIAS = f"{CONSUMER}Alias{ALIAS}"
 ORDER_EVENT_RULE = "OrderEventRule"
 STOCK_EVENT_RULE = "StockEventRule"
 UNHANDLED_EVENT_RULE = "UnhandledEventRule"
@@ -90,14 +93,14 @@ def load_source() -> dict[str, Any]:
     return dict(yaml_parse((ROOT / "template.yaml").read_text()))
 
 
-def load_template() -> dict[str, Any]:
-    """Returns the template after SAM's transform."""
+def load_template(**parameters: str) -> dict[str, Any]:
+    """Returns the template after SAM's transform, with parameters other than the defaults."""
     template = load_source()
     for resource in template["Resources"].values():
         if "CodeUri" in resource.get("Properties", {}):
             # The transform expects a packaged function.
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    return dict(transform(template, {}, _NoManagedPolicies()))
+    return dict(transform(template, parameters, _NoManagedPolicies()))
 
 
 def apply_conditions(value: Any, conditions: dict[str, bool]) -> Any:
@@ -169,6 +172,11 @@ def format_reference(value: Any) -> str:
 def get_logical_id(reference: Any) -> str:
     """Returns the logical id of the resource in a reference."""
     return format_reference(reference).split(".")[0]
+
+
+def get_function(reference: Any) -> str:
+    """Returns the logical id of the function in a reference to the function or to its alias."""
+    return get_logical_id(reference).removesuffix(f"Alias{ALIAS}")
 
 
 def wrap_in_list(value: Any) -> list[Any]:

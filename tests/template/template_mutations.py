@@ -44,6 +44,7 @@ from required_properties import ANY, REQUIRED, check_required_properties, find_w
 from template import (
     ALARM,
     CONSUMER,
+    CONSUMER_ALIAS,
     FUNCTION,
     INVENTORY_STREAM,
     ORDER_EVENT_RULE,
@@ -63,7 +64,7 @@ from template import (
 
 STATEMENTS = ("PolicyDocument", "Statement")
 OTHER_TARGET = {"Id": "other", "Arn": {"Fn::GetAtt": ["OrderServiceFunction", "Arn"]}}
-INVOKE_CONSUMER = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": CONSUMER}}
+INVOKE_CONSUMER = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": CONSUMER_ALIAS}}
 
 
 def build_mutations(resources: Resources) -> list[Mutation]:
@@ -426,6 +427,11 @@ EVENT_FLOW_MUTATIONS = [
         "the destination of failed events removed",
         check_failure_destinations,
         remove_resource("InventoryServiceFunctionEventInvokeConfig"),
+    ),
+    Mutation(
+        "a destination of events that fail without the alias",
+        check_failure_destinations,
+        remove_property("InventoryServiceFunctionEventInvokeConfig", "Qualifier"),
     ),
     Mutation(
         "another destination of unpublished records",
