@@ -117,6 +117,11 @@ lint-tools: $(LINT)/.installed ## Check the format and style of the Python code
 	@$(LINT)/ruff format --check tools tests/template bench
 	@$(LINT)/ruff check tools tests/template bench
 
+.PHONY: lint-workflows
+lint-workflows: $(LINT)/.installed ## Check the schema and the security of the GitHub workflows
+	@$(LINT)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(LINT)/zizmor --offline --quiet .github/workflows
+
 .PHONY: test-tools
 test-tools: $(SAM)/.installed ## Test the scripts in tools
 	@cd tools && ../$(SAM)/python -m unittest --quiet
