@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, create_client
+from republish import ALIAS
 from samcli.yamlhelper import yaml_dump, yaml_parse
 from samconfig import ARCHITECTURE, ARCHITECTURES, get_host_architecture, list_overrides, read_environment
 from stack_target import read_outputs
@@ -130,9 +131,22 @@ def deploy(emulator: Emulator, *, template: Path | None = None, **parameters: st
     config = ["--config-file", str(ROOT / "samconfig.toml")]
     chosen = [] if template is None else [*config, "--template-file", str(template)]
     _run_sam(["deploy", *chosen, *_build_overrides(**parameters)], emulator.client_environment, log)
+    _configure_async_invocations(emulator)
     stack = _describe_stack(emulator)
     locate_stack_file(emulator).write_text(json.dumps(stack, indent=2) + "\n")
     return stack
+
+
+def _configure_async_invocations(emulator: Emulator) -> None:
+    """Copies the settings of the consumer's alias to its function, because the local AWS uses no others."""
+    functions = create_client("lambda", emulator.endpoint)
+    consumer = read_stack_outputs(emulator)["InventoryServiceFunctionName"]
+    try:
+        settings = functions.get_function_event_invoke_config(FunctionName=consumer, Qualifier=ALIAS)
+    except functions.exceptions.ResourceNotFoundException:
+        return  # A template of an earlier version has no alias.
+    names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    functions.put_function_event_invoke_config(FunctionName=consumer, **{name: settings[name] for name in names})
 
 
 def load_seed_data(emulator: Emulator) -> None:

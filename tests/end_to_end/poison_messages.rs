@@ -22,7 +22,8 @@ fn envelope(detail_type: &str, detail: &Value) -> Value {
         "detail": detail})
 }
 
-/// Invokes the consumer with an event, as a bus rule does.
+/// Invokes the consumer with an event, as a bus rule does, but without its alias: the local AWS keeps no
+/// failed event of an alias.
 fn invoke_consumer(deployment: &Deployment, event: &Value) {
     let function = deployment.field("/functions/InventoryServiceFunction");
     let payload = event.to_string();
