@@ -41,4 +41,5 @@ mod stock_relay;
 mod stock_revision;
 mod strict_schema;
 mod superseded_events;
+mod traces;
 mod unreadable_items;

@@ -78,7 +78,7 @@ async fn publishes_an_event_in_the_format_of_the_contract() {
     assert!(event.detail_text().starts_with(detail), "{}", event.detail_text());
     let StoredOrder { order, outbox, .. } = shop.stored_order("order-000").await.unwrap();
     let metadata = json!({"eventId": outbox.unwrap().id.as_str(), "occurredAt": order.created_at.to_string(),
-        "schemaVersion": 1, "correlationId": "c-1"});
+        "schemaVersion": 1, "correlationId": "c-1", "sequence": 1});
     assert_eq!(event.detail()["metadata"], metadata);
     assert_eq!(event.entry.time, Some(order.created_at.unix_seconds() as f64));
 }

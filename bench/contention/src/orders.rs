@@ -168,7 +168,7 @@ fn placed_order(order_index: usize, product: usize) -> StoredOrder {
     let created_at = "2025-01-01T00:00:00Z".parse().expect("a timestamp");
     let correlation_id = "01938f7c-0000-7000-8000-correlation".parse().expect("a correlation id");
     let order = Order::place(order_id, customer_id, quote, created_at);
-    StoredOrder::placed(order, RequestHash::from_stored("0".repeat(64)), correlation_id)
+    StoredOrder::placed(order, RequestHash::from_stored("0".repeat(64)), correlation_id, None)
 }
 
 /// Returns the event of a placed order as EventBridge delivers it.

@@ -9,7 +9,7 @@ use std::time::Instant;
 use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use domain::{CorrelationId, EventId, OrderId};
+use domain::{CorrelationId, EventId, OrderId, TraceParent};
 use http::header::{CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Method};
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub struct Request {
     body_is_base64: bool,
     request_id: Option<String>,
     authorizer: HashMap<String, Value>,
+    /// Trace of the request, if it is recorded.
+    pub traceparent: Option<TraceParent>,
 }
 
 /// Redacted so that request data cannot leak into logs.
@@ -66,6 +68,7 @@ impl From<ApiGatewayProxyRequest> for Request {
             body_is_base64: event.is_base64_encoded,
             request_id: event.request_context.request_id,
             authorizer: event.request_context.authorizer.fields,
+            traceparent: None,
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod status;
 pub mod stock;
 pub mod stock_adjustment;
 pub mod timestamp;
+pub mod trace_parent;
 
 pub use customer::{Customer, EmailAddress};
 pub use event::{
@@ -53,3 +54,4 @@ pub use status::{OrderAction, OrderStatus, Transition, transition};
 pub use stock::{StockDelta, StockLevel};
 pub use stock_adjustment::{AdjustmentReason, StockAdjustment};
 pub use timestamp::Timestamp;
+pub use trace_parent::TraceParent;

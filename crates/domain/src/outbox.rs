@@ -6,6 +6,7 @@ use crate::ids::{CorrelationId, EventId, OrderId};
 use crate::order::Order;
 use crate::order_line::OrderLines;
 use crate::timestamp::Timestamp;
+use crate::trace_parent::TraceParent;
 
 /// An event in the outbox of an order. The write that applies it removes it. OrderConfirmed
 /// stays until the next change, and OrderRejected stays.
@@ -19,13 +20,21 @@ pub struct OutboxEvent {
     pub time: Timestamp,
     /// Request that made the change.
     pub correlation_id: CorrelationId,
+    /// Trace of that request, if it is recorded.
+    pub traceparent: Option<TraceParent>,
 }
 
 impl OutboxEvent {
     /// Creates the event of `kind` for an order that changed at `time`.
     #[must_use]
     pub fn new(order: &OrderId, kind: EventKind, time: Timestamp, correlation_id: CorrelationId) -> Self {
-        Self { id: EventId::derive(order, kind), kind, time, correlation_id }
+        Self { id: EventId::derive(order, kind), kind, time, correlation_id, traceparent: None }
+    }
+
+    /// Adds the trace of the request that made the change.
+    #[must_use]
+    pub fn with_trace(self, traceparent: Option<TraceParent>) -> Self {
+        Self { traceparent, ..self }
     }
 
     /// Builds the event to publish for `order`.
@@ -40,6 +49,8 @@ impl OutboxEvent {
             occurred_at: self.time,
             schema_version: SCHEMA_VERSION,
             correlation_id: self.correlation_id.clone(),
+            traceparent: self.traceparent.clone(),
+            sequence: Some(self.kind.sequence()),
         });
         let order_id = order.id.clone();
         let customer_id = order.customer_id.clone();
@@ -108,7 +119,7 @@ mod tests {
             concat!(
                 r#"{"detailType":"OrderPlaced","orderId":"o1","orderStatus":"OrderPlaced","customerId":"001","#,
                 r#""items":[{"productId":"001","quantity":1},{"productId":"002","quantity":1}],"totalAmount":279.98,"#,
-                r#""metadata":{"eventId":"ID","occurredAt":"2025-01-01T00:00:00.000Z","schemaVersion":1,"correlationId":"c1"}}"#
+                r#""metadata":{"eventId":"ID","occurredAt":"2025-01-01T00:00:00.000Z","schemaVersion":1,"correlationId":"c1","sequence":1}}"#
             )
             .replace("ID", outbox.id.as_str())
         );

@@ -34,6 +34,7 @@ pub const OUTBOX_ID: &str = "Id";
 pub const OUTBOX_TYPE: &str = "Type";
 pub const OUTBOX_TIME: &str = "Time";
 pub const OUTBOX_CORRELATION_ID: &str = "CorrelationId";
+pub const OUTBOX_TRACE_PARENT: &str = "TraceParent";
 
 // Customers
 pub const EMAIL: &str = "Email";

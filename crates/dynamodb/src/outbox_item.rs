@@ -8,9 +8,9 @@ use domain::{OrderAction, OutboxEvent};
 
 use crate::attribute::{
     EVENT_BEFORE_CANCELED, EVENT_BEFORE_DELIVERED, EVENT_BEFORE_SHIPPED, OUTBOX, OUTBOX_CORRELATION_ID,
-    OUTBOX_ID, OUTBOX_TIME, OUTBOX_TYPE,
+    OUTBOX_ID, OUTBOX_TIME, OUTBOX_TRACE_PARENT, OUTBOX_TYPE,
 };
-use crate::decode::{ItemDecodeError, map, required_text};
+use crate::decode::{ItemDecodeError, map, optional_text, required_text};
 use crate::value::{Item, item, text};
 
 /// An earlier event that a later change found in the outbox.
@@ -53,12 +53,14 @@ pub fn decode_superseded(item: &Item) -> Result<Vec<SupersededEvent>, ItemDecode
 /// Encodes the outbox attribute.
 #[must_use]
 pub fn encode_outbox(event: &OutboxEvent) -> AttributeValue {
-    AttributeValue::M(item([
+    let mut attributes = item([
         (OUTBOX_ID, text(&event.id)),
         (OUTBOX_TYPE, text(event.kind)),
         (OUTBOX_TIME, text(event.time)),
         (OUTBOX_CORRELATION_ID, text(&event.correlation_id)),
-    ]))
+    ]);
+    attributes.extend(event.traceparent.as_ref().map(|trace| (OUTBOX_TRACE_PARENT.to_owned(), text(trace))));
+    AttributeValue::M(attributes)
 }
 
 /// Returns the part of an update expression that moves the present event to the attribute of
@@ -85,6 +87,7 @@ fn decode_event(item: &Item, attribute: &str) -> Result<Option<OutboxEvent>, Ite
         kind: required_text(event, OUTBOX_TYPE)?,
         time: required_text(event, OUTBOX_TIME)?,
         correlation_id: required_text(event, OUTBOX_CORRELATION_ID)?,
+        traceparent: optional_text(event, OUTBOX_TRACE_PARENT)?,
     }))
 }
 
@@ -100,7 +103,9 @@ mod tests {
             let time = "2025-01-01T00:00:00Z".parse().unwrap();
             OutboxEvent::new(&"o1".parse().unwrap(), kind, time, "c1".parse().unwrap())
         };
-        let (confirmed, shipped) = (event(EventKind::Confirmed), event(EventKind::Shipped));
+        let trace = "00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-01".parse().unwrap();
+        let (confirmed, shipped) =
+            (event(EventKind::Confirmed).with_trace(Some(trace)), event(EventKind::Shipped));
         let item = item([
             (EVENT_BEFORE_DELIVERED, encode_outbox(&shipped)),
             (EVENT_BEFORE_SHIPPED, encode_outbox(&confirmed)),

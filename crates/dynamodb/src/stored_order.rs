@@ -2,6 +2,7 @@
 
 use domain::{
     CorrelationId, EventId, EventKind, FulfillmentPosition, Order, OrderAction, OutboxEvent, RequestHash,
+    TraceParent,
 };
 
 use crate::attribute::OUTBOX;
@@ -27,8 +28,14 @@ impl StoredOrder {
     /// Creates a placed order with its idempotency record and the OrderPlaced event in
     /// its outbox.
     #[must_use]
-    pub fn placed(order: Order, request_hash: RequestHash, correlation_id: CorrelationId) -> Self {
-        let event = OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, correlation_id);
+    pub fn placed(
+        order: Order,
+        request_hash: RequestHash,
+        correlation_id: CorrelationId,
+        traceparent: Option<TraceParent>,
+    ) -> Self {
+        let event = OutboxEvent::new(&order.id, EventKind::Placed, order.created_at, correlation_id)
+            .with_trace(traceparent);
         Self { request_hash: Some(request_hash), outbox: Some(event), ..order.into() }
     }
 
@@ -82,7 +89,7 @@ mod tests {
     fn a_placed_order_has_its_event_in_the_outbox() {
         let order = order();
         let hash = RequestHash::from_stored("hash".into());
-        let stored = StoredOrder::placed(order.clone(), hash.clone(), "c1".parse().unwrap());
+        let stored = StoredOrder::placed(order.clone(), hash.clone(), "c1".parse().unwrap(), None);
         let event = stored.outbox.unwrap();
         assert_eq!((event.kind, event.time), (EventKind::Placed, order.created_at));
         assert_eq!(event.id, EventId::derive(&order.id, EventKind::Placed));

@@ -72,7 +72,8 @@ impl Api {
 
 /// Creates a change with the event that it causes.
 fn new_change(request: &Request, id: &OrderId, action: OrderAction) -> StatusChange {
-    let event = OutboxEvent::new(id, EventKind::of(action), now(), correlation_id(request, id));
+    let event = OutboxEvent::new(id, EventKind::of(action), now(), correlation_id(request, id))
+        .with_trace(request.traceparent.clone());
     StatusChange { action, shipment: Shipment::default(), event }
 }
 

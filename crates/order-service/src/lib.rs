@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use api::AuthMode;
 use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_eventbridge::Client as EventBridge;
-use domain::OrderId;
+use domain::{OrderId, TraceParent};
 use lambda::{Deadline, InvocationError, LambdaResponse, Metrics, RepublishRequest, Trigger};
 use lambda_runtime::LambdaEvent;
 use outbox::OrderRelay;
@@ -70,7 +70,8 @@ impl OrderService {
         let deadline = Deadline::with_margin(event.context.deadline);
         match Trigger::parse(&event.payload)? {
             // Boxed, so that the largest future does not determine the size of all.
-            Trigger::Rest(request) => {
+            Trigger::Rest(mut request) => {
+                request.traceparent = event.context.xray_trace_id.as_deref().and_then(TraceParent::from_xray);
                 Ok(Box::pin(self.api.respond(&request, deadline.of_request())).await.into())
             }
             Trigger::Stream(batch) => {

@@ -47,7 +47,8 @@ impl Api {
         let mut order = Order::place(id, order_request.customer_id, quote, now());
         for _ in 0..MAX_IDS {
             let correlation_id = correlation_id(request, &order.id);
-            let stored = StoredOrder::placed(order, hash.clone(), correlation_id);
+            let trace = request.traceparent.clone();
+            let stored = StoredOrder::placed(order, hash.clone(), correlation_id, trace);
             match self.insert(&stored, key.is_some(), deadline).await? {
                 InsertOutcome::AlreadyExists(existing) if is_occupied(key.as_ref(), &existing) => {
                     let id = stored.order.id.alternative();

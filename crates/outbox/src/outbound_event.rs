@@ -2,7 +2,7 @@
 
 use aws_sdk_eventbridge::primitives::DateTime;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use domain::{EventMetadata, EventSubject, UnpublishableEvent};
+use domain::{EventMetadata, EventSubject, TraceParent, UnpublishableEvent};
 
 use crate::destination::Destination;
 
@@ -38,7 +38,8 @@ impl OutboundEvent {
     pub(crate) fn new(destination: &Destination, index: usize, content: EventContent) -> Self {
         let EventContent { subject, detail_type, detail, metadata } = content;
         let time = DateTime::from_secs(metadata.occurred_at.unix_seconds());
-        let entry = destination.entry(detail_type).time(time).detail(detail).build();
+        let trace = metadata.traceparent.as_ref().map(TraceParent::to_xray);
+        let entry = destination.entry(detail_type).time(time).detail(detail).set_trace_header(trace).build();
         Self { index, subject: Some(subject), metadata: Some(metadata), entry }
     }
 

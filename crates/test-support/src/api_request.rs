@@ -19,6 +19,7 @@ pub struct ApiRequest {
     body: Option<String>,
     body_is_base64: bool,
     claims: Option<Map<String, Value>>,
+    trace: Option<String>,
 }
 
 impl ApiRequest {
@@ -58,6 +59,7 @@ impl ApiRequest {
             body: None,
             body_is_base64: false,
             claims: None,
+            trace: None,
         }
     }
 
@@ -110,6 +112,12 @@ impl ApiRequest {
         self
     }
 
+    /// Sets X-Ray's tracing header of the invocation.
+    #[must_use]
+    pub fn trace(self, header: &str) -> Self {
+        Self { trace: Some(header.to_owned()), ..self }
+    }
+
     /// Sends the request to a function. Panics if the invocation fails.
     pub async fn send(&self, function: &impl Function) -> ApiResponse {
         ApiResponse::of(&function.invoke(self.invocation()).await.unwrap())
@@ -122,7 +130,7 @@ impl ApiRequest {
         let path = self.path_parameters.iter().fold(self.resource.clone(), |path, (name, value)| {
             path.replace(&format!("{{{name}}}"), value.as_str().unwrap_or_default())
         });
-        invocation::from_payload(invocation::raw(&json!({
+        let mut invocation = invocation::from_payload(invocation::raw(&json!({
             "resource": self.resource,
             "path": path,
             "httpMethod": self.method,
@@ -135,7 +143,9 @@ impl ApiRequest {
             "requestContext": self.request_context(&path),
             "body": self.body,
             "isBase64Encoded": self.body_is_base64,
-        })))
+        })));
+        invocation.context.xray_trace_id.clone_from(&self.trace);
+        invocation
     }
 
     fn request_context(&self, path: &str) -> Value {

@@ -40,6 +40,7 @@ pub struct Entry {
     #[serde(default)]
     pub resources: Vec<String>,
     pub time: Option<f64>,
+    pub trace_header: Option<String>,
 }
 
 impl Entry {

@@ -94,6 +94,7 @@ pub fn event_from(source: &str, detail_type: &str, detail: &str) -> Invocation {
         detail: Some(detail.to_owned()),
         resources: Vec::new(),
         time: None,
+        trace_header: None,
     };
     from_payload(PublishedEvent { id: Uuid::now_v7().to_string(), entry }.envelope())
 }

@@ -287,12 +287,18 @@ fn shipment() -> impl Strategy<Value = Shipment> {
 
 fn metadata() -> impl Strategy<Value = Option<EventMetadata>> {
     let time = (0..253_402_300_800_000_u64).prop_map(|millis| Timestamp::from_unix_millis(millis).unwrap());
-    let metadata = (id(EventId::MAX_LENGTH), time, id(CorrelationId::MAX_LENGTH));
-    proptest::option::of(metadata.prop_map(|(event_id, occurred_at, correlation_id)| EventMetadata {
-        event_id,
-        occurred_at,
-        schema_version: SCHEMA_VERSION,
-        correlation_id,
+    let trace = "00-[1-9a-f]{32}-[1-9a-f]{16}-01".prop_map(|text| text.parse().unwrap());
+    let trace = proptest::option::of(trace);
+    let metadata = (id(EventId::MAX_LENGTH), time, id(CorrelationId::MAX_LENGTH), trace);
+    proptest::option::of(metadata.prop_map(|(event_id, occurred_at, correlation_id, traceparent)| {
+        EventMetadata {
+            event_id,
+            occurred_at,
+            schema_version: SCHEMA_VERSION,
+            correlation_id,
+            traceparent,
+            sequence: Some(1),
+        }
     }))
 }
 

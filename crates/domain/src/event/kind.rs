@@ -48,6 +48,18 @@ impl EventKind {
         }
     }
 
+    /// Returns the position among the events of an order, by which a consumer can sort them. Of two kinds
+    /// with the same position, an order has only one.
+    #[must_use]
+    pub const fn sequence(self) -> u32 {
+        match self {
+            Self::Placed => 1,
+            Self::Confirmed | Self::Rejected => 2,
+            Self::Shipped | Self::Canceled => 3,
+            Self::Delivered => 4,
+        }
+    }
+
     /// Returns the detail-type on the bus.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! Events of the order life cycle, and the events that a warehouse sends.
 
 mod kind;
+mod lenient;
 mod line_items;
 mod order_event;
 mod stock_received;

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::kind::EventKind;
+use super::lenient::valid_or_none;
 use crate::ids::{CorrelationId, CustomerId, EventId, OrderId};
 use crate::money::Money;
 use crate::order_line::{LineItem, OrderLines, Shortage};
 use crate::shipment::Shipment;
 use crate::timestamp::Timestamp;
+use crate::trace_parent::TraceParent;
 
 /// The event schema version that this code writes, and the only one it reads.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -40,6 +42,12 @@ pub struct EventMetadata {
     pub schema_version: u32,
     /// Request that made the change.
     pub correlation_id: CorrelationId,
+    /// Trace of that request, if it is recorded.
+    #[serde(default, deserialize_with = "valid_or_none", skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<TraceParent>,
+    /// [`EventKind::sequence`]. Absent in an event about stock, which has a revision.
+    #[serde(default, deserialize_with = "valid_or_none", skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u32>,
 }
 
 impl EventMetadata {

@@ -1,9 +1,9 @@
 //! The JSON of order events.
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use super::kind::{EventKind, UnknownEventKindError};
+use super::lenient::valid_or_none;
 use super::line_items::{WireLineItem, read_line_items};
 use super::order_event::{EventError, EventMetadata, OrderEvent, SCHEMA_VERSION};
 use crate::ids::{CustomerId, OrderId};
@@ -82,13 +82,6 @@ struct WireEvent {
     shortages: Option<Vec<Shortage>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     metadata: Option<EventMetadata>,
-}
-
-/// Reads an optional text. Another producer's value that breaks the rules of a text must not
-/// keep its event from being applied.
-fn valid_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ShortText>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(value.as_str().and_then(|text| text.parse().ok()))
 }
 
 /// The part of an event that has its schema version.

@@ -81,6 +81,9 @@ impl InventoryEvent {
                 occurred_at: time,
                 schema_version: SCHEMA_VERSION,
                 correlation_id: (&level.product_id).into(),
+                // An event can cover the changes of many requests.
+                traceparent: None,
+                sequence: None,
             },
         }
     }

@@ -1,6 +1,6 @@
 //! The plan of a reservation, and the outcome of a conditional write.
 
-use domain::{CorrelationId, EventKind, EventMetadata, Order, OutboxEvent, Timestamp};
+use domain::{CorrelationId, EventKind, EventMetadata, Order, OutboxEvent, Timestamp, TraceParent};
 
 /// The plan to reserve the stock of an order and to confirm it.
 #[derive(Debug)]
@@ -9,6 +9,8 @@ pub(crate) struct Plan {
     pub(crate) write: PlannedWrite,
     /// Request that placed the order.
     correlation_id: CorrelationId,
+    /// Trace of that request, if it is recorded.
+    traceparent: Option<TraceParent>,
 }
 
 /// The way an order becomes confirmed.
@@ -24,7 +26,8 @@ impl Plan {
     /// Plans to confirm the order that an OrderPlaced claims to be stored.
     pub(crate) fn from_claim(claimed: &Order, metadata: Option<&EventMetadata>) -> Self {
         let correlation_id = EventMetadata::correlation_id_of(metadata, &claimed.id);
-        Self { order: claimed.clone(), write: PlannedWrite::Update, correlation_id }
+        let traceparent = metadata.and_then(|metadata| metadata.traceparent.clone());
+        Self { order: claimed.clone(), write: PlannedWrite::Update, correlation_id, traceparent }
     }
 
     /// Plans to confirm the stored order instead.
@@ -38,9 +41,10 @@ impl Plan {
     }
 
     /// Creates the event of the order's reservation or rejection at `time`. It has the
-    /// correlation id of the OrderPlaced.
+    /// correlation id and the trace of the OrderPlaced.
     pub(crate) fn event(&self, kind: EventKind, time: Timestamp) -> OutboxEvent {
         OutboxEvent::new(&self.order.id, kind, time, self.correlation_id.clone())
+            .with_trace(self.traceparent.clone())
     }
 }
 
