@@ -29,6 +29,11 @@ endif
 # Builds the functions like `sam build`, into target/lambda.
 BUILD_FUNCTIONS := $(WITH_SAM) cargo lambda build --release --locked $(FUNCTIONS:%=--package %)
 
+# The operator's program, on the stack that STACK names or on the local one. `sam deploy` uses the region
+# of samconfig.toml, whatever the region of the shell is.
+SHOP = cargo run --quiet --locked --package shop --
+SHOP_STACK = $(if $(STACK),--stack $(STACK) $(addprefix --region ,$(shell python3 tools/samconfig.py $(STACK))))
+
 ##@ Run on this machine
 
 .PHONY: run
@@ -50,6 +55,10 @@ seed: $(SAM)/.installed ## Load the seed data (on AWS: STACK=name)
 .PHONY: backfill
 backfill: $(SAM)/.installed ## Add list keys and opening ledger entries to an older stack (on AWS: STACK=name)
 	@$(SAM)/python tools/backfill.py $(STACK)
+
+.PHONY: audit
+audit: ## Check that orders, stock and ledger agree (on AWS: STACK=name)
+	@$(SHOP) audit $(SHOP_STACK)
 
 .PHONY: redrive
 redrive: $(SAM)/.installed ## Redrive the dead-letter queues (DRY=1, ALL=1, STUCK=seconds; on AWS: STACK=name)

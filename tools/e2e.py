@@ -22,6 +22,7 @@ from event_replay import ReplayCheckError
 from replay import ReplayError
 from samcli.yamlhelper import yaml_dump, yaml_parse
 from stack import BUILD, LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
+from stack_audit import count_findings
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
 EMPTY_TESTS = ["e2e_shop"]
@@ -63,6 +64,8 @@ def _test_new_stack(emulator: Emulator) -> int:
     if code := _run_tests(ORDER_TESTS, emulator):
         return code
     event_replay.check_replays(emulator, archive)
+    if count_findings(emulator, "--stuck", "60"):
+        return 1
     return _run_tests(FAILURE_TESTS, emulator)
 
 
@@ -78,6 +81,8 @@ def _test_updates(emulator: Emulator) -> int:
     deploy(emulator, **CLOSED_PARAMETERS)
     if code := _run_demo(emulator):
         return code
+    if count_findings(emulator, "--stuck", "60"):
+        return 1
     if code := _run_tests(CLOSED_TESTS, emulator):
         return code
     # schemathesis runs last because it uses up most of the stock.

@@ -1,6 +1,10 @@
-"""The environments of samconfig.toml."""
+"""The environments of samconfig.toml.
+
+python3 tools/samconfig.py STACK    prints the region of a stack that an environment names
+"""
 
 import platform
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,3 +50,7 @@ def get_host_architecture() -> str:
 
 def _read() -> dict[str, Any]:
     return tomllib.loads(SAMCONFIG.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    print(read_region(sys.argv[1]) or "")

@@ -1,0 +1,6 @@
+//! The operator's program: it works on a deployed stack, the local one or one on AWS.
+
+pub mod audit;
+pub mod cli;
+mod rate_limit;
+pub mod stack;

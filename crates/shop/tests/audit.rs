@@ -1,0 +1,262 @@
+//! `shop audit` on tables with orders of every status, with planted faults, and while orders are under way.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::cell::Cell;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use dynamodb::{number, text};
+use serde_json::{Value, json};
+use shop::audit::{self, AuditOptions, Report, Rule};
+use shop::cli::TargetOptions;
+use shop::stack::Stack;
+use test_support::{ApiRequest, EventDriver, REGION, TestShop};
+
+const OPTIONS: AuditOptions = AuditOptions { rate: 100_000, stuck: 300, passes: 3 };
+
+/// A file that describes the stack of a test shop.
+struct StackFile(PathBuf);
+
+impl StackFile {
+    fn of(shop: &TestShop) -> Self {
+        let tables = json!({"orders": shop.tables.orders, "customers": shop.tables.customers,
+            "products": shop.tables.products, "inventory": shop.tables.inventory});
+        let stack = json!({"stackName": "test", "region": REGION, "awsEndpointUrl": shop.endpoint(), "tables": tables});
+        let file = std::env::temp_dir().join(format!("{}.json", shop.tables.orders));
+        fs::write(&file, stack.to_string()).unwrap();
+        Self(file)
+    }
+
+    async fn open(&self) -> Stack {
+        let local = TargetOptions { stack: None, region: None, profile: None, local: self.0.clone() };
+        Stack::open(&local).await.unwrap()
+    }
+}
+
+impl Drop for StackFile {
+    fn drop(&mut self) {
+        fs::remove_file(&self.0).unwrap();
+    }
+}
+
+async fn audit(shop: &TestShop) -> Report {
+    audit::run(&StackFile::of(shop).open().await, &OPTIONS).await.unwrap()
+}
+
+/// Sends a request to OrderServiceFunction, and returns the id of its order.
+async fn send(shop: &TestShop, request: ApiRequest) -> String {
+    let response = request.send(&shop.order_service()).await;
+    assert!(response.status < 300, "{response:?}");
+    response.json()["orderId"].as_str().unwrap().to_owned()
+}
+
+async fn place(shop: &TestShop, quantity: u32) -> String {
+    let items = json!([{"productId": "001", "quantity": quantity}, {"productId": "002", "quantity": 1}]);
+    let body = json!({"customerId": "001", "items": items}).to_string();
+    send(shop, ApiRequest::post("/order").json(body)).await
+}
+
+/// Returns a shop with an order of each status except Placed, and their ids in the order of the statuses.
+async fn shop_with_orders() -> (TestShop, [String; 5]) {
+    let shop = TestShop::seeded().await;
+    let mut ids = Vec::new();
+    for quantity in [1, 2, 3, 1000, 4] {
+        ids.push(place(&shop, quantity).await);
+    }
+    let mut driver = EventDriver::new(&shop).await;
+    driver.run().await;
+    for (id, actions) in [(1, &["ship"][..]), (2, &["ship", "deliver"]), (4, &["cancel"])] {
+        for action in actions {
+            let request = ApiRequest::post(&format!("/order/{{orderId}}/{action}")).path("orderId", &ids[id]);
+            send(&shop, request).await;
+        }
+    }
+    driver.run().await;
+    (shop, ids.try_into().unwrap())
+}
+
+/// Changes an item behind the back of the functions.
+async fn change(shop: &TestShop, table: &str, id: &str, update: &str, values: &[(&str, AttributeValue)]) {
+    let key = if table == shop.tables.orders { "OrderId" } else { "ProductId" };
+    let mut request = shop.direct_client().update_item().table_name(table).key(key, text(id));
+    if update.contains("#items") {
+        request = request.expression_attribute_names("#items", "Items");
+    }
+    for (name, value) in values {
+        request = request.expression_attribute_values(*name, value.clone());
+    }
+    request.update_expression(update).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_stack_with_orders_of_every_status_is_clean() {
+    let (shop, ids) = shop_with_orders().await;
+    let placed = place(&shop, 1).await;
+    let report = audit(&shop).await;
+    assert_eq!(report.findings, []);
+    assert_eq!((report.orders, report.products, report.ledger_entries, report.passes), (7, 2, 2, 1));
+    assert_eq!(report.exit_code(), 0);
+    assert!(!ids.contains(&placed));
+}
+
+#[tokio::test]
+async fn finds_each_planted_fault() {
+    const LOST: [(&str, AttributeValue); 0] = [];
+    let [confirmed, shipped, delivered, rejected, canceled] = [0, 1, 2, 3, 4];
+    let event = |kind: &str| {
+        AttributeValue::M(dynamodb::item([
+            ("Id", text("e1")),
+            ("Type", text(kind)),
+            ("Time", text("2025-01-01T00:00:00.000Z")),
+            ("CorrelationId", text("c1")),
+        ]))
+    };
+    let faults: Vec<(Rule, usize, &str, Vec<(&str, AttributeValue)>)> = vec![
+        (Rule::ReadableItem, delivered, "SET OrderStatus = :v", vec![(":v", text("Lost"))]),
+        (Rule::ReservationFollowsStatus, shipped, "REMOVE StockReserved", LOST.into()),
+        (
+            Rule::ReservationFollowsStatus,
+            canceled,
+            "SET StockReserved = :v",
+            vec![(":v", AttributeValue::Bool(true))],
+        ),
+        (Rule::ListFollowsStatus, confirmed, "REMOVE FulfillmentShard", LOST.into()),
+        (Rule::ListFollowsStatus, shipped, "SET FulfillmentShard = :v", vec![(":v", text("3"))]),
+        (Rule::ListFollowsStatus, confirmed, "SET FulfillmentShard = :v", vec![(":v", text("99"))]),
+        (Rule::TotalIsSumOfLines, delivered, "SET TotalAmount = :v", vec![(":v", number(1))]),
+        (Rule::ShipmentFollowsStatus, confirmed, "SET Carrier = :v", vec![(":v", text("DHL"))]),
+        (Rule::ShortagesFollowStatus, rejected, "REMOVE Shortages", LOST.into()),
+        (Rule::EventFollowsStatus, confirmed, "SET Event = :v", vec![(":v", event("OrderRejected"))]),
+        (Rule::AppliedEvent, canceled, "SET Event = :v", vec![(":v", event("OrderCanceled"))]),
+        (Rule::AppliedEvent, canceled, "SET EventBeforeCanceled = :v", vec![(":v", event("OrderPlaced"))]),
+        (Rule::LedgerExplainsStock, shipped, "SET #items[0].Quantity = :v", vec![(":v", number(7))]),
+    ];
+    for (rule, order, update, values) in faults {
+        let (shop, ids) = shop_with_orders().await;
+        change(&shop, &shop.tables.orders, &ids[order], update, &values).await;
+        let report = audit(&shop).await;
+        let found = report.findings.iter().any(|finding| {
+            finding.rule == rule && (finding.id == ids[order] || rule == Rule::LedgerExplainsStock)
+        });
+        assert!(found, "{rule} after {update}: {:?}", report.findings);
+        assert_eq!(report.exit_code(), 1);
+    }
+}
+
+#[tokio::test]
+async fn finds_each_planted_fault_of_stock() {
+    let faults: [(Rule, &str, &str, AttributeValue); 6] = [
+        (Rule::NonNegativeStock, "001", "SET Quantity = :v", number(-1)),
+        (Rule::ReadableItem, "001", "SET Quantity = :v", text("150")),
+        (Rule::LedgerExplainsStock, "001", "SET Quantity = :v", number(149)),
+        (Rule::LedgerExplainsStock, "002#opening-002", "SET Delta = :v", number(199)),
+        (Rule::ListedStock, "001", "SET ListedUnder = :v", text("001")),
+        (Rule::ListedStock, "002#opening-002", "SET ListedAs = :v", text("later")),
+    ];
+    for (rule, id, update, value) in faults {
+        let shop = TestShop::seeded().await;
+        change(&shop, &shop.tables.inventory, id, update, &[(":v", value)]).await;
+        let report = audit(&shop).await;
+        let product = id.split('#').next().unwrap();
+        let found = report
+            .findings
+            .iter()
+            .any(|finding| finding.rule == rule && [id, product].contains(&finding.id.as_str()));
+        assert!(found, "{rule} after {update}: {:?}", report.findings);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_stock_item_or_ledger_entry_is_found() {
+    for id in ["001", "001#opening-001"] {
+        let shop = TestShop::seeded().await;
+        shop.delete(&shop.tables.inventory, "ProductId", id).await;
+        let report = audit(&shop).await;
+        let rules: Vec<_> =
+            report.findings.iter().map(|finding| (finding.rule, finding.id.as_str())).collect();
+        assert_eq!(rules, [(Rule::LedgerExplainsStock, "001")]);
+    }
+}
+
+#[tokio::test]
+async fn orders_under_way_are_no_findings_and_hide_none() {
+    let shop = TestShop::seeded().await;
+    shop.set_stock("001", 1_000).await;
+    let (is_done, changes) = (Cell::new(false), Cell::new(0_u32));
+    let placing = async {
+        while !is_done.get() {
+            place(&shop, 1).await;
+            let mut driver = EventDriver::new(&shop).await;
+            driver.relay().await;
+            driver.consume().await;
+            changes.set(changes.get() + 1);
+        }
+    };
+    let auditing = async {
+        while changes.get() < 30 {
+            assert_eq!(audit(&shop).await.findings, []);
+        }
+        is_done.set(true);
+    };
+    tokio::join!(placing, auditing);
+
+    change(&shop, &shop.tables.inventory, "002", "SET Quantity = :v", &[(":v", number(1))]).await;
+    let report = audit(&shop).await;
+    let found: Vec<_> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!((found, report.passes), (vec!["002"], 2));
+}
+
+#[tokio::test]
+async fn a_product_that_differs_and_keeps_changing_is_undecided() {
+    let shop = TestShop::seeded().await;
+    let is_done = Cell::new(false);
+    let changing = async {
+        while !is_done.get() {
+            let values = [(":q", number(7)), (":one", number(1))];
+            change(&shop, &shop.tables.inventory, "001", "SET Quantity = :q ADD Revision :one", &values)
+                .await;
+        }
+    };
+    let auditing = async {
+        let report = audit(&shop).await;
+        is_done.set(true);
+        report
+    };
+    let ((), report) = tokio::join!(changing, auditing);
+    assert_eq!((report.findings.as_slice(), report.passes), (&[][..], OPTIONS.passes));
+    assert_eq!(report.undecided_products, ["001"]);
+    assert_eq!(report.exit_code(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_prints_text_or_json_and_exits_with_a_code() {
+    let shop = TestShop::seeded().await;
+    let file = StackFile::of(&shop);
+    let run = |arguments: &[&str]| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_shop"));
+        program.arg("audit").args(arguments).output().unwrap()
+    };
+    let local = ["--local", file.0.to_str().unwrap()];
+    let clean = run(&local);
+    assert_eq!(clean.status.code(), Some(0), "{clean:?}");
+    assert_eq!(
+        String::from_utf8(clean.stdout).unwrap(),
+        "test: clean (1 orders, 2 products, 2 ledger entries, 1 passes)\n"
+    );
+
+    change(&shop, &shop.tables.inventory, "001", "SET Quantity = :v", &[(":v", number(-1))]).await;
+    let found = run(&[&local[..], &["--json"]].concat());
+    assert_eq!(found.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let finding =
+        json!({"rule": "non-negative-stock", "table": "Inventory", "id": "001", "detail": "Quantity is -1"});
+    assert!(report["findings"].as_array().unwrap().contains(&finding), "{report}");
+
+    let missing = run(&["--local", "/nonexistent.json"]);
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(2), 0));
+    assert!(String::from_utf8(missing.stderr).unwrap().contains("make run"));
+    assert_eq!(run(&["--rate", "0"]).status.code(), Some(2));
+}
