@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::audit::AuditOptions;
+use crate::watch::WatchOptions;
 
 /// Operates a stack of the shop: the local one, or one on AWS.
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ pub struct TargetOptions {
 pub enum Command {
     /// Check that orders, stock and ledger agree. Exit code 1: they differ
     Audit(AuditOptions),
+    /// Print each change of an order's status as it happens
+    Watch(WatchOptions),
 }
 
 #[cfg(test)]

@@ -2,5 +2,7 @@
 
 pub mod audit;
 pub mod cli;
+pub mod feed;
 mod rate_limit;
 pub mod stack;
+pub mod watch;

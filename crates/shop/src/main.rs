@@ -1,11 +1,12 @@
 //! `shop`: see `shop --help`.
 
+use std::io;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use shop::audit;
 use shop::cli::{Cli, Command};
 use shop::stack::Stack;
+use shop::{audit, watch};
 
 /// Exit code for a command that could not be carried out. clap uses it for a wrong command line.
 const FAILURE: u8 = 2;
@@ -33,6 +34,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
                 print!("{report}");
             }
             Ok(ExitCode::from(report.exit_code()))
+        }
+        Command::Watch(options) => {
+            watch::run(&stack, &options, cli.json, &mut io::stdout().lock()).await?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

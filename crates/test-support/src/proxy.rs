@@ -58,6 +58,12 @@ impl Proxy {
         Self { server, state, upstream }
     }
 
+    /// Returns the URL of the proxy.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.server.url
+    }
+
     /// Returns a client whose calls go through the proxy.
     #[must_use]
     pub fn client(&self) -> DynamoDb {

@@ -1,62 +1,20 @@
 //! `shop audit` on tables with orders of every status, with planted faults, and while orders are under way.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 use std::cell::Cell;
-use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use dynamodb::{number, text};
 use serde_json::{Value, json};
 use shop::audit::{self, AuditOptions, Report, Rule};
-use shop::cli::TargetOptions;
-use shop::stack::Stack;
-use test_support::{ApiRequest, EventDriver, REGION, TestShop};
+use test_support::{AwsError, EventDriver, TestShop};
+
+use crate::orders::{change_status, place};
+use crate::stack_file::StackFile;
 
 const OPTIONS: AuditOptions = AuditOptions { rate: 100_000, stuck: 300, passes: 3 };
 
-/// A file that describes the stack of a test shop.
-struct StackFile(PathBuf);
-
-impl StackFile {
-    fn of(shop: &TestShop) -> Self {
-        let tables = json!({"orders": shop.tables.orders, "customers": shop.tables.customers,
-            "products": shop.tables.products, "inventory": shop.tables.inventory});
-        let stack = json!({"stackName": "test", "region": REGION, "awsEndpointUrl": shop.endpoint(), "tables": tables});
-        let file = std::env::temp_dir().join(format!("{}.json", shop.tables.orders));
-        fs::write(&file, stack.to_string()).unwrap();
-        Self(file)
-    }
-
-    async fn open(&self) -> Stack {
-        let local = TargetOptions { stack: None, region: None, profile: None, local: self.0.clone() };
-        Stack::open(&local).await.unwrap()
-    }
-}
-
-impl Drop for StackFile {
-    fn drop(&mut self) {
-        fs::remove_file(&self.0).unwrap();
-    }
-}
-
 async fn audit(shop: &TestShop) -> Report {
     audit::run(&StackFile::of(shop).open().await, &OPTIONS).await.unwrap()
-}
-
-/// Sends a request to OrderServiceFunction, and returns the id of its order.
-async fn send(shop: &TestShop, request: ApiRequest) -> String {
-    let response = request.send(&shop.order_service()).await;
-    assert!(response.status < 300, "{response:?}");
-    response.json()["orderId"].as_str().unwrap().to_owned()
-}
-
-async fn place(shop: &TestShop, quantity: u32) -> String {
-    let items = json!([{"productId": "001", "quantity": quantity}, {"productId": "002", "quantity": 1}]);
-    let body = json!({"customerId": "001", "items": items}).to_string();
-    send(shop, ApiRequest::post("/order").json(body)).await
 }
 
 /// Returns a shop with an order of each status except Placed, and their ids in the order of the statuses.
@@ -70,8 +28,7 @@ async fn shop_with_orders() -> (TestShop, [String; 5]) {
     driver.run().await;
     for (id, actions) in [(1, &["ship"][..]), (2, &["ship", "deliver"]), (4, &["cancel"])] {
         for action in actions {
-            let request = ApiRequest::post(&format!("/order/{{orderId}}/{action}")).path("orderId", &ids[id]);
-            send(&shop, request).await;
+            change_status(&shop, action, &ids[id]).await;
         }
     }
     driver.run().await;
@@ -102,6 +59,9 @@ async fn a_stack_with_orders_of_every_status_is_clean() {
     assert!(!ids.contains(&placed));
 }
 
+/// The rule that a fault violates, the index of the order, and the update that plants it.
+type PlantedFault<'a> = (Rule, usize, &'a str, Vec<(&'a str, AttributeValue)>);
+
 #[tokio::test]
 async fn finds_each_planted_fault() {
     const LOST: [(&str, AttributeValue); 0] = [];
@@ -114,7 +74,7 @@ async fn finds_each_planted_fault() {
             ("CorrelationId", text("c1")),
         ]))
     };
-    let faults: Vec<(Rule, usize, &str, Vec<(&str, AttributeValue)>)> = vec![
+    let faults: Vec<PlantedFault<'_>> = vec![
         (Rule::ReadableItem, delivered, "SET OrderStatus = :v", vec![(":v", text("Lost"))]),
         (Rule::ReservationFollowsStatus, shipped, "REMOVE StockReserved", LOST.into()),
         (
@@ -231,15 +191,26 @@ async fn a_product_that_differs_and_keeps_changing_is_undecided() {
     assert_eq!(report.exit_code(), 2);
 }
 
+#[tokio::test]
+async fn a_table_that_cannot_be_read_is_an_error_that_names_it() {
+    let shop = TestShop::seeded().await;
+    let stack = StackFile::behind_the_proxy(&shop).open().await;
+    shop.proxy.on("Scan").always().fail(AwsError::access_denied());
+    let error = audit::run(&stack, &OPTIONS).await.unwrap_err().to_string();
+    assert!(error.contains(&shop.tables.inventory) && error.contains("AccessDenied"), "{error}");
+
+    // The SDK retries a call that is throttled.
+    shop.proxy.reset();
+    shop.proxy.on("Scan").fail(AwsError::throttled());
+    assert_eq!(audit::run(&stack, &OPTIONS).await.unwrap().findings, []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_prints_text_or_json_and_exits_with_a_code() {
     let shop = TestShop::seeded().await;
     let file = StackFile::of(&shop);
-    let run = |arguments: &[&str]| {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_shop"));
-        program.arg("audit").args(arguments).output().unwrap()
-    };
-    let local = ["--local", file.0.to_str().unwrap()];
+    let run = |arguments: &[&str]| crate::stack_file::run(&[&["audit"], arguments].concat());
+    let local = ["--local", file.path()];
     let clean = run(&local);
     assert_eq!(clean.status.code(), Some(0), "{clean:?}");
     assert_eq!(

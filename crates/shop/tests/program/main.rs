@@ -1,0 +1,8 @@
+//! The commands on the tables of a test shop.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod audit;
+mod orders;
+mod stack_file;
+mod watch;
