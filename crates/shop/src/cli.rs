@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::audit::AuditOptions;
+use crate::load::LoadOptions;
 use crate::watch::WatchOptions;
 
 /// Operates a stack of the shop: the local one, or one on AWS.
@@ -23,7 +24,7 @@ pub struct Cli {
 }
 
 /// Options that select a stack.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct TargetOptions {
     /// Stack on AWS [default: the local stack that `make run` starts]
     #[arg(long, global = true, value_name = "NAME")]
@@ -34,9 +35,9 @@ pub struct TargetOptions {
     /// Profile of the AWS configuration files
     #[arg(long, global = true, value_name = "PROFILE")]
     pub profile: Option<String>,
-    /// File that describes the local stack
-    #[arg(long, global = true, value_name = "FILE", default_value = ".local/stack.json")]
-    pub local: PathBuf,
+    /// File that describes the local stack [default: .local/stack.json]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "stack")]
+    pub local: Option<PathBuf>,
 }
 
 /// A command.
@@ -46,6 +47,9 @@ pub enum Command {
     Audit(AuditOptions),
     /// Print each change of an order's status as it happens
     Watch(WatchOptions),
+    /// Send requests at a rate that does not depend on the responses, to a stack that --stack or --local
+    /// names. Exit code 1: requests failed, or orders are undecided
+    Load(LoadOptions),
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod cli;
 pub mod feed;
+pub mod load;
 mod rate_limit;
 pub mod stack;
 pub mod watch;

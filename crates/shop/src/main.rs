@@ -1,12 +1,15 @@
 //! `shop`: see `shop --help`.
 
-use std::io;
+use std::error::Error;
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use serde::Serialize;
 use shop::cli::{Cli, Command};
 use shop::stack::Stack;
-use shop::{audit, watch};
+use shop::{audit, load, watch};
 
 /// Exit code for a command that could not be carried out. clap uses it for a wrong command line.
 const FAILURE: u8 = 2;
@@ -23,21 +26,31 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let stack = Stack::open(&cli.target).await?;
+async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
+    let target = &cli.target;
     match cli.command {
         Command::Audit(options) => {
-            let report = audit::run(&stack, &options).await?;
-            if cli.json {
-                println!("{}", serde_json::to_string_pretty(&report)?);
-            } else {
-                print!("{report}");
-            }
+            let report = audit::run(&Stack::open(target).await?, &options).await?;
+            print(&report, cli.json)?;
             Ok(ExitCode::from(report.exit_code()))
         }
         Command::Watch(options) => {
-            watch::run(&stack, &options, cli.json, &mut io::stdout().lock()).await?;
+            watch::run(&Stack::open(target).await?, &options, cli.json, &mut io::stdout().lock()).await?;
             Ok(ExitCode::SUCCESS)
         }
+        Command::Load(options) => {
+            let report = load::run(&Stack::open_named(target).await?, &options).await?;
+            print(&report, cli.json)?;
+            Ok(ExitCode::from(report.exit_code()))
+        }
+    }
+}
+
+fn print(report: &(impl Display + Serialize), as_json: bool) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    if as_json {
+        writeln!(output, "{}", serde_json::to_string_pretty(report)?)
+    } else {
+        write!(output, "{report}")
     }
 }

@@ -15,6 +15,9 @@ use serde::Deserialize;
 
 use crate::cli::TargetOptions;
 
+/// File that `make run` writes.
+const LOCAL_STACK: &str = ".local/stack.json";
+
 /// Access key and secret key of the local AWS, which has one account and verifies no signature.
 const LOCAL_KEY: &str = "test";
 
@@ -25,6 +28,8 @@ pub struct Stack {
     pub name: String,
     /// Configuration of the clients.
     pub config: SdkConfig,
+    /// Base URL of the API.
+    pub api_url: String,
     /// Names of the tables.
     pub tables: Tables,
 }
@@ -61,7 +66,10 @@ pub enum StackError {
         /// Reason.
         reason: String,
     },
-    /// An output that names a table is missing.
+    /// The command needs the name of a stack.
+    #[error("name the stack: --stack NAME, or --local {LOCAL_STACK}")]
+    NotNamed,
+    /// An output is missing.
     #[error("stack {name} has no output {output}")]
     MissingOutput {
         /// Stack.
@@ -76,6 +84,7 @@ pub enum StackError {
 #[serde(rename_all = "camelCase")]
 struct LocalStack {
     stack_name: String,
+    api_url: String,
     region: String,
     aws_endpoint_url: String,
     tables: Tables,
@@ -89,7 +98,18 @@ impl Stack {
     pub async fn open(options: &TargetOptions) -> Result<Self, StackError> {
         match &options.stack {
             Some(name) => Self::open_on_aws(name, options).await,
-            None => Self::open_local(&options.local),
+            None => Self::open_local(options.local.as_deref().unwrap_or(Path::new(LOCAL_STACK))),
+        }
+    }
+
+    /// Opens the stack that the options name.
+    ///
+    /// # Errors
+    /// A [`StackError`] if the options name none, or if it does not exist or cannot be read.
+    pub async fn open_named(options: &TargetOptions) -> Result<Self, StackError> {
+        match options {
+            TargetOptions { stack: None, local: None, .. } => Err(StackError::NotNamed),
+            _ => Self::open(options).await,
         }
     }
 
@@ -109,7 +129,7 @@ impl Stack {
                 LOCAL_KEY, LOCAL_KEY, None, None, "local",
             )))
             .build();
-        Ok(Self { name: local.stack_name, config, tables: local.tables })
+        Ok(Self { name: local.stack_name, config, api_url: local.api_url, tables: local.tables })
     }
 
     async fn open_on_aws(name: &str, options: &TargetOptions) -> Result<Self, StackError> {
@@ -122,18 +142,17 @@ impl Stack {
         }
         let config = loader.load().await;
         let outputs = read_outputs(&config, name).await?;
-        let table = |table: &str| {
-            let output = format!("{table}TableName");
-            let value = outputs.get(&output).cloned();
-            value.ok_or_else(|| StackError::MissingOutput { name: name.to_owned(), output })
+        let output = |output: &str| {
+            let missing = || StackError::MissingOutput { name: name.to_owned(), output: output.to_owned() };
+            outputs.get(output).cloned().ok_or_else(missing)
         };
         let tables = Tables {
-            orders: table("Orders")?,
-            customers: table("Customers")?,
-            products: table("Products")?,
-            inventory: table("Inventory")?,
+            orders: output("OrdersTableName")?,
+            customers: output("CustomersTableName")?,
+            products: output("ProductsTableName")?,
+            inventory: output("InventoryTableName")?,
         };
-        Ok(Self { name: name.to_owned(), config, tables })
+        Ok(Self { name: name.to_owned(), config, api_url: output("ApiUrl")?, tables })
     }
 }
 
@@ -169,7 +188,7 @@ mod tests {
 
     #[test]
     fn reads_the_description_of_the_local_stack() {
-        let text = r#"{"stackName":"s","region":"eu-central-1","awsEndpointUrl":"http://127.0.0.1:1","other":1,
+        let text = r#"{"stackName":"s","apiUrl":"http://127.0.0.1:2","region":"eu-central-1","awsEndpointUrl":"http://127.0.0.1:1","other":1,
             "tables":{"orders":"o","customers":"c","products":"p","inventory":"i"}}"#;
         let stack = open(text).unwrap();
         assert_eq!((stack.name.as_str(), stack.tables.inventory.as_str()), ("s", "i"));

@@ -26,8 +26,7 @@ impl StackFile {
     fn with_endpoint(shop: &TestShop, endpoint: &str) -> Self {
         let tables = json!({"orders": shop.tables.orders, "customers": shop.tables.customers,
             "products": shop.tables.products, "inventory": shop.tables.inventory});
-        let stack =
-            json!({"stackName": "test", "region": REGION, "awsEndpointUrl": endpoint, "tables": tables});
+        let stack = json!({"stackName": "test", "apiUrl": "http://127.0.0.1:9", "region": REGION, "awsEndpointUrl": endpoint, "tables": tables});
         let file = std::env::temp_dir().join(format!("{}-{}.json", shop.tables.orders, endpoint.len()));
         fs::write(&file, stack.to_string()).unwrap();
         Self(file)
@@ -38,7 +37,7 @@ impl StackFile {
     }
 
     pub(crate) async fn open(&self) -> Stack {
-        let local = TargetOptions { stack: None, region: None, profile: None, local: self.0.clone() };
+        let local = TargetOptions { local: Some(self.0.clone()), ..TargetOptions::default() };
         Stack::open(&local).await.unwrap()
     }
 }

@@ -1,0 +1,241 @@
+//! `shop load`: sends requests to a deployed API at a rate that does not depend on the responses.
+
+mod api_client;
+mod mix;
+mod report;
+mod results;
+mod schedule;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::Args;
+use fastrand::Rng;
+use indicatif::ProgressBar;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{Instant, sleep, sleep_until};
+use uuid::Uuid;
+
+use crate::feed::{FeedError, OrderChange, Start, TableStream};
+use crate::stack::Stack;
+use api_client::{Access, ApiClient, ApiRequest, ApiResult};
+use mix::{Action, Mix};
+pub use report::LoadReport;
+pub use results::Percentiles;
+use results::{HistogramError, Results};
+pub use schedule::Arrivals;
+
+/// Highest rate. One program holds it; more of them hold more.
+const MAX_RATE: i64 = 1000;
+/// Longest time in seconds.
+const MAX_SECONDS: i64 = 3600;
+/// Time for which orders may be undecided after the last request.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Time between two reads of the stream.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Options of `shop load`.
+#[derive(Debug, Clone, Args)]
+pub struct LoadOptions {
+    /// Requests a second, at most 1000
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=MAX_RATE))]
+    pub rate: u32,
+    /// Seconds for which to send requests, at most 3600
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=MAX_SECONDS as u64))]
+    pub seconds: u64,
+    /// Distribution of the times between two requests
+    #[arg(long, value_enum, default_value = "poisson")]
+    pub arrivals: Arrivals,
+    /// Percentage of requests that cancel an order of this load
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=50))]
+    pub cancels: u8,
+    /// Percentage of requests that restock a product
+    #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=50))]
+    pub restocks: u8,
+    /// Customer who orders
+    #[arg(long, value_name = "ID", default_value = "001")]
+    pub customer: String,
+    /// Product to order and to restock; repeat the option for several
+    #[arg(long = "product", value_name = "ID", default_values = ["001", "002"])]
+    pub products: Vec<String>,
+    /// Seed of the random numbers
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Access token for a closed API
+    #[arg(long, env = "SHOP_ACCESS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// API key for a closed API
+    #[arg(long, env = "SHOP_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<String>,
+}
+
+/// A load that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The stream of the Orders table cannot be read.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A histogram cannot be created.
+    #[error(transparent)]
+    Histogram(#[from] HistogramError),
+    /// The root certificates of the system cannot be read.
+    #[error("root certificates: {0}")]
+    Roots(#[from] io::Error),
+}
+
+/// The decision about an order.
+#[derive(Debug, Clone, Copy)]
+struct Decision {
+    is_confirmed: bool,
+    /// Time since the order was placed.
+    age: Duration,
+}
+
+/// The state of a load. Requests and the reader of the stream share it.
+struct Load {
+    client: ApiClient,
+    results: RefCell<Results>,
+    /// Orders that are placed and not canceled by this load.
+    open: RefCell<Vec<String>>,
+    /// Orders that are neither decided nor canceled.
+    undecided: RefCell<BTreeSet<String>>,
+    /// Decisions about orders that are not known, or not yet: the response may come later.
+    early: RefCell<BTreeMap<String, Decision>>,
+}
+
+/// Sends the requests, and waits until the orders are decided.
+///
+/// # Errors
+/// A [`LoadError`]. A request that fails is part of the report.
+pub async fn run(stack: &Stack, options: &LoadOptions) -> Result<LoadReport, LoadError> {
+    let access = Access { token: options.token.clone(), api_key: options.api_key.clone() };
+    let load = Rc::new(Load {
+        client: ApiClient::new(&stack.api_url, access)?,
+        results: RefCell::new(Results::new()?),
+        open: RefCell::default(),
+        undecided: RefCell::default(),
+        early: RefCell::default(),
+    });
+    let mut stream = TableStream::open(&stack.config, &stack.tables.orders, Start::Newest).await?;
+    let sending = LocalSet::new();
+    sending
+        .run_until(async {
+            let requests = tokio::task::spawn_local(send_all(Rc::clone(&load), options.clone()));
+            follow(&load, &mut stream, &requests).await
+        })
+        .await?;
+    Ok(load.report(stack, options))
+}
+
+/// Sends each request when it is due, and waits for the responses.
+async fn send_all(load: Rc<Load>, options: LoadOptions) {
+    let mut rng = options.seed.map_or_else(Rng::new, Rng::with_seed);
+    let duration = Duration::from_secs(options.seconds);
+    let times = schedule::schedule(options.arrivals, options.rate, duration, &mut rng);
+    let mix = Mix {
+        cancels: options.cancels,
+        restocks: options.restocks,
+        customer: options.customer,
+        products: options.products,
+        run: Uuid::now_v7().to_string(),
+    };
+    let progress = ProgressBar::new(u64::try_from(times.len()).unwrap_or_default());
+    let (start, mut requests) = (Instant::now(), JoinSet::new());
+    for (n, time) in times.into_iter().enumerate() {
+        let due = start + time;
+        sleep_until(due).await;
+        let (action, request) = mix.next(n, &mut load.open.borrow_mut(), &mut rng);
+        requests.spawn_local(Rc::clone(&load).send(action, request, due));
+        progress.inc(1);
+    }
+    while requests.join_next().await.is_some() {}
+    progress.finish_and_clear();
+}
+
+/// Records the decisions about orders in the stream, until all requests have their response and all orders
+/// are decided.
+async fn follow(
+    load: &Load,
+    stream: &mut TableStream,
+    requests: &tokio::task::JoinHandle<()>,
+) -> Result<(), FeedError> {
+    let mut last_request = Instant::now();
+    loop {
+        for change in stream.poll().await? {
+            if let Ok(Some(change)) = OrderChange::of(&change) {
+                load.record_change(&change);
+            }
+        }
+        if !requests.is_finished() {
+            last_request = Instant::now();
+        } else if load.undecided.borrow().is_empty() || last_request.elapsed() > MAX_WAIT {
+            return Ok(());
+        }
+        sleep(POLL_INTERVAL).await;
+    }
+}
+
+impl Load {
+    async fn send(self: Rc<Self>, action: Action, request: ApiRequest, due: Instant) {
+        let result = self.client.post(&request).await;
+        self.record_response(action, &request, result, due.elapsed());
+    }
+
+    fn record_response(&self, action: Action, request: &ApiRequest, result: ApiResult, latency: Duration) {
+        let mut results = self.results.borrow_mut();
+        match (action, result) {
+            (_, Err(reason)) => results.record_error(action, reason),
+            // The order was rejected.
+            (Action::Cancel, Ok((409, _))) => results.record(action, latency),
+            (_, Ok((status, _))) if status >= 300 => results.record_error(action, &status.to_string()),
+            (Action::Order, Ok((_, body))) => {
+                results.record(action, latency);
+                let id = body["orderId"].as_str().unwrap_or_default().to_owned();
+                match self.early.borrow_mut().remove(&id) {
+                    Some(decision) => results.record_decision(decision.is_confirmed, decision.age),
+                    None => drop(self.undecided.borrow_mut().insert(id.clone())),
+                }
+                self.open.borrow_mut().push(id);
+            }
+            (Action::Cancel, Ok(_)) => {
+                results.record(action, latency);
+                let id = request.path.split('/').nth(2).unwrap_or_default();
+                self.undecided.borrow_mut().remove(id);
+            }
+            (Action::Restock, Ok(_)) => results.record(action, latency),
+        }
+    }
+
+    /// Records that an order of this load is confirmed or rejected.
+    fn record_change(&self, change: &OrderChange) {
+        let is_confirmed = match change.to {
+            "Confirmed" => true,
+            "Rejected" => false,
+            _ => return,
+        };
+        let decision = Decision { is_confirmed, age: Duration::from_millis(change.age_ms) };
+        if self.undecided.borrow_mut().remove(&change.order_id) {
+            self.results.borrow_mut().record_decision(decision.is_confirmed, decision.age);
+        } else {
+            self.early.borrow_mut().insert(change.order_id.clone(), decision);
+        }
+    }
+
+    fn report(&self, stack: &Stack, options: &LoadOptions) -> LoadReport {
+        let results = self.results.borrow();
+        LoadReport {
+            stack: stack.name.clone(),
+            rate: options.rate,
+            seconds: options.seconds,
+            requests: results.percentiles(),
+            decisions: results.decisions.percentiles(),
+            confirmed: results.confirmed,
+            rejected: results.rejected,
+            undecided: self.undecided.borrow().len(),
+            errors: results.errors.clone(),
+        }
+    }
+}

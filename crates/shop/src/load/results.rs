@@ -1,0 +1,136 @@
+//! The results of a load.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use lambda::clock::millis;
+use serde::Serialize;
+
+use super::mix::Action;
+
+/// Highest latency that is told apart, in microseconds: longer than any timeout.
+const MAX_MICROS: u64 = 3_600_000_000;
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// Latencies.
+#[derive(Debug)]
+pub(super) struct Latencies(Histogram<u64>);
+
+/// A histogram that cannot be created. Its bounds are constants.
+#[derive(Debug, thiserror::Error)]
+#[error("histogram: {0}")]
+pub struct HistogramError(#[from] hdrhistogram::CreationError);
+
+/// Percentiles in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Percentiles {
+    /// Number of latencies.
+    pub count: u64,
+    /// Median.
+    pub p50_ms: u64,
+    /// 90th percentile.
+    pub p90_ms: u64,
+    /// 99th percentile.
+    pub p99_ms: u64,
+    /// Maximum.
+    pub max_ms: u64,
+}
+
+impl Latencies {
+    pub(super) fn new() -> Result<Self, HistogramError> {
+        Ok(Self(Histogram::new_with_bounds(1, MAX_MICROS, SIGNIFICANT_DIGITS)?))
+    }
+
+    pub(super) fn record(&mut self, latency: Duration) {
+        self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(MAX_MICROS));
+    }
+
+    pub(super) fn percentiles(&self) -> Percentiles {
+        let at = |percentile| millis(Duration::from_micros(self.0.value_at_percentile(percentile)));
+        Percentiles {
+            count: self.0.len(),
+            p50_ms: at(50.0),
+            p90_ms: at(90.0),
+            p99_ms: at(99.0),
+            max_ms: millis(Duration::from_micros(self.0.max())),
+        }
+    }
+}
+
+/// The results of all requests.
+#[derive(Debug)]
+pub(super) struct Results {
+    requests: BTreeMap<Action, Latencies>,
+    /// Failed requests by kind and by status or reason.
+    pub(super) errors: BTreeMap<String, usize>,
+    /// Time from the placement of an order to its confirmation or rejection.
+    pub(super) decisions: Latencies,
+    pub(super) confirmed: usize,
+    pub(super) rejected: usize,
+}
+
+impl Results {
+    pub(super) fn new() -> Result<Self, HistogramError> {
+        let mut requests = BTreeMap::new();
+        for action in Action::ALL {
+            requests.insert(action, Latencies::new()?);
+        }
+        let decisions = Latencies::new()?;
+        Ok(Self { requests, errors: BTreeMap::new(), decisions, confirmed: 0, rejected: 0 })
+    }
+
+    /// Records a request that succeeded.
+    pub(super) fn record(&mut self, action: Action, latency: Duration) {
+        if let Some(latencies) = self.requests.get_mut(&action) {
+            latencies.record(latency);
+        }
+    }
+
+    /// Records a request that failed.
+    pub(super) fn record_error(&mut self, action: Action, reason: &str) {
+        *self.errors.entry(format!("{}: {reason}", action.as_str())).or_default() += 1;
+    }
+
+    /// Records that an order was confirmed or rejected, this time after it was placed.
+    pub(super) fn record_decision(&mut self, is_confirmed: bool, age: Duration) {
+        self.decisions.record(age);
+        if is_confirmed {
+            self.confirmed += 1;
+        } else {
+            self.rejected += 1;
+        }
+    }
+
+    /// Returns the percentiles of each kind of request that was sent.
+    pub(super) fn percentiles(&self) -> BTreeMap<&'static str, Percentiles> {
+        let all = self.requests.iter().map(|(action, latencies)| (action.as_str(), latencies.percentiles()));
+        all.filter(|(_, percentiles)| percentiles.count > 0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_in_milliseconds() {
+        let mut latencies = Latencies::new().unwrap();
+        (1..=1000).for_each(|n| latencies.record(Duration::from_millis(n)));
+        let Percentiles { count, p50_ms, p90_ms, p99_ms, max_ms } = latencies.percentiles();
+        assert_eq!((count, p50_ms, p90_ms, max_ms), (1000, 500, 900, 1000));
+        assert!((989..=991).contains(&p99_ms), "{p99_ms}");
+    }
+
+    #[test]
+    fn counts_failures_by_kind_and_reason() {
+        let mut results = Results::new().unwrap();
+        results.record(Action::Order, Duration::from_millis(5));
+        results.record_error(Action::Order, "503");
+        results.record_error(Action::Cancel, "409");
+        results.record_error(Action::Order, "503");
+        assert_eq!(results.errors, [("cancel: 409".to_owned(), 1), ("order: 503".to_owned(), 2)].into());
+        assert_eq!(results.percentiles().keys().collect::<Vec<_>>(), [&"order"]);
+    }
+}
