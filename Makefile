@@ -60,6 +60,10 @@ backfill: $(SAM)/.installed ## Add list keys and opening ledger entries to an ol
 watch: ## Print each change of an order's status as it happens (on AWS: STACK=name)
 	@$(SHOP) watch $(SHOP_STACK)
 
+.PHONY: load
+load: ## Send load to a stack (RATE=20 FOR=60; on AWS: STACK=name)
+	@$(SHOP) load --rate $(or $(RATE),20) --for $(or $(FOR),60) $(or $(SHOP_STACK),--local .local/stack.json)
+
 .PHONY: audit
 audit: ## Check that orders, stock and ledger agree (on AWS: STACK=name)
 	@$(SHOP) audit $(SHOP_STACK)

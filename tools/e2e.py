@@ -19,10 +19,10 @@ import contract
 import event_replay
 from emulator import ROOT, Emulator, EmulatorError, run_temporary_emulator
 from event_replay import ReplayCheckError
+from operator_program import count_findings, run_load
 from replay import ReplayError
 from samcli.yamlhelper import yaml_dump, yaml_parse
 from stack import BUILD, LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
-from stack_audit import count_findings
 
 AWS_CLI = LOCAL / "venv" / "aws" / "bin"
 EMPTY_TESTS = ["e2e_shop"]
@@ -64,7 +64,7 @@ def _test_new_stack(emulator: Emulator) -> int:
     if code := _run_tests(ORDER_TESTS, emulator):
         return code
     event_replay.check_replays(emulator, archive)
-    if count_findings(emulator, "--stuck", "60"):
+    if run_load(emulator) or count_findings(emulator, "--stuck", "60"):
         return 1
     return _run_tests(FAILURE_TESTS, emulator)
 

@@ -24,11 +24,11 @@ from api_client import UnexpectedResponseError
 from emulator import Emulator, EmulatorError, create_client, run_temporary_emulator
 from function_killer import FunctionKiller
 from inventory_items import SEPARATOR, Item, count_held_units, create_ledger_entry
+from operator_program import count_findings
 from order_client import OrderClient, PlacedOrder
 from order_finder import has_outstanding_event
 from queue_route import QueueRoute
 from stack import StackError, build, deploy, load_seed_data, locate_stack_file
-from stack_audit import count_findings
 from stack_target import read_outputs, select_stack
 from stock_client import Adjustment, StockClient
 

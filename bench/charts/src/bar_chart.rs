@@ -15,27 +15,33 @@ const BOTTOM_MARGIN: u32 = 12;
 
 /// A bar chart with a linear scale.
 #[derive(Debug)]
-pub(crate) struct BarChart {
-    pub(crate) title: &'static str,
+pub struct BarChart {
+    /// Title.
+    pub title: &'static str,
     /// The names of the segments, or nothing if each bar has a single segment.
-    pub(crate) legend: Vec<String>,
-    pub(crate) bars: Vec<Bar>,
+    pub legend: Vec<String>,
+    /// Bars, from top to bottom.
+    pub bars: Vec<Bar>,
 }
 
 /// A bar with its label on the left and its value on the right.
 #[derive(Debug)]
-pub(crate) struct Bar {
-    pub(crate) label: String,
-    pub(crate) segments: Vec<Segment>,
-    pub(crate) value: String,
+pub struct Bar {
+    /// Text on the left.
+    pub label: String,
+    /// Parts, from left to right.
+    pub segments: Vec<Segment>,
+    /// Text on the right.
+    pub value: String,
 }
 
 /// A part of a bar.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Segment {
-    pub(crate) length: f64,
+pub struct Segment {
+    /// Length on the scale of the chart.
+    pub length: f64,
     /// The index of the color in the theme.
-    pub(crate) color: usize,
+    pub color: usize,
 }
 
 impl Bar {
@@ -46,12 +52,12 @@ impl Bar {
 
 impl BarChart {
     /// Returns the height in pixels.
-    pub(crate) fn height(&self) -> u32 {
+    pub fn height(&self) -> u32 {
         self.header_height() + BAR_HEIGHT * self.rows() + BOTTOM_MARGIN
     }
 
     /// Draws the chart.
-    pub(crate) fn draw(&self, area: &Area<'_>, theme: &Theme) -> DrawResult {
+    pub fn draw(&self, area: &Area<'_>, theme: &Theme) -> DrawResult {
         area.draw(&Text::new(self.title, (16, 24), text(20, theme.text, HPos::Left)))?;
         let (header, bars) = area.split_vertically(self.header_height());
         self.draw_legend(&header, theme)?;

@@ -13,14 +13,17 @@ const WIDTH: u32 = 800;
 
 /// A chart with the name of its files.
 #[derive(Debug)]
-pub(crate) struct Chart {
-    pub(crate) name: &'static str,
-    pub(crate) kind: ChartKind,
+pub struct Chart {
+    /// Name of the files, without theme and extension.
+    pub name: &'static str,
+    /// Content.
+    pub kind: ChartKind,
 }
 
 /// The content of a chart.
 #[derive(Debug)]
-pub(crate) enum ChartKind {
+pub enum ChartKind {
+    /// A line chart.
     Lines(LineChart),
     /// Bar charts one below the other.
     Bars(Vec<BarChart>),
@@ -28,7 +31,7 @@ pub(crate) enum ChartKind {
 
 impl Chart {
     /// Draws the chart as an SVG document.
-    pub(crate) fn draw(&self, theme: &Theme) -> Result<String, Box<dyn Error>> {
+    pub fn draw(&self, theme: &Theme) -> Result<String, Box<dyn Error>> {
         let mut svg = String::new();
         {
             let height = match &self.kind {

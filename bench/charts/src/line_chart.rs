@@ -13,37 +13,48 @@ use crate::theme::Theme;
 /// The factor between the end of an axis and its last tick.
 const PADDING: f64 = 1.15;
 
+/// The height of a label in pixels.
+const LABEL_HEIGHT: i32 = 18;
+
 /// A line chart.
 #[derive(Debug)]
-pub(crate) struct LineChart {
-    pub(crate) title: &'static str,
-    pub(crate) x_axis: Axis,
-    pub(crate) y_axis: Axis,
-    pub(crate) lines: Vec<Line>,
+pub struct LineChart {
+    /// Title.
+    pub title: &'static str,
+    /// Horizontal axis.
+    pub x_axis: Axis,
+    /// Vertical axis.
+    pub y_axis: Axis,
+    /// Lines.
+    pub lines: Vec<Line>,
 }
 
 /// A logarithmic axis, a little longer than from its first to its last tick.
 #[derive(Debug)]
-pub(crate) struct Axis {
-    pub(crate) label: &'static str,
-    pub(crate) ticks: Vec<f64>,
+pub struct Axis {
+    /// Label of the axis.
+    pub label: &'static str,
+    /// Labeled values, ascending.
+    pub ticks: Vec<f64>,
 }
 
 /// A line with its label.
 #[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) label: String,
+pub struct Line {
+    /// Text at the end of the line.
+    pub label: String,
     /// The index of the color in the theme.
-    pub(crate) color: usize,
-    pub(crate) points: Vec<(f64, f64)>,
+    pub color: usize,
+    /// Points, from left to right.
+    pub points: Vec<(f64, f64)>,
 }
 
 impl LineChart {
     /// The height in pixels.
-    pub(crate) const HEIGHT: u32 = 440;
+    pub const HEIGHT: u32 = 440;
 
     /// Draws the chart.
-    pub(crate) fn draw(&self, area: &Area<'_>, theme: &Theme) -> DrawResult {
+    pub fn draw(&self, area: &Area<'_>, theme: &Theme) -> DrawResult {
         let [x_range, y_range] = [&self.x_axis, &self.y_axis].map(|axis| {
             let (first, last) = (axis.ticks[0], axis.ticks[axis.ticks.len() - 1]);
             (first / PADDING..last * PADDING).log_scale().with_key_points(axis.ticks.clone())
@@ -71,13 +82,30 @@ impl LineChart {
             let color = theme.series[line.color];
             chart.draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(3)))?;
             chart.draw_series(line.points.iter().map(|point| Circle::new(*point, 4, color.filled())))?;
-            let label = |end: &(f64, f64)| {
-                EmptyElement::at(*end) + Text::new(line.label.clone(), (12, 0), text(17, color, HPos::Left))
-            };
-            chart.draw_series(line.points.last().map(label))?;
+        }
+        let ends: Vec<_> = self.lines.iter().filter_map(|line| Some((line, *line.points.last()?))).collect();
+        let heights: Vec<_> = ends.iter().map(|(_, end)| chart.backend_coord(end).1).collect();
+        for ((line, end), offset) in ends.into_iter().zip(label_offsets(&heights)) {
+            let style = text(17, theme.series[line.color], HPos::Left);
+            let label = EmptyElement::at(end) + Text::new(line.label.clone(), (12, offset), style);
+            chart.draw_series([label])?;
         }
         Ok(())
     }
+}
+
+/// Returns for each label how far it moves down from the end of its line, so that no two labels overlap.
+fn label_offsets(heights: &[i32]) -> Vec<i32> {
+    let mut by_height: Vec<_> = (0..heights.len()).collect();
+    by_height.sort_by_key(|index| heights[*index]);
+    let mut offsets = vec![0; heights.len()];
+    let mut next_free = i32::MIN;
+    for index in by_height {
+        let height = heights[index].max(next_free);
+        offsets[index] = height - heights[index];
+        next_free = height + LABEL_HEIGHT;
+    }
+    offsets
 }
 
 /// Formats a whole number with thousands separators.
@@ -89,7 +117,13 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::{label_offsets, number};
+
+    #[test]
+    fn labels_move_down_until_they_do_not_overlap() {
+        assert_eq!(label_offsets(&[100, 50, 104, 106]), [0, 0, 14, 30]);
+        assert_eq!(label_offsets(&[]), [0; 0]);
+    }
 
     #[test]
     fn separates_thousands() {

@@ -4,12 +4,7 @@
 //! `docs/charts/NAME-dark.svg`. With `--check` it writes nothing and fails if a
 //! file differs from its data. Run it from the root of the project.
 
-mod bar_chart;
-mod canvas;
-mod chart;
 mod definitions;
-mod line_chart;
-mod theme;
 
 use std::env;
 use std::error::Error;
@@ -17,8 +12,9 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
+use ::charts::theme::{DARK, LIGHT};
+
 use crate::definitions::charts;
-use crate::theme::{DARK, LIGHT};
 
 const CHARTS: &str = "docs/charts";
 

@@ -5,16 +5,21 @@ use plotters::style::RGBColor;
 /// The colors of a chart. Text and series have a contrast of at least 4.5:1
 /// with the background.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Theme {
-    pub(crate) name: &'static str,
-    pub(crate) background: RGBColor,
-    pub(crate) text: RGBColor,
-    pub(crate) grid: RGBColor,
-    pub(crate) series: [RGBColor; 7],
+pub struct Theme {
+    /// Name in file names.
+    pub name: &'static str,
+    /// Background of the page.
+    pub background: RGBColor,
+    /// Text and titles.
+    pub text: RGBColor,
+    /// Lines of the grid.
+    pub grid: RGBColor,
+    /// Lines and bars, by index.
+    pub series: [RGBColor; 7],
 }
 
 /// Colors for a white page.
-pub(crate) const LIGHT: Theme = Theme {
+pub const LIGHT: Theme = Theme {
     name: "light",
     background: RGBColor(0xff, 0xff, 0xff),
     text: RGBColor(0x1f, 0x23, 0x28),
@@ -31,7 +36,7 @@ pub(crate) const LIGHT: Theme = Theme {
 };
 
 /// Colors for a dark page.
-pub(crate) const DARK: Theme = Theme {
+pub const DARK: Theme = Theme {
     name: "dark",
     background: RGBColor(0x0d, 0x11, 0x17),
     text: RGBColor(0xf0, 0xf6, 0xfc),

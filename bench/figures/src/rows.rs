@@ -178,3 +178,14 @@ pub struct RelayWindow {
     /// US dollars for the Lambda invocations of a million events.
     pub dollars_per_million_events: f64,
 }
+
+/// `load-latency.csv`: the distribution of the latencies of a load. `shop load --csv` writes this file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadLatency {
+    /// Kind of request, or the decision about orders.
+    pub request: String,
+    /// One request in this many is slower.
+    pub one_in: u32,
+    /// Latency in whole milliseconds.
+    pub latency_ms: u32,
+}

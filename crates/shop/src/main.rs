@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::fs;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use serde::Serialize;
 use shop::cli::{Cli, Command};
+use shop::load::distribution;
 use shop::stack::Stack;
 use shop::{audit, load, watch};
 
@@ -41,6 +43,12 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         Command::Load(options) => {
             let report = load::run(&Stack::open_named(target).await?, &options).await?;
             print(&report, cli.json)?;
+            if let Some(file) = &options.csv {
+                fs::write(file, distribution::to_csv(&report)?)?;
+            }
+            if let Some(file) = &options.svg {
+                fs::write(file, distribution::to_svg(&report)?)?;
+            }
             Ok(ExitCode::from(report.exit_code()))
         }
     }

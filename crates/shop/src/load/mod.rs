@@ -1,6 +1,7 @@
 //! `shop load`: sends requests to a deployed API at a rate that does not depend on the responses.
 
 mod api_client;
+pub mod distribution;
 mod mix;
 mod report;
 mod results;
@@ -9,6 +10,7 @@ mod schedule;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -61,6 +63,12 @@ pub struct LoadOptions {
     /// Product to order and to restock; repeat the option for several
     #[arg(long = "product", value_name = "ID", default_values = ["001", "002"])]
     pub products: Vec<String>,
+    /// File for the distribution of the latencies
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+    /// File for a chart of the distribution
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// Seed of the random numbers
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
@@ -127,7 +135,8 @@ pub async fn run(stack: &Stack, options: &LoadOptions) -> Result<LoadReport, Loa
             follow(&load, &mut stream, &requests).await
         })
         .await?;
-    Ok(load.report(stack, options))
+    let (results, undecided) = (load.results.borrow(), load.undecided.borrow().len());
+    Ok(LoadReport::of(&stack.name, options.rate, options.seconds, &results, undecided))
 }
 
 /// Sends each request when it is due, and waits for the responses.
@@ -221,21 +230,6 @@ impl Load {
             self.results.borrow_mut().record_decision(decision.is_confirmed, decision.age);
         } else {
             self.early.borrow_mut().insert(change.order_id.clone(), decision);
-        }
-    }
-
-    fn report(&self, stack: &Stack, options: &LoadOptions) -> LoadReport {
-        let results = self.results.borrow();
-        LoadReport {
-            stack: stack.name.clone(),
-            rate: options.rate,
-            seconds: options.seconds,
-            requests: results.percentiles(),
-            decisions: results.decisions.percentiles(),
-            confirmed: results.confirmed,
-            rejected: results.rejected,
-            undecided: self.undecided.borrow().len(),
-            errors: results.errors.clone(),
         }
     }
 }

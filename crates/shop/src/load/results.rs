@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use figures::rows::LoadLatency;
 use hdrhistogram::Histogram;
 use lambda::clock::millis;
 use serde::Serialize;
 
+use super::distribution::QUANTILES;
 use super::mix::Action;
 
 /// Highest latency that is told apart, in microseconds: longer than any timeout.
 const MAX_MICROS: u64 = 3_600_000_000;
+/// Name of the time from the placement of an order to its decision.
+pub(super) const DECISIONS: &str = "placed to decided";
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Latencies.
@@ -45,6 +49,12 @@ impl Latencies {
 
     pub(super) fn record(&mut self, latency: Duration) {
         self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(MAX_MICROS));
+    }
+
+    /// Returns the latency in whole milliseconds that a share of the requests does not exceed.
+    pub(super) fn quantile_ms(&self, share: f64) -> u32 {
+        let micros = self.0.value_at_quantile(share);
+        u32::try_from(millis(Duration::from_micros(micros))).unwrap_or(u32::MAX)
     }
 
     pub(super) fn percentiles(&self) -> Percentiles {
@@ -101,6 +111,23 @@ impl Results {
         } else {
             self.rejected += 1;
         }
+    }
+
+    /// Returns the distribution of each kind of request that was sent, and of the decisions.
+    pub(super) fn distribution(&self) -> Vec<LoadLatency> {
+        let requests = self.requests.iter().map(|(action, latencies)| (action.as_str(), latencies));
+        let all =
+            requests.chain([(DECISIONS, &self.decisions)]).filter(|(_, latencies)| !latencies.0.is_empty());
+        all.flat_map(|(name, latencies)| {
+            // Fewer requests do not show how slow one in this many is.
+            let known = QUANTILES.into_iter().filter(|(_, one_in)| u64::from(*one_in) <= latencies.0.len());
+            known.map(|(share, one_in)| LoadLatency {
+                request: name.to_owned(),
+                one_in,
+                latency_ms: latencies.quantile_ms(share),
+            })
+        })
+        .collect()
     }
 
     /// Returns the percentiles of each kind of request that was sent.
