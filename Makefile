@@ -56,6 +56,10 @@ seed: $(SAM)/.installed ## Load the seed data (on AWS: STACK=name)
 backfill: $(SAM)/.installed ## Add list keys and opening ledger entries to an older stack (on AWS: STACK=name)
 	@$(SAM)/python tools/backfill.py $(STACK)
 
+.PHONY: console
+console: ## Serve a page that shows the stack live (CONSOLE_PORT=8080; on AWS: STACK=name)
+	@$(SHOP) console --port $(or $(CONSOLE_PORT),8080) $(SHOP_STACK)
+
 .PHONY: watch
 watch: ## Print each change of an order's status as it happens (on AWS: STACK=name)
 	@$(SHOP) watch $(SHOP_STACK)

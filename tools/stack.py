@@ -274,6 +274,7 @@ Show the stock and the order:
   curl -s {api}/order/ORDER_ID
 
 Run the whole example: make demo
+See the shop live:     make console
 Stop the local AWS:    make stop
 Logs:                  {_format_path(LOCAL / "emulator.log")}
 """

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::audit::AuditOptions;
+use crate::console::ConsoleOptions;
 use crate::load::LoadOptions;
 use crate::watch::WatchOptions;
 
@@ -40,6 +41,17 @@ pub struct TargetOptions {
     pub local: Option<PathBuf>,
 }
 
+/// Access to a closed API.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AccessOptions {
+    /// Access token for a closed API
+    #[arg(long, env = "SHOP_ACCESS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// API key for a closed API
+    #[arg(long, env = "SHOP_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<String>,
+}
+
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -50,6 +62,8 @@ pub enum Command {
     /// Send requests at a rate that does not depend on the responses, to a stack that --stack or --local
     /// names. Exit code 1: requests failed, or orders are undecided
     Load(LoadOptions),
+    /// Serve a page that shows the stack live, on 127.0.0.1
+    Console(ConsoleOptions),
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Serialize;
 use shop::cli::{Cli, Command};
 use shop::load::distribution;
 use shop::stack::Stack;
-use shop::{audit, load, watch};
+use shop::{audit, console, load, watch};
 
 /// Exit code for a command that could not be carried out. clap uses it for a wrong command line.
 const FAILURE: u8 = 2;
@@ -38,6 +38,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Watch(options) => {
             watch::run(&Stack::open(target).await?, &options, cli.json, &mut io::stdout().lock()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Console(options) => {
+            console::run(&Stack::open(target).await?, &options).await?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Load(options) => {

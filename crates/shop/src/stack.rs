@@ -28,6 +28,8 @@ pub struct Stack {
     pub name: String,
     /// Configuration of the clients.
     pub config: SdkConfig,
+    /// Whether it is on the local AWS.
+    pub is_local: bool,
     /// Base URL of the API.
     pub api_url: String,
     /// Names of the tables.
@@ -129,7 +131,13 @@ impl Stack {
                 LOCAL_KEY, LOCAL_KEY, None, None, "local",
             )))
             .build();
-        Ok(Self { name: local.stack_name, config, api_url: local.api_url, tables: local.tables })
+        Ok(Self {
+            name: local.stack_name,
+            is_local: true,
+            config,
+            api_url: local.api_url,
+            tables: local.tables,
+        })
     }
 
     async fn open_on_aws(name: &str, options: &TargetOptions) -> Result<Self, StackError> {
@@ -152,7 +160,7 @@ impl Stack {
             products: output("ProductsTableName")?,
             inventory: output("InventoryTableName")?,
         };
-        Ok(Self { name: name.to_owned(), config, api_url: output("ApiUrl")?, tables })
+        Ok(Self { name: name.to_owned(), is_local: false, config, api_url: output("ApiUrl")?, tables })
     }
 }
 

@@ -23,7 +23,8 @@ pub use finding::{Finding, Rule};
 pub use report::Report;
 
 use crate::stack::Stack;
-use reader::{ReadError, Reader};
+use crate::table_reader::ReadError;
+use reader::Reader;
 use state::State;
 
 /// Time before changing products are read again.

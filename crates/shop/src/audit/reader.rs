@@ -1,53 +1,34 @@
-//! Consistent reads of the tables at a bounded rate.
+//! The reads of an audit.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use domain::ProductId;
 use dynamodb::attribute::PRODUCT_ID;
-use dynamodb::{Item, key, text};
-use indicatif::ProgressBar;
+use dynamodb::{key, text};
 
 use super::state::State;
-use crate::rate_limit::RateLimit;
 use crate::stack::{Stack, Tables};
-
-/// A read that failed.
-#[derive(Debug, thiserror::Error)]
-#[error("table {table}: {reason}")]
-pub struct ReadError {
-    table: String,
-    reason: String,
-}
+use crate::table_reader::{ReadError, TableReader};
 
 /// A reader of the tables of a stack.
 pub(super) struct Reader {
-    client: Client,
     tables: Tables,
-    limit: RateLimit,
-    progress: ProgressBar,
+    reader: TableReader,
 }
 
 impl Reader {
     pub(super) fn new(stack: &Stack, units_per_second: u32) -> Self {
-        Self {
-            client: Client::new(&stack.config),
-            tables: stack.tables.clone(),
-            limit: RateLimit::new(units_per_second),
-            progress: ProgressBar::new_spinner().with_message("items read"),
-        }
+        Self { tables: stack.tables.clone(), reader: TableReader::new(&stack.config, units_per_second) }
     }
 
     /// Reads all tables.
     pub(super) async fn read_state(&mut self) -> Result<State, ReadError> {
         let mut state = State::default();
-        let Tables { orders, customers, products, inventory } = self.tables.clone();
-        self.scan(&inventory, |item| state.add_inventory(item)).await?;
-        self.scan(&orders, |item| state.add_order(item)).await?;
-        self.scan(&products, |item| state.add_product(item)).await?;
-        self.scan(&customers, |item| state.add_customer(item)).await?;
+        let Tables { orders, customers, products, inventory } = &self.tables;
+        self.reader.scan(inventory, |item| state.add_inventory(item)).await?;
+        self.reader.scan(orders, |item| state.add_order(item)).await?;
+        self.reader.scan(products, |item| state.add_product(item)).await?;
+        self.reader.scan(customers, |item| state.add_customer(item)).await?;
         Ok(state)
     }
 
@@ -58,55 +39,10 @@ impl Reader {
     ) -> Result<BTreeMap<ProductId, Option<u64>>, ReadError> {
         let mut revisions = BTreeMap::new();
         for product in products {
-            self.limit.wait().await;
-            let request = self
-                .client
-                .get_item()
-                .table_name(&self.tables.inventory)
-                .set_key(Some(key(PRODUCT_ID, text(product))))
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total);
-            let response = request.send().await.map_err(|error| ReadError {
-                table: self.tables.inventory.clone(),
-                reason: DisplayErrorContext(error).to_string(),
-            })?;
-            self.limit
-                .record(response.consumed_capacity().and_then(|used| used.capacity_units()).unwrap_or(1.0));
-            let stock = response.item().and_then(|item| dynamodb::decode_stock(item).ok());
+            let item = self.reader.get(&self.tables.inventory, key(PRODUCT_ID, text(product))).await?;
+            let stock = item.and_then(|item| dynamodb::decode_stock(&item).ok());
             revisions.insert(product.clone(), stock.map(|stock| stock.revision));
         }
         Ok(revisions)
-    }
-
-    async fn scan(&mut self, table: &str, mut add: impl FnMut(&Item)) -> Result<(), ReadError> {
-        let mut start: Option<HashMap<_, _>> = None;
-        loop {
-            self.limit.wait().await;
-            let request = self
-                .client
-                .scan()
-                .table_name(table)
-                .consistent_read(true)
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .set_exclusive_start_key(start);
-            let response = request.send().await.map_err(|error| ReadError {
-                table: table.to_owned(),
-                reason: DisplayErrorContext(error).to_string(),
-            })?;
-            self.limit
-                .record(response.consumed_capacity().and_then(|used| used.capacity_units()).unwrap_or(1.0));
-            response.items().iter().for_each(&mut add);
-            self.progress.inc(u64::try_from(response.items().len()).unwrap_or_default());
-            start = response.last_evaluated_key().cloned();
-            if start.is_none() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        self.progress.finish_and_clear();
     }
 }

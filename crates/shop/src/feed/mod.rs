@@ -5,4 +5,4 @@ mod table_stream;
 
 pub(crate) use order_change::OrderChange;
 pub use table_stream::FeedError;
-pub(crate) use table_stream::{Start, TableStream};
+pub(crate) use table_stream::{ChangedItem, Start, TableStream};

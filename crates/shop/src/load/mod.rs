@@ -1,6 +1,5 @@
 //! `shop load`: sends requests to a deployed API at a rate that does not depend on the responses.
 
-mod api_client;
 pub mod distribution;
 mod mix;
 mod report;
@@ -21,9 +20,10 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
+use crate::api_client::{Access, ApiClient, ApiRequest, ApiResult};
+use crate::cli::AccessOptions;
 use crate::feed::{FeedError, OrderChange, Start, TableStream};
 use crate::stack::Stack;
-use api_client::{Access, ApiClient, ApiRequest, ApiResult};
 use mix::{Action, Mix};
 pub use report::LoadReport;
 pub use results::Percentiles;
@@ -72,12 +72,9 @@ pub struct LoadOptions {
     /// Seed of the random numbers
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
-    /// Access token for a closed API
-    #[arg(long, env = "SHOP_ACCESS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
-    pub token: Option<String>,
-    /// API key for a closed API
-    #[arg(long, env = "SHOP_API_KEY", hide_env_values = true, value_name = "KEY")]
-    pub api_key: Option<String>,
+    /// Access to a closed API.
+    #[command(flatten)]
+    pub access: AccessOptions,
 }
 
 /// A load that could not be made.
@@ -119,7 +116,7 @@ struct Load {
 /// # Errors
 /// A [`LoadError`]. A request that fails is part of the report.
 pub async fn run(stack: &Stack, options: &LoadOptions) -> Result<LoadReport, LoadError> {
-    let access = Access { token: options.token.clone(), api_key: options.api_key.clone() };
+    let access = Access::from(&options.access);
     let load = Rc::new(Load {
         client: ApiClient::new(&stack.api_url, access)?,
         results: RefCell::new(Results::new()?),

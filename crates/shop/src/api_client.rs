@@ -13,37 +13,45 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::time::timeout;
 
+use crate::cli::AccessOptions;
+
 /// Time after which a request counts as failed. API Gateway responds within 29 seconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Access token and API key for a closed API.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Access {
-    pub(super) token: Option<String>,
-    pub(super) api_key: Option<String>,
+pub(crate) struct Access {
+    pub(crate) token: Option<String>,
+    pub(crate) api_key: Option<String>,
+}
+
+impl From<&AccessOptions> for Access {
+    fn from(options: &AccessOptions) -> Self {
+        Self { token: options.token.clone(), api_key: options.api_key.clone() }
+    }
 }
 
 /// A request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ApiRequest {
-    pub(super) path: String,
-    pub(super) body: String,
-    pub(super) idempotency_key: String,
+pub(crate) struct ApiRequest {
+    pub(crate) path: String,
+    pub(crate) body: String,
+    pub(crate) idempotency_key: String,
 }
 
 /// A response, or the kind of a failure.
-pub(super) type ApiResult = Result<(u16, Value), &'static str>;
+pub(crate) type ApiResult = Result<(u16, Value), &'static str>;
 
 /// A client that keeps its connections.
 #[derive(Debug, Clone)]
-pub(super) struct ApiClient {
+pub(crate) struct ApiClient {
     base_url: String,
     access: Access,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl ApiClient {
-    pub(super) fn new(base_url: &str, access: Access) -> std::io::Result<Self> {
+    pub(crate) fn new(base_url: &str, access: Access) -> std::io::Result<Self> {
         let connector =
             HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -51,7 +59,7 @@ impl ApiClient {
     }
 
     /// Sends a POST request once.
-    pub(super) async fn post(&self, request: &ApiRequest) -> ApiResult {
+    pub(crate) async fn post(&self, request: &ApiRequest) -> ApiResult {
         let send = async {
             let response =
                 self.client.request(self.build(request)?).await.map_err(|_| "connection failed")?;
