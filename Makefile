@@ -212,6 +212,10 @@ sam-local: build ## Send every file in events to its function with sam local inv
 schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS and test the API against docs/openapi.yaml
 	@$(SAM)/python tools/contract.py
 
+.PHONY: test-console
+test-console: $(SAM)/.installed $(EMULATOR)/.installed ## Test the console in a browser (needs chromium, chromium-driver, npm)
+	@$(SAM)/python tools/test_in_browser.py
+
 .PHONY: kill-test
 kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the functions under load (ARGS="--orders 300 --seed 1")
 	@$(SAM)/python tools/kill_test.py $(ARGS)

@@ -17,6 +17,7 @@ pub(crate) const CARRIERS: [&str; 2] = ["DHL", "Post"];
 impl System {
     /// Places the order of the nth client, and runs its scenario.
     pub(crate) async fn run_client(self: Rc<Self>, n: usize) {
+        self.wait_for_turn(n).await;
         let mut rng = self.settings.rng("client", n);
         let items = random_items(&mut rng);
         let id = self.place(n, &items).await;

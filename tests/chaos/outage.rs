@@ -15,43 +15,60 @@ use crate::system::System;
 /// the attempts of 23 hours.
 pub(crate) const MAX_ATTEMPTS_IN_OUTAGE: u64 = 3;
 
-/// The events that are given up.
-const EVENTS: [EventKind; 5] =
-    [EventKind::Placed, EventKind::Confirmed, EventKind::Canceled, EventKind::Shipped, EventKind::Delivered];
+/// The events that are given up. Those of the consumer's decisions may be published before.
+const EVENTS: [EventKind; 4] =
+    [EventKind::Placed, EventKind::Canceled, EventKind::Shipped, EventKind::Delivered];
 
-/// The number of orders that change in the outage, of those with an event that was given up.
+/// The number of orders of each status that change in the outage.
 const CHANGED_ORDERS: usize = 10;
 
 /// The maximum number of orders that an operator republishes in one request.
 const MAX_REPUBLISHED: usize = 100;
 
 impl System {
+    /// Holds the last third of the clients until the outage begins, so that it meets placements.
+    pub(crate) async fn wait_for_turn(&self, client: usize) {
+        while client * 3 >= self.settings.orders * 2 && !self.outage_has_begun.get() {
+            sleep(POLL_INTERVAL).await;
+        }
+    }
+
     /// Makes EventBridge unavailable while orders are placed, canceled, shipped and delivered, until
     /// records with each of these events have been given up.
     pub(crate) async fn run_outage(self: Rc<Self>) {
         self.wait_for_orders(1, 3).await;
+        while self.orders_with(OrderStatus::Confirmed).await.len() < CHANGED_ORDERS {
+            sleep(POLL_INTERVAL).await;
+        }
         self.shop.bus.set_outage(true);
         self.is_out.set(true);
-        self.wait_for_orders(2, 3).await;
+        self.outage_has_begun.set(true);
         while !EVENTS.iter().all(|event| self.given_up_events.borrow().contains_key(event.as_str())) {
-            self.change_given_up_orders().await;
+            self.change_orders().await;
             sleep(POLL_INTERVAL).await;
         }
         self.is_out.set(false);
         self.shop.bus.set_outage(false);
     }
 
-    /// Cancels, ships and delivers some of the orders that have an event which was given up.
-    async fn change_given_up_orders(&self) {
-        let orders: Vec<String> = self.given_up.borrow().iter().cloned().collect();
-        for id in orders.iter().step_by(orders.len().div_ceil(CHANGED_ORDERS).max(1)) {
-            match self.shop.order(id).await.map(|order| order.status) {
-                Some(OrderStatus::Placed) => self.change("cancel", id).await,
-                Some(OrderStatus::Confirmed) => self.ship(id).await,
-                Some(OrderStatus::Shipped) => self.change("deliver", id).await,
-                _ => {}
-            }
+    /// Cancels, ships and delivers some orders.
+    async fn change_orders(&self) {
+        for id in self.orders_with(OrderStatus::Placed).await {
+            self.change("cancel", &id).await;
         }
+        for id in self.orders_with(OrderStatus::Shipped).await {
+            self.change("deliver", &id).await;
+        }
+        for id in self.orders_with(OrderStatus::Confirmed).await {
+            self.ship(&id).await;
+        }
+    }
+
+    /// Returns some of the orders with a status.
+    async fn orders_with(&self, status: OrderStatus) -> Vec<String> {
+        let orders = self.shop.orders().await.into_iter();
+        let ids = orders.filter(|order| order.status == status).map(|order| order.id.to_string());
+        ids.take(CHANGED_ORDERS).collect()
     }
 
     /// Keeps the orders of records that are given up. RelayDeadLetterQueue has references to the records.

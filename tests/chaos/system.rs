@@ -56,6 +56,7 @@ pub(crate) struct System {
     pub(crate) receipts: RefCell<BTreeMap<(String, String), i64>>,
     /// Whether EventBridge is in the outage that outlasts the records of the Orders stream.
     pub(crate) is_out: Cell<bool>,
+    pub(crate) outage_has_begun: Cell<bool>,
     /// The orders of the records that were given up.
     pub(crate) given_up: RefCell<BTreeSet<String>>,
     /// The number of records that were given up, by the type of their event.
@@ -85,6 +86,7 @@ impl System {
             adjustments: RefCell::default(),
             receipts: RefCell::default(),
             is_out: Cell::default(),
+            outage_has_begun: Cell::default(),
             given_up: RefCell::default(),
             given_up_events: RefCell::default(),
             tasks: RefCell::default(),

@@ -102,7 +102,7 @@ function showStock(products) {
     };
     const limit = reorderPoint === null ? "" : `, reorder at ${reorderPoint}`;
     const text = `${product} ${name}: ${onHand} on hand, ${held} held, ${sold} shipped${limit}`;
-    const button = element("button", { onclick: () => restock(product), "aria-label": `Restock product ${product}` }, "+10");
+    const button = element("button", { onclick: () => restock(product), "aria-label": `+10 units of product ${product}` }, "+10");
     const bar = element("div", { class: "bar", "aria-hidden": "true" }, part("on-hand", onHand), part("held", held), part("sold", sold));
     return element("li", {}, element("span", {}, text), ...(canWrite ? [button] : []), bar);
   }));
