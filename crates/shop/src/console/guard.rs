@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-const COOKIE_NAME: &str = "console";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
@@ -34,6 +33,11 @@ impl Guard {
     /// Returns the address to open in a browser.
     pub(super) fn address(&self) -> String {
         format!("http://127.0.0.1:{}/?token={}", self.0.port, self.0.token)
+    }
+
+    /// Returns the name of the cookie. Servers on other ports of this machine share its cookies.
+    fn cookie_name(&self) -> String {
+        format!("console-{}", self.0.port)
     }
 
     /// Returns true for a host name of this machine. A page on another host cannot use its name for this address
@@ -58,7 +62,8 @@ impl Guard {
         let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs =
             cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.any(|(name, value)| name == COOKIE_NAME && value == self.0.token)
+        let own = self.cookie_name();
+        pairs.any(|(name, value)| name == own && value == self.0.token)
     }
 }
 
@@ -79,7 +84,7 @@ async fn respond(guard: &Guard, request: Request, next: Next) -> Response {
     }
     let token = &guard.0.token;
     if request.uri().path() == "/" && request.uri().query() == Some(&format!("token={token}")) {
-        let cookie = format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/");
+        let cookie = format!("{}={token}; HttpOnly; SameSite=Strict; Path=/", guard.cookie_name());
         return (StatusCode::SEE_OTHER, [(LOCATION, "/".to_owned()), (SET_COOKIE, cookie)]).into_response();
     }
     if !guard.has_cookie(request.headers()) {

@@ -59,6 +59,8 @@ enum Position {
 /// A shard that is read.
 #[derive(Debug, Clone)]
 struct Shard {
+    /// The shard that it continues. All records of that one come first.
+    parent: Option<String>,
     position: Position,
     /// Iterator for the position. It expires after 15 minutes without a read.
     iterator: Option<String>,
@@ -88,6 +90,9 @@ impl TableStream {
         self.find_shards(Start::Oldest).await?;
         let mut changes = Vec::new();
         for id in self.shard_ids() {
+            if self.has_unread_parent(&id) {
+                continue;
+            }
             for record in self.read_shard(&id).await? {
                 changes.extend(record.dynamodb.map(|change| ChangedItem {
                     old: change.old_image.map(convert),
@@ -108,7 +113,9 @@ impl TableStream {
             let description = response.stream_description();
             for shard in description.map(|stream| stream.shards()).unwrap_or_default() {
                 let id = shard.shard_id().unwrap_or_default().to_owned();
-                self.shards.entry(id).or_insert(Shard { position: Position::At(start), iterator: None });
+                let parent = shard.parent_shard_id().map(str::to_owned);
+                let new = Shard { parent, position: Position::At(start), iterator: None };
+                self.shards.entry(id).or_insert(new);
             }
             last = description.and_then(|stream| stream.last_evaluated_shard_id()).map(str::to_owned);
             if last.is_none() {
@@ -121,18 +128,26 @@ impl TableStream {
         self.shards.keys().cloned().collect()
     }
 
+    /// Returns true if the shard that this one continues still has records to read. The stream forgets a
+    /// parent after 24 hours.
+    fn has_unread_parent(&self, id: &str) -> bool {
+        let parent = self.shards.get(id).and_then(|shard| shard.parent.as_ref());
+        let parent = parent.and_then(|parent| self.shards.get(parent));
+        parent.is_some_and(|parent| !matches!(parent.position, Position::End))
+    }
+
     /// Reads one page of a shard. A lost iterator is renewed by the next call.
     async fn read_shard(&mut self, id: &str) -> Result<Vec<Record>, FeedError> {
         if self.shards.get(id).is_some_and(|shard| shard.iterator.is_none()) {
             self.renew_iterator(id).await?;
         }
-        let Some(Shard { position, iterator: Some(iterator) }) = self.shards.get(id).cloned() else {
+        let Some(Shard { parent, position, iterator: Some(iterator) }) = self.shards.get(id).cloned() else {
             return Ok(Vec::new());
         };
         let response = match self.client.get_records().shard_iterator(iterator).send().await {
             Ok(response) => response,
             Err(SdkError::ServiceError(error)) if is_lost(error.err()) => {
-                self.shards.insert(id.to_owned(), Shard { position, iterator: None });
+                self.shards.insert(id.to_owned(), Shard { parent, position, iterator: None });
                 return Ok(Vec::new());
             }
             Err(error) => return Err(self.error(error)),
@@ -146,7 +161,7 @@ impl TableStream {
             Some(number) => Position::After(number.to_owned()),
             None => position,
         };
-        self.shards.insert(id.to_owned(), Shard { position, iterator });
+        self.shards.insert(id.to_owned(), Shard { parent, position, iterator });
         Ok(records)
     }
 
@@ -166,7 +181,7 @@ impl TableStream {
         let shard = match request.send().await {
             Ok(response) => Shard { iterator: response.shard_iterator, ..shard },
             Err(SdkError::ServiceError(error)) if error.err().is_trimmed_data_access_exception() => {
-                Shard { position: Position::At(Start::Oldest), iterator: None }
+                Shard { position: Position::At(Start::Oldest), iterator: None, ..shard }
             }
             Err(error) => return Err(self.error(error)),
         };

@@ -53,7 +53,7 @@ impl Console {
     }
 
     fn cookie(&self) -> String {
-        format!("{}Cookie: other=1; console={}\r\n", self.host(), self.token)
+        format!("{}Cookie: other=1; console-{}={}\r\n", self.host(), self.port, self.token)
     }
 }
 
@@ -122,7 +122,7 @@ async fn only_the_page_itself_gets_a_response() {
         ("GET /", host.clone()),
         ("GET /events", host.clone()),
         ("GET /?token=0", host.clone()),
-        ("GET /", format!("{host}Cookie: console=0\r\n")),
+        ("GET /", format!("{host}Cookie: console-{}=0\r\n", console.port)),
         ("GET /", cookie.replace("127.0.0.1:", "shop.example:")),
         ("POST /orders", cookie.clone()),
         ("POST /orders", format!("{cookie}Origin: http://shop.example\r\n")),
