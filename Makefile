@@ -214,7 +214,7 @@ schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/
 
 .PHONY: test-console
 test-console: $(SAM)/.installed $(EMULATOR)/.installed ## Test the console in a browser (needs chromium, chromium-driver, npm)
-	@$(SAM)/python tools/test_in_browser.py
+	@$(SAM)/python tools/console_test.py
 
 .PHONY: kill-test
 kill-test: $(SAM)/.installed $(EMULATOR)/.installed ## Kill processes of the functions under load (ARGS="--orders 300 --seed 1")

@@ -95,7 +95,7 @@ class FakeAws:
         return {"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}
 
     def invoke(self, FunctionName: str, Qualifier: str, Payload: str) -> dict[str, Any]:
-        assert Qualifier == "live"
+        assert Qualifier == ALIAS
         if self.fails_invocations:
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(b'{"errorType":"Busy"}')}
         request = json.loads(Payload)["republish"]

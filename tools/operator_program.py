@@ -29,8 +29,13 @@ def run_load(emulator: Emulator) -> int:
     return result.returncode
 
 
+def build_command(emulator: Emulator, *arguments: str) -> list[str]:
+    """Returns the command line of the program for the stack of an emulator."""
+    return [*SHOP, *arguments, "--local", str(locate_stack_file(emulator))]
+
+
 def _run(emulator: Emulator, arguments: list[str]) -> subprocess.CompletedProcess[bytes]:
-    command = [*SHOP, *arguments, "--local", str(locate_stack_file(emulator))]
+    command = build_command(emulator, *arguments)
     result = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if not result.stdout:
         raise StackError(f"shop {arguments[0]} failed (exit code {result.returncode})")

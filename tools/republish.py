@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from stack_target import ALIAS
+
 # The limit of the functions for one request.
 MAX_IDS = 100
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -31,8 +33,6 @@ class Subject:
     id_field: str
 
 
-# The alias of the functions, whose version serves requests and events.
-ALIAS = "live"
 ORDERS = Subject("orderIds", "orders", "orderId")
 PRODUCTS = Subject("productIds", "products", "productId")
 

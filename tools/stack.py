@@ -16,10 +16,9 @@ from urllib.parse import urlsplit
 
 import seed
 from emulator import REGION, ROOT, Emulator, EmulatorError, create_client
-from republish import ALIAS
 from samcli.yamlhelper import yaml_dump, yaml_parse
 from samconfig import ARCHITECTURE, ARCHITECTURES, get_host_architecture, list_overrides, read_environment
-from stack_target import read_outputs
+from stack_target import ALIAS, read_outputs
 
 LOCAL = ROOT / ".local"
 CONFIG = "local"

@@ -12,6 +12,8 @@ from samconfig import read_region
 
 LOCAL_STACK = emulator.ROOT / ".local" / "stack.json"
 
+# The alias of the functions, whose version serves requests and events.
+ALIAS = "live"
 # Creates a client for the AWS service with a name.
 ClientFactory = Callable[[str], Any]
 

@@ -1,6 +1,6 @@
 //! The chaos test: hundreds of orders while calls of DynamoDB, EventBridge and SQS fail, invocations stop
-//! in the middle, responses are lost and events are delivered twice. EventBridge is away until records
-//! are given up. Meanwhile stock is adjusted, goods arrive, and customers and products change. No order, no event and no unit of stock may be
+//! in the middle, responses are lost and events are delivered twice. EventBridge is unavailable until
+//! records expire. Meanwhile stock is adjusted, goods arrive, and customers and products change. No order, no event and no unit of stock may be
 //! lost or duplicated.
 //!
 //! `make storm ORDERS=10000 SEED=7 FAULTS=25` runs it with other settings and prints its figures. The
@@ -80,7 +80,7 @@ async fn run(settings: Settings) -> String {
     system.spawn(Rc::clone(&system).run_warehouse());
     system.spawn(Rc::clone(&system).run_outage());
     system.run_until_idle(&mut streams).await;
-    system.republish_given_up(&mut streams).await;
+    system.republish_expired(&mut streams).await;
     let remaining = system.redrive(&mut streams).await;
     let dynamodb = system.shop.proxy.stop_faults().unwrap();
     let eventbridge = system.shop.bus.stop_faults().unwrap();

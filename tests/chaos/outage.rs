@@ -11,11 +11,11 @@ use tokio::time::sleep;
 use crate::relay::{POLL_INTERVAL, Streams};
 use crate::system::System;
 
-/// Failed attempts in the outage after which a batch of the Orders stream is given up. They stand for
+/// Failed attempts in the outage after which a batch of the Orders stream expires. They stand for
 /// the attempts of 23 hours.
 pub(crate) const MAX_ATTEMPTS_IN_OUTAGE: u64 = 3;
 
-/// The events that are given up. Those of the consumer's decisions may be published before.
+/// The events that expire. Those of the consumer's decisions may be published before.
 const EVENTS: [EventKind; 4] =
     [EventKind::Placed, EventKind::Canceled, EventKind::Shipped, EventKind::Delivered];
 
@@ -34,7 +34,7 @@ impl System {
     }
 
     /// Makes EventBridge unavailable while orders are placed, canceled, shipped and delivered, until
-    /// records with each of these events have been given up.
+    /// records with each of these events have expired.
     pub(crate) async fn run_outage(self: Rc<Self>) {
         self.wait_for_orders(1, 3).await;
         while self.orders_with(OrderStatus::Confirmed).await.len() < CHANGED_ORDERS {
@@ -43,7 +43,7 @@ impl System {
         self.shop.bus.set_outage(true);
         self.is_out.set(true);
         self.outage_has_begun.set(true);
-        while !EVENTS.iter().all(|event| self.given_up_events.borrow().contains_key(event.as_str())) {
+        while !EVENTS.iter().all(|event| self.expired_events.borrow().contains_key(event.as_str())) {
             self.change_orders().await;
             sleep(POLL_INTERVAL).await;
         }
@@ -71,20 +71,20 @@ impl System {
         ids.take(CHANGED_ORDERS).collect()
     }
 
-    /// Keeps the orders of records that are given up. RelayDeadLetterQueue has references to the records.
-    pub(crate) fn give_up(&self, records: &[Value]) {
+    /// Keeps the orders of records that expire. RelayDeadLetterQueue has references to the records.
+    pub(crate) fn keep_expired(&self, records: &[Value]) {
         for record in records {
             let image = &record["dynamodb"]["NewImage"];
             let text = |value: &Value| value["S"].as_str().unwrap().to_owned();
-            self.given_up.borrow_mut().insert(text(&image["OrderId"]));
-            *self.given_up_events.borrow_mut().entry(text(&image["Event"]["M"]["Type"])).or_default() += 1;
+            self.expired_orders.borrow_mut().insert(text(&image["OrderId"]));
+            *self.expired_events.borrow_mut().entry(text(&image["Event"]["M"]["Type"])).or_default() += 1;
         }
     }
 
-    /// Republishes the events of all orders with records that were given up, each order twice at the
+    /// Republishes the events of all orders with records that expired, each order twice at the
     /// same time.
-    pub(crate) async fn republish_given_up(self: &Rc<Self>, streams: &mut Streams) {
-        let orders: Vec<String> = self.given_up.take().into_iter().collect();
+    pub(crate) async fn republish_expired(self: &Rc<Self>, streams: &mut Streams) {
+        let orders: Vec<String> = self.expired_orders.take().into_iter().collect();
         for chunk in orders.chunks(MAX_REPUBLISHED) {
             let chunk: BTreeSet<String> = chunk.iter().cloned().collect();
             self.spawn(Rc::clone(self).republish(chunk.clone()));

@@ -29,13 +29,13 @@ pub(crate) struct Streams {
 struct Stream {
     poller: StreamPoller,
     failed_attempts: u64,
-    /// Whether its records are given up in an outage of EventBridge.
-    gives_up: bool,
+    /// True if its records expire in the long outage of EventBridge.
+    expires: bool,
 }
 
 impl Streams {
     pub(crate) async fn new(shop: &TestShop) -> Self {
-        let stream = |poller, gives_up| Stream { poller, failed_attempts: 0, gives_up };
+        let stream = |poller, expires| Stream { poller, failed_attempts: 0, expires };
         Self {
             orders: stream(StreamPoller::new(shop).await, true),
             stock: stream(StreamPoller::of_stock(shop).await, false),
@@ -83,7 +83,7 @@ impl System {
             self.counters.retried_batches.increment();
             stream.failed_attempts += 1;
             if self.is_out.get() {
-                self.give_up_if_too_old(stream);
+                self.expire_if_too_old(stream);
                 return true;
             }
             assert!(stream.failed_attempts < MAX_FAILED_ATTEMPTS, "the batch never succeeds");
@@ -91,11 +91,11 @@ impl System {
         found
     }
 
-    fn give_up_if_too_old(&self, stream: &mut Stream) {
+    fn expire_if_too_old(&self, stream: &mut Stream) {
         if stream.failed_attempts >= MAX_ATTEMPTS_IN_OUTAGE {
             stream.failed_attempts = 0;
-            if stream.gives_up {
-                self.give_up(&stream.poller.give_up());
+            if stream.expires {
+                self.keep_expired(&stream.poller.expire());
             }
         }
     }

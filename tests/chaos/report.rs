@@ -50,9 +50,9 @@ impl System {
         table.row("invocations cut off", counters.aborted_invocations.get());
         table.row("stream batches sent to the relays", counters.batches.get());
         table.row("- retried, in whole or in part", counters.retried_batches.get());
-        let given_up = self.given_up_events.borrow();
-        table.row("records given up in the long outage of EventBridge", given_up.values().sum::<usize>());
-        table.rows(given_up.iter());
+        let expired = self.expired_events.borrow();
+        table.row("records expired in the long outage of EventBridge", expired.values().sum::<usize>());
+        table.rows(expired.iter());
         let OrderEventTotals { in_outboxes, published, confirmed } = totals.order_events;
         table.row("events in the outboxes", in_outboxes);
         table.row("- OrderConfirmed", confirmed);

@@ -54,13 +54,13 @@ pub(crate) struct System {
     pub(crate) adjustments: RefCell<BTreeMap<usize, Adjustment>>,
     /// The units of each receipt of a product.
     pub(crate) receipts: RefCell<BTreeMap<(String, String), i64>>,
-    /// Whether EventBridge is in the outage that outlasts the records of the Orders stream.
+    /// True while EventBridge is in the outage that outlasts the records of the Orders stream.
     pub(crate) is_out: Cell<bool>,
     pub(crate) outage_has_begun: Cell<bool>,
-    /// The orders of the records that were given up.
-    pub(crate) given_up: RefCell<BTreeSet<String>>,
-    /// The number of records that were given up, by the type of their event.
-    pub(crate) given_up_events: RefCell<BTreeMap<String, usize>>,
+    /// The orders of the records that expired.
+    pub(crate) expired_orders: RefCell<BTreeSet<String>>,
+    /// The number of records that expired, by the type of their event.
+    pub(crate) expired_events: RefCell<BTreeMap<String, usize>>,
     pub(crate) tasks: RefCell<JoinSet<()>>,
     pub(crate) counters: Counters,
 }
@@ -87,8 +87,8 @@ impl System {
             receipts: RefCell::default(),
             is_out: Cell::default(),
             outage_has_begun: Cell::default(),
-            given_up: RefCell::default(),
-            given_up_events: RefCell::default(),
+            expired_orders: RefCell::default(),
+            expired_events: RefCell::default(),
             tasks: RefCell::default(),
             counters: Counters::default(),
         })

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::Args;
+use domain::{OrderId, ProductId};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -10,25 +12,21 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
-
-use crate::cli::AccessOptions;
 
 /// Time after which a request counts as failed. API Gateway responds within 29 seconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Access token and API key for a closed API.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Access {
-    pub(crate) token: Option<String>,
-    pub(crate) api_key: Option<String>,
-}
-
-impl From<&AccessOptions> for Access {
-    fn from(options: &AccessOptions) -> Self {
-        Self { token: options.token.clone(), api_key: options.api_key.clone() }
-    }
+/// Access to a closed API.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Access {
+    /// Access token for a closed API
+    #[arg(long, env = "SHOP_ACCESS_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// API key for a closed API
+    #[arg(long, env = "SHOP_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub api_key: Option<String>,
 }
 
 /// A request with an idempotency key.
@@ -37,6 +35,40 @@ pub(crate) struct ApiRequest {
     pub(crate) path: String,
     pub(crate) body: String,
     pub(crate) idempotency_key: String,
+}
+
+impl ApiRequest {
+    fn new(path: String, body: Option<&Value>, idempotency_key: String) -> Self {
+        Self { path, body: body.map(Value::to_string).unwrap_or_default(), idempotency_key }
+    }
+
+    /// Returns the request to place an order of one product.
+    pub(crate) fn place_order(customer: &str, product: &str, quantity: u32, key: String) -> Self {
+        let items = json!([{"productId": product, "quantity": quantity}]);
+        Self::new("/order".to_owned(), Some(&json!({"customerId": customer, "items": items})), key)
+    }
+
+    /// Returns the request to cancel an order.
+    pub(crate) fn cancel(order: &OrderId, key: String) -> Self {
+        Self::new(format!("/order/{order}/cancel"), None, key)
+    }
+
+    /// Returns the request to ship an order.
+    pub(crate) fn ship(order: &OrderId, carrier: &str, tracking_number: &str, key: String) -> Self {
+        let shipment = json!({"carrier": carrier, "trackingNumber": tracking_number});
+        Self::new(format!("/order/{order}/ship"), Some(&shipment), key)
+    }
+
+    /// Returns the request to report that an order was delivered.
+    pub(crate) fn deliver(order: &OrderId, key: String) -> Self {
+        Self::new(format!("/order/{order}/deliver"), None, key)
+    }
+
+    /// Returns the request to add units to the stock of a product.
+    pub(crate) fn restock(product: &ProductId, units: u32, key: String) -> Self {
+        let adjustment = json!({"delta": units, "reason": "received"});
+        Self::new(format!("/inventory/{product}/adjustments"), Some(&adjustment), key)
+    }
 }
 
 /// A response, or the kind of a failure.

@@ -1,6 +1,6 @@
 //! The operator's program: it works on a deployed stack, the local one or one on AWS.
 
-mod api_client;
+pub mod api_client;
 pub mod audit;
 pub mod cli;
 pub mod console;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Delays calls, so that on average they use no more than a number of units a second.
+/// A limiter of the average read units per second.
 #[derive(Debug)]
 pub(crate) struct RateLimit {
     units_per_second: u32,

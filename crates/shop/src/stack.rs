@@ -11,15 +11,31 @@ use aws_sdk_cloudformation::error::DisplayErrorContext;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_types::sdk_config::SharedHttpClient;
+use clap::Args;
 use serde::Deserialize;
-
-use crate::cli::TargetOptions;
 
 /// File that `make run` writes.
 const LOCAL_STACK: &str = ".local/stack.json";
 
 /// Access key and secret key of the local AWS, which has one account and verifies no signature.
 const LOCAL_KEY: &str = "test";
+
+/// Options that select a stack.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TargetOptions {
+    /// Stack on AWS [default: the local stack that `make run` starts]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub stack: Option<String>,
+    /// AWS Region of the stack [default: the region of the environment or the profile]
+    #[arg(long, global = true, value_name = "REGION")]
+    pub region: Option<String>,
+    /// Profile of the AWS configuration files
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub profile: Option<String>,
+    /// File that describes the local stack [default: .local/stack.json]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "stack")]
+    pub local: Option<PathBuf>,
+}
 
 /// A stack, and how its AWS is called.
 #[derive(Debug)]
@@ -28,7 +44,7 @@ pub struct Stack {
     pub name: String,
     /// Configuration of the clients.
     pub config: SdkConfig,
-    /// Whether it is on the local AWS.
+    /// True for a stack on the local AWS.
     pub is_local: bool,
     /// Base URL of the API.
     pub api_url: String,

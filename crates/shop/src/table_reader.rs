@@ -11,6 +11,9 @@ use indicatif::ProgressBar;
 
 use crate::rate_limit::RateLimit;
 
+/// Read units per second that a command uses by default: 4 MB/s, which throttles no order.
+pub(crate) const DEFAULT_UNITS_PER_SECOND: u32 = 500;
+
 /// A read that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("table {table}: {reason}")]
@@ -82,4 +85,9 @@ impl Drop for TableReader {
 
 fn failed(table: &str, error: impl std::error::Error) -> ReadError {
     ReadError { table: table.to_owned(), reason: DisplayErrorContext(error).to_string() }
+}
+
+/// Returns the key of an item, or an empty text if it is not a text.
+pub(crate) fn key_of(item: &Item, name: &str) -> String {
+    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
 }

@@ -65,8 +65,8 @@ impl StreamPoller {
         first_failed.is_none()
     }
 
-    /// Gives up the next batch, as Lambda does when its records are too old, and returns its records.
-    pub fn give_up(&mut self) -> Vec<Value> {
+    /// Removes the next batch, as Lambda does when its records are too old, and returns its records.
+    pub fn expire(&mut self) -> Vec<Value> {
         let size = self.mapping.batch_size().min(self.records.len());
         self.records.drain(..size).collect()
     }

@@ -76,7 +76,7 @@ impl Browser {
     }
 
     pub(crate) async fn is_balanced(&self) -> bool {
-        self.text("#meter").await.ends_with("✓ to the unit")
+        self.text("#meter").await.ends_with("✓ balanced")
     }
 
     pub(crate) async fn set_color_scheme(&self, scheme: &str) {

@@ -13,7 +13,7 @@ use thirtyfour::Key;
 
 use browser::{Browser, wait_until};
 
-/// The name of product 003, which tools/test_console.py puts into the catalog.
+/// The name of product 003, which `tools/console_test.py` adds.
 const MALICIOUS_NAME: &str = r#"<img src=x onerror="document.title='changed'">"#;
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::redact;
-use crate::status::OrderAction;
+use crate::status::{OrderAction, OrderStatus};
 
 /// The `source` of order events.
 pub const ORDER_SOURCE: &str = "ecommerce.order";
@@ -39,12 +39,19 @@ impl EventKind {
     /// Returns the kind of event that `action` causes.
     #[must_use]
     pub const fn of(action: OrderAction) -> Self {
-        match action {
-            OrderAction::Confirm => Self::Confirmed,
-            OrderAction::Reject => Self::Rejected,
-            OrderAction::Ship => Self::Shipped,
-            OrderAction::Deliver => Self::Delivered,
-            OrderAction::Cancel => Self::Canceled,
+        Self::of_status(action.target())
+    }
+
+    /// Returns the kind of event of the change to a status.
+    #[must_use]
+    pub const fn of_status(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Placed => Self::Placed,
+            OrderStatus::Confirmed => Self::Confirmed,
+            OrderStatus::Shipped => Self::Shipped,
+            OrderStatus::Delivered => Self::Delivered,
+            OrderStatus::Rejected => Self::Rejected,
+            OrderStatus::Canceled => Self::Canceled,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Reading of optional fields that other producers may fill in wrongly.
+//! Lenient deserialization of optional fields.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Deserializer};

@@ -9,7 +9,7 @@ use lambda::clock::millis;
 use super::finding::{Finding, Rule, Table};
 use super::state::{ListedOrder, State};
 
-use OrderStatus::{Canceled, Confirmed, Delivered, Placed, Rejected, Shipped};
+use OrderStatus::{Confirmed, Delivered, Rejected, Shipped};
 
 /// Returns all violations, sorted. An event older than `stuck` should have been applied.
 pub(super) fn check(state: &State, now: Timestamp, stuck: Duration) -> Vec<Finding> {
@@ -23,8 +23,7 @@ pub(super) fn check(state: &State, now: Timestamp, stuck: Duration) -> Vec<Findi
 }
 
 fn check_stock(state: &State) -> impl Iterator<Item = Finding> {
-    let differing = state.units().into_iter().filter(|(_, units)| !units.agree());
-    differing.map(|(product, units)| Finding {
+    state.differing_units().into_iter().map(|(product, units)| Finding {
         rule: Rule::LedgerExplainsStock,
         table: Table::Inventory,
         id: product.to_string(),
@@ -39,7 +38,7 @@ fn check_order(listed: &ListedOrder, now: Timestamp, stuck: Duration) -> Vec<Fin
     let ListedOrder { stored, shard } = listed;
     let violations = [
         check_reservation(&stored.order),
-        check_list(&stored.order, shard.as_deref()),
+        check_fulfillment_list(&stored.order, shard.as_deref()),
         check_total(&stored.order),
         check_shipment(&stored.order),
         check_shortages(&stored.order),
@@ -63,7 +62,7 @@ fn check_reservation(order: &Order) -> Violation {
     Some((Rule::ReservationFollowsStatus, format!("is {} and {detail}", order.status)))
 }
 
-fn check_list(order: &Order, shard: Option<&str>) -> Violation {
+fn check_fulfillment_list(order: &Order, shard: Option<&str>) -> Violation {
     let expected = (order.status == Confirmed).then(|| FulfillmentShard::of(&order.id).to_string());
     let detail = match (shard, &expected) {
         (None, Some(_)) => "is not on the list of orders to ship".to_owned(),
@@ -106,14 +105,7 @@ fn check_shortages(order: &Order) -> Violation {
 /// Checks the event of the last change. It is absent once its consumer has applied it.
 fn check_event(stored: &StoredOrder) -> Violation {
     let event = stored.outbox.as_ref()?;
-    let expected = match stored.order.status {
-        Placed => EventKind::Placed,
-        Confirmed => EventKind::Confirmed,
-        Shipped => EventKind::Shipped,
-        Delivered => EventKind::Delivered,
-        Rejected => EventKind::Rejected,
-        Canceled => EventKind::Canceled,
-    };
+    let expected = EventKind::of_status(stored.order.status);
     let detail = || format!("is {} and its event is {}", stored.order.status, event.kind);
     (event.kind != expected).then(|| (Rule::EventFollowsStatus, detail()))
 }

@@ -1,12 +1,11 @@
-//! What an audit finds.
+//! Findings of an audit.
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A rule that the items of a stack follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Rule {
     /// Every item has the layout of its table.
     ReadableItem,
@@ -63,6 +62,12 @@ impl fmt::Display for Rule {
     }
 }
 
+impl Serialize for Rule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
 /// A table of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[allow(missing_docs, reason = "each variant is named like its table")]
@@ -93,6 +98,6 @@ pub struct Finding {
     pub table: Table,
     /// Key of the item.
     pub id: String,
-    /// What differs. It has no personal data.
+    /// Description of the violation, without personal data.
     pub detail: String,
 }

@@ -1,9 +1,10 @@
 //! `shop audit`: proves that orders, stock and the ledger of a stack agree.
 //!
-//! DynamoDB has no snapshot of several tables. What concerns one item is decided by one consistent read
-//! of it. The stock of a product involves several items, which may change while they are read. Each change
+//! DynamoDB has no snapshot of several tables. One consistent read decides each rule about a single item.
+//! The stock of a product involves several items, which may change while they are read. Each change
 //! of stock increases the revision of its stock item in the same transaction, so a product is decided if
-//! its revision was the same before and after its items were read. The others are read again.
+//! its revision was the same before and after its items were read. The audit reads the remaining products
+//! again.
 
 mod checks;
 mod finding;
@@ -23,7 +24,7 @@ pub use finding::{Finding, Rule};
 pub use report::Report;
 
 use crate::stack::Stack;
-use crate::table_reader::ReadError;
+use crate::table_reader::{DEFAULT_UNITS_PER_SECOND, ReadError};
 use reader::Reader;
 use state::State;
 
@@ -33,13 +34,13 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Options of `shop audit`.
 #[derive(Debug, Clone, Args)]
 pub struct AuditOptions {
-    /// Read units a second to use at most
-    #[arg(long, value_name = "UNITS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Maximum read units per second
+    #[arg(long, value_name = "UNITS", default_value_t = DEFAULT_UNITS_PER_SECOND, value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
     /// Age in seconds at which an event that is not applied counts as stuck
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub stuck: u64,
-    /// Times to read everything until the products that change have been decided
+    /// Maximum number of passes over the tables
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..))]
     pub passes: u32,
 }

@@ -7,6 +7,7 @@ use dynamodb::attribute::{CUSTOMER_ID, LISTED_AS, LISTED_UNDER, ORDER_ID, PRODUC
 use dynamodb::{Item, ItemDecodeError, StoredOrder, encode_adjustment, stock_list_entry};
 
 use super::finding::{Finding, Rule, Table};
+use crate::table_reader::key_of;
 
 /// The content of the tables, as far as the checks need it.
 #[derive(Debug, Default)]
@@ -35,7 +36,7 @@ pub(super) struct Units {
 }
 
 impl Units {
-    pub(super) const fn agree(self) -> bool {
+    const fn agree(self) -> bool {
         self.recorded == self.on_hand.saturating_add(self.held)
     }
 }
@@ -46,32 +47,32 @@ impl State {
         let shard = shard.map(|shard| shard.as_s().cloned().unwrap_or_default());
         match dynamodb::decode_order(item) {
             Ok(stored) => self.orders.push(ListedOrder { stored, shard }),
-            Err(error) => self.add_unreadable(Table::Orders, key(item, ORDER_ID), &error),
+            Err(error) => self.add_unreadable(Table::Orders, key_of(item, ORDER_ID), &error),
         }
     }
 
     pub(super) fn add_customer(&mut self, item: &Item) {
         if let Err(error) = dynamodb::decode_customer(item) {
-            self.add_unreadable(Table::Customers, key(item, CUSTOMER_ID), &error);
+            self.add_unreadable(Table::Customers, key_of(item, CUSTOMER_ID), &error);
         }
     }
 
     pub(super) fn add_product(&mut self, item: &Item) {
         if let Err(error) = dynamodb::decode_product(item) {
-            self.add_unreadable(Table::Products, key(item, PRODUCT_ID), &error);
+            self.add_unreadable(Table::Products, key_of(item, PRODUCT_ID), &error);
         }
     }
 
     /// Adds a stock item or a ledger entry.
     pub(super) fn add_inventory(&mut self, item: &Item) {
-        let id = key(item, PRODUCT_ID);
+        let id = key_of(item, PRODUCT_ID);
         if id.parse::<ProductId>().is_ok() { self.add_stock(item, id) } else { self.add_entry(item, id) }
     }
 
     fn add_stock(&mut self, item: &Item, id: String) {
         match dynamodb::decode_stock(item) {
             Ok(level) => {
-                self.check_list(item, &id, &stock_list_entry(&level.product_id).into());
+                self.check_stock_list(item, &id, &stock_list_entry(&level.product_id).into());
                 self.stock.insert(level.product_id.clone(), level);
             }
             Err(_) if is_negative(item) => {
@@ -86,15 +87,17 @@ impl State {
         match dynamodb::decode_adjustment(item) {
             Ok(entry) => {
                 let encoded = encode_adjustment(&entry);
-                let expected = [LISTED_UNDER, LISTED_AS].map(|name| (name, encoded[name].clone()));
-                self.check_list(item, &id, &expected.into());
+                let list_keys = [LISTED_UNDER, LISTED_AS];
+                let expected =
+                    list_keys.into_iter().filter_map(|name| Some((name, encoded.get(name)?.clone())));
+                self.check_stock_list(item, &id, &expected.collect());
                 self.ledger.push(entry);
             }
             Err(error) => self.add_unreadable(Table::Inventory, id, &error),
         }
     }
 
-    fn check_list(
+    fn check_stock_list(
         &mut self,
         item: &Item,
         id: &str,
@@ -118,7 +121,7 @@ impl State {
     }
 
     /// Returns the units of each product that has stock, entries in the ledger, or orders.
-    pub(super) fn units(&self) -> BTreeMap<&ProductId, Units> {
+    fn units(&self) -> BTreeMap<&ProductId, Units> {
         let mut units: BTreeMap<&ProductId, Units> = BTreeMap::new();
         for entry in &self.ledger {
             units.entry(&entry.product_id).or_default().recorded += i64::from(entry.delta.get());
@@ -134,16 +137,15 @@ impl State {
         units
     }
 
+    /// Returns the units of the products whose ledger does not explain their stock.
+    pub(super) fn differing_units(&self) -> BTreeMap<&ProductId, Units> {
+        self.units().into_iter().filter(|(_, units)| !units.agree()).collect()
+    }
+
     /// Returns the products whose ledger does not explain their stock.
     pub(super) fn differing_products(&self) -> BTreeSet<ProductId> {
-        let units = self.units().into_iter();
-        units.filter(|(_, units)| !units.agree()).map(|(product, _)| product.clone()).collect()
+        self.differing_units().into_keys().cloned().collect()
     }
-}
-
-/// Returns the key of an item, or nothing if it is no text.
-fn key(item: &Item, name: &str) -> String {
-    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
 }
 
 fn number<'a>(item: &'a Item, name: &str) -> &'a str {

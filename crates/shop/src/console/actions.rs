@@ -41,8 +41,7 @@ impl Actions {
         Self { client }
     }
 
-    async fn post(&self, path: String, body: String) -> Response {
-        let request = ApiRequest { path, body, idempotency_key: Uuid::now_v7().to_string() };
+    async fn post(&self, request: ApiRequest) -> Response {
         match self.client.post(&request).await {
             Ok((status, body)) => {
                 let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
@@ -56,9 +55,8 @@ impl Actions {
 /// Places an order.
 pub(super) async fn place(State(actions): State<Option<Actions>>, Json(order): Json<NewOrder>) -> Response {
     let Some(actions) = actions else { return read_only() };
-    let items = json!([{"productId": order.product, "quantity": order.quantity}]);
-    let body = json!({"customerId": order.customer, "items": items}).to_string();
-    actions.post("/order".to_owned(), body).await
+    let NewOrder { customer, product, quantity } = order;
+    actions.post(ApiRequest::place_order(&customer, &product, quantity, new_key())).await
 }
 
 /// Cancels, ships or delivers an order.
@@ -69,12 +67,13 @@ pub(super) async fn change(
     let Some(actions) = actions else { return read_only() };
     // Only an id is a segment of a path.
     let Ok(order) = order.parse::<OrderId>() else { return StatusCode::NOT_FOUND.into_response() };
-    let body = match action.as_str() {
-        "cancel" | "deliver" => String::new(),
-        "ship" => json!({"carrier": CARRIER, "trackingNumber": order}).to_string(),
+    let request = match action.as_str() {
+        "cancel" => ApiRequest::cancel(&order, new_key()),
+        "ship" => ApiRequest::ship(&order, CARRIER, order.as_str(), new_key()),
+        "deliver" => ApiRequest::deliver(&order, new_key()),
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
-    actions.post(format!("/order/{order}/{action}"), body).await
+    actions.post(request).await
 }
 
 /// Adds units to the stock of a product.
@@ -85,8 +84,11 @@ pub(super) async fn restock(
 ) -> Response {
     let Some(actions) = actions else { return read_only() };
     let Ok(product) = product.parse::<ProductId>() else { return StatusCode::NOT_FOUND.into_response() };
-    let body = json!({"delta": restock.units, "reason": "received", "note": "Console"}).to_string();
-    actions.post(format!("/inventory/{product}/adjustments"), body).await
+    actions.post(ApiRequest::restock(&product, restock.units, new_key())).await
+}
+
+fn new_key() -> String {
+    Uuid::now_v7().to_string()
 }
 
 fn read_only() -> Response {

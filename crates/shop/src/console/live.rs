@@ -6,17 +6,11 @@ use dynamodb::Item;
 use tokio::time::sleep;
 
 use super::{ConsoleError, Shared};
-use crate::feed::{FeedError, Start, TableStream};
+use crate::feed::{FeedError, POLL_INTERVAL, Start, TableStream};
 use crate::stack::Stack;
-use crate::table_reader::TableReader;
+use crate::table_reader::{DEFAULT_UNITS_PER_SECOND, TableReader};
 
-/// Read units a second for the tables.
-const UNITS_PER_SECOND: u32 = 500;
-
-/// Time between two polls of the streams. A shard allows five reads a second, and the relay takes four of them.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Time between two polls of the local AWS, which has no such limit.
+/// Time between two polls of the local AWS, which has no limit.
 const LOCAL_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// A reader of the streams of both tables.
@@ -33,7 +27,7 @@ impl Live {
     pub(super) async fn open(stack: &Stack, shared: Shared) -> Result<Self, ConsoleError> {
         let open = async |table: &str| TableStream::open(&stack.config, table, Start::Newest).await;
         let (orders, inventory) = (open(&stack.tables.orders).await?, open(&stack.tables.inventory).await?);
-        let mut reader = TableReader::new(&stack.config, UNITS_PER_SECOND);
+        let mut reader = TableReader::new(&stack.config, DEFAULT_UNITS_PER_SECOND);
         let tables = &stack.tables;
         reader.scan(&tables.products, |item| shared.with_model(|model| model.add_product(item))).await?;
         reader.scan(&tables.customers, |item| shared.with_model(|model| model.add_customer(item))).await?;

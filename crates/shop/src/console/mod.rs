@@ -17,7 +17,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::api_client::{Access, ApiClient};
-use crate::cli::AccessOptions;
 use crate::feed::FeedError;
 use crate::stack::Stack;
 use crate::table_reader::ReadError;
@@ -37,7 +36,7 @@ pub struct ConsoleOptions {
     pub write: bool,
     /// Access to a closed API.
     #[command(flatten)]
-    pub access: AccessOptions,
+    pub access: Access,
 }
 
 /// A console that cannot be served.
@@ -79,7 +78,7 @@ pub async fn run(stack: &Stack, options: &ConsoleOptions) -> Result<(), ConsoleE
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
     let guard = Guard::new(listener.local_addr()?.port(), random_token()?);
     println!("{}", guard.address());
-    let client = ApiClient::new(&stack.api_url, Access::from(&options.access))?;
+    let client = ApiClient::new(&stack.api_url, options.access.clone())?;
     let actions = (stack.is_local || options.write).then(|| Actions::new(client));
     let app = server::router(shared, guard, actions, stack.name.clone());
     tokio::select! {

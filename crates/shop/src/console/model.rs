@@ -7,6 +7,7 @@ use dynamodb::Item;
 use dynamodb::attribute::{CUSTOMER_ID, PRODUCT_ID};
 
 use crate::feed::{ChangedItem, OrderChange};
+use crate::table_reader::key_of;
 
 /// Changes that the page lists.
 const MAX_CHANGES: usize = 50;
@@ -18,8 +19,8 @@ const MAX_DECISIONS: usize = 100;
 pub(super) struct Model {
     pub(super) orders: BTreeMap<String, Order>,
     pub(super) stock: BTreeMap<ProductId, StockLevel>,
-    /// Product and delta of each entry of the ledger, by key.
-    pub(super) ledger: BTreeMap<String, (ProductId, i64)>,
+    /// Delta of each entry of the ledger, by key.
+    pub(super) ledger: BTreeMap<String, i64>,
     /// Names of the products.
     pub(super) names: BTreeMap<String, String>,
     pub(super) customers: BTreeSet<String>,
@@ -45,7 +46,7 @@ impl Model {
     }
 
     pub(super) fn add_customer(&mut self, item: &Item) {
-        self.customers.insert(text(item, CUSTOMER_ID));
+        self.customers.insert(key_of(item, CUSTOMER_ID));
     }
 
     pub(super) fn set_order(&mut self, item: &Item) {
@@ -59,7 +60,7 @@ impl Model {
     pub(super) fn set_inventory(&mut self, item: &Item) -> bool {
         if let Ok(entry) = dynamodb::decode_adjustment(item) {
             let delta = i64::from(entry.delta.get());
-            return self.ledger.insert(text(item, PRODUCT_ID), (entry.product_id, delta)).is_none();
+            return self.ledger.insert(key_of(item, PRODUCT_ID), delta).is_none();
         }
         let Ok(level) = dynamodb::decode_stock(item) else { return false };
         let stored = self.stock.get(&level.product_id).map(|stored| stored.revision);
@@ -76,8 +77,8 @@ impl Model {
             self.set_order(item);
         }
         let Ok(Some(change)) = OrderChange::of(change) else { return };
-        *self.flow.by_status.entry(change.to).or_default() += 1;
-        if matches!(change.to, "Confirmed" | "Rejected") {
+        *self.flow.by_status.entry(change.to.as_str()).or_default() += 1;
+        if change.is_decision() {
             push(&mut self.flow.decisions_ms, change.age_ms, MAX_DECISIONS);
         }
         push(&mut self.changes, change, MAX_CHANGES);
@@ -100,10 +101,6 @@ impl Model {
     pub(super) fn count(&self, status: OrderStatus) -> usize {
         self.orders.values().filter(|order| order.status == status).count()
     }
-}
-
-fn text(item: &Item, name: &str) -> String {
-    item.get(name).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default()
 }
 
 /// Adds the newest element, and drops the oldest one if there are too many.
@@ -162,17 +159,17 @@ mod tests {
     }
 
     #[test]
-    fn a_reservation_is_under_way_until_both_streams_have_it() {
+    fn a_reservation_is_in_flight_until_both_streams_have_it() {
         let mut model = Model::default();
         model.set_inventory(&entry(10));
         model.set_inventory(&stock(10, 1));
         model.set_order(&order(OrderStatus::Placed));
-        assert_eq!(meter(&model)["underWay"], 0);
+        assert_eq!(meter(&model)["inFlight"], 0);
         let confirmed = changed(Some(order(OrderStatus::Placed)), order(OrderStatus::Confirmed));
         model.apply_order(&confirmed);
-        assert_eq!(meter(&model)["underWay"], -2);
+        assert_eq!(meter(&model)["inFlight"], -2);
         model.apply_inventory(&changed(Some(stock(10, 1)), stock(8, 2)));
-        assert_eq!(meter(&model), serde_json::json!({"recorded": 10, "onHand": 8, "held": 2, "underWay": 0}));
+        assert_eq!(meter(&model), serde_json::json!({"recorded": 10, "onHand": 8, "held": 2, "inFlight": 0}));
     }
 
     #[test]

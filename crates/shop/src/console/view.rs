@@ -1,4 +1,4 @@
-//! What the page shows of the model, as JSON.
+//! The JSON view of the model.
 
 use std::collections::BTreeMap;
 
@@ -75,7 +75,7 @@ struct Meter {
     on_hand: i64,
     held: i64,
     /// Units that differ: a transaction is in the stream of one table and not yet in that of the other.
-    under_way: i64,
+    in_flight: i64,
 }
 
 impl<'a> View<'a> {
@@ -145,9 +145,9 @@ fn meter(model: &Model, stock: &[Stock]) -> Meter {
     let sum = |units: fn(&Stock) -> u64| {
         stock.iter().map(|row| i64::try_from(units(row)).unwrap_or(i64::MAX)).sum::<i64>()
     };
-    let recorded = model.ledger.values().map(|(_, delta)| delta).sum::<i64>();
+    let recorded = model.ledger.values().sum::<i64>();
     let (on_hand, held) = (sum(|row| row.on_hand), sum(|row| row.held + row.sold));
-    Meter { recorded, on_hand, held, under_way: recorded - on_hand - held }
+    Meter { recorded, on_hand, held, in_flight: recorded - on_hand - held }
 }
 
 fn median(mut values: Vec<u64>) -> Option<u64> {

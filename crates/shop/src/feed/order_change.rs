@@ -1,8 +1,8 @@
 //! A change of an order.
 
-use domain::{Order, OrderStatus, Timestamp};
+use domain::{Order, OrderStatus};
 use dynamodb::{ItemDecodeError, StoredOrder, decode_order};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::table_stream::ChangedItem;
 
@@ -15,9 +15,10 @@ pub(crate) struct OrderChange {
     pub(crate) order_id: String,
     pub(crate) customer_id: String,
     /// Status before the change. Absent if the change created the order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) from: Option<&'static str>,
-    pub(crate) to: &'static str,
+    #[serde(serialize_with = "serialize_optional", skip_serializing_if = "Option::is_none")]
+    pub(crate) from: Option<OrderStatus>,
+    #[serde(serialize_with = "serialize")]
+    pub(crate) to: OrderStatus,
     pub(crate) lines: Vec<ChangedLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) total_amount: Option<String>,
@@ -45,6 +46,11 @@ impl OrderChange {
         Ok((from != Some(order.status)).then(|| Self::new(&order, from)))
     }
 
+    /// Returns true if the consumer has confirmed or rejected the order.
+    pub(crate) const fn is_decision(&self) -> bool {
+        matches!(self.to, OrderStatus::Confirmed | OrderStatus::Rejected)
+    }
+
     fn new(order: &Order, from: Option<OrderStatus>) -> Self {
         let line = |line: &domain::OrderLine| ChangedLine {
             product_id: line.product_id.to_string(),
@@ -54,15 +60,19 @@ impl OrderChange {
             time: order.updated_at.to_string(),
             order_id: order.id.to_string(),
             customer_id: order.customer_id.to_string(),
-            from: from.map(OrderStatus::as_str),
-            to: order.status.as_str(),
+            from,
+            to: order.status,
             lines: order.lines().map(line).collect(),
             total_amount: order.total_amount.map(|total| total.to_string()),
-            age_ms: age_ms(order.updated_at, order.created_at),
+            age_ms: order.updated_at.millis_since(order.created_at),
         }
     }
 }
 
-fn age_ms(updated_at: Timestamp, created_at: Timestamp) -> u64 {
-    updated_at.millis_since(created_at)
+fn serialize<S: Serializer>(status: &OrderStatus, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(status.as_str())
+}
+
+fn serialize_optional<S: Serializer>(status: &Option<OrderStatus>, serializer: S) -> Result<S::Ok, S::Error> {
+    status.map(OrderStatus::as_str).serialize(serializer)
 }

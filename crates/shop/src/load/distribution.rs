@@ -9,11 +9,6 @@ use figures::rows::LoadLatency;
 
 use super::report::LoadReport;
 
-/// The shares of requests that are at most as slow as the latency, and the number of requests of which one is
-/// slower.
-pub(super) const QUANTILES: [(f64, u32); 8] =
-    [(0.5, 2), (0.8, 5), (0.9, 10), (0.95, 20), (0.98, 50), (0.99, 100), (0.995, 200), (0.999, 1000)];
-
 /// Returns the distribution as CSV.
 ///
 /// # Errors
@@ -44,12 +39,12 @@ pub fn to_svg(report: &LoadReport) -> Result<String, Box<dyn Error>> {
 mod tests {
     use super::super::results::Results;
     use super::*;
-    use crate::load::mix::Action;
+    use crate::load::mix::RequestKind;
     use std::time::Duration;
 
     fn report() -> LoadReport {
         let mut results = Results::new().unwrap();
-        (1..=100).for_each(|n| results.record(Action::Order, Duration::from_millis(n)));
+        (1..=100).for_each(|n| results.record(RequestKind::Order, Duration::from_millis(n)));
         (1..=100).for_each(|n| results.record_decision(true, Duration::from_millis(2 * n)));
         LoadReport::of("test", 10, 10, &results, 0)
     }

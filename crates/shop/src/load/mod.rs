@@ -14,30 +14,28 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use clap::Args;
+use domain::{OrderId, OrderStatus, ProductId};
 use fastrand::Rng;
 use indicatif::ProgressBar;
 use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
-use crate::api_client::{Access, ApiClient, ApiRequest, ApiResult};
-use crate::cli::AccessOptions;
-use crate::feed::{FeedError, OrderChange, Start, TableStream};
+use crate::api_client::{Access, ApiClient, ApiResult};
+use crate::feed::{FeedError, OrderChange, POLL_INTERVAL, Start, TableStream};
 use crate::stack::Stack;
-use mix::{Action, Mix};
+use mix::{Mix, PlannedRequest, RequestKind};
 pub use report::LoadReport;
 pub use results::Percentiles;
 use results::{HistogramError, Results};
 pub use schedule::Arrivals;
 
-/// Highest rate. One program holds it; more of them hold more.
+/// Maximum requests per second of one process.
 const MAX_RATE: i64 = 1000;
 /// Longest time in seconds.
 const MAX_SECONDS: i64 = 3600;
 /// Time for which orders may be undecided after the last request.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Time between two reads of the stream.
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Options of `shop load`.
 #[derive(Debug, Clone, Args)]
@@ -57,16 +55,16 @@ pub struct LoadOptions {
     /// Percentage of requests that restock a product
     #[arg(long, value_name = "PERCENT", default_value_t = 5, value_parser = clap::value_parser!(u8).range(..=50))]
     pub restocks: u8,
-    /// Customer who orders
+    /// Customer ID of the orders
     #[arg(long, value_name = "ID", default_value = "001")]
     pub customer: String,
     /// Product to order and to restock; repeat the option for several
     #[arg(long = "product", value_name = "ID", default_values = ["001", "002"])]
-    pub products: Vec<String>,
-    /// File for the distribution of the latencies
+    pub products: Vec<ProductId>,
+    /// Write the latency distribution to this CSV file
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
-    /// File for a chart of the distribution
+    /// Write the latency chart to this SVG file
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
     /// Seed of the random numbers
@@ -74,7 +72,7 @@ pub struct LoadOptions {
     pub seed: Option<u64>,
     /// Access to a closed API.
     #[command(flatten)]
-    pub access: AccessOptions,
+    pub access: Access,
 }
 
 /// A load that could not be made.
@@ -104,11 +102,11 @@ struct Load {
     client: ApiClient,
     results: RefCell<Results>,
     /// Orders that are placed and not canceled by this load.
-    open: RefCell<Vec<String>>,
+    cancelable: RefCell<Vec<OrderId>>,
     /// Orders that are neither decided nor canceled.
     undecided: RefCell<BTreeSet<String>>,
     /// Decisions about orders that are not known, or not yet: the response may come later.
-    early: RefCell<BTreeMap<String, Decision>>,
+    unmatched: RefCell<BTreeMap<String, Decision>>,
 }
 
 /// Sends the requests, and waits until the orders are decided.
@@ -116,13 +114,12 @@ struct Load {
 /// # Errors
 /// A [`LoadError`]. A request that fails is part of the report.
 pub async fn run(stack: &Stack, options: &LoadOptions) -> Result<LoadReport, LoadError> {
-    let access = Access::from(&options.access);
     let load = Rc::new(Load {
-        client: ApiClient::new(&stack.api_url, access)?,
+        client: ApiClient::new(&stack.api_url, options.access.clone())?,
         results: RefCell::new(Results::new()?),
-        open: RefCell::default(),
+        cancelable: RefCell::default(),
         undecided: RefCell::default(),
-        early: RefCell::default(),
+        unmatched: RefCell::default(),
     });
     let mut stream = TableStream::open(&stack.config, &stack.tables.orders, Start::Newest).await?;
     let sending = LocalSet::new();
@@ -153,8 +150,10 @@ async fn send_all(load: Rc<Load>, options: LoadOptions) {
     for (n, time) in times.into_iter().enumerate() {
         let due = start + time;
         sleep_until(due).await;
-        let (action, request) = mix.next(n, &mut load.open.borrow_mut(), &mut rng);
-        requests.spawn_local(Rc::clone(&load).send(action, request, due));
+        let planned = mix.next(n, &mut load.cancelable.borrow_mut(), &mut rng);
+        if let Some(planned) = planned {
+            requests.spawn_local(Rc::clone(&load).send(planned, due));
+        }
         progress.inc(1);
     }
     while requests.join_next().await.is_some() {}
@@ -185,48 +184,50 @@ async fn follow(
 }
 
 impl Load {
-    async fn send(self: Rc<Self>, action: Action, request: ApiRequest, due: Instant) {
-        let result = self.client.post(&request).await;
-        self.record_response(action, &request, result, due.elapsed());
+    async fn send(self: Rc<Self>, planned: PlannedRequest, due: Instant) {
+        let result = self.client.post(&planned.request).await;
+        self.record_response(&planned, result, due.elapsed());
     }
 
-    fn record_response(&self, action: Action, request: &ApiRequest, result: ApiResult, latency: Duration) {
-        let mut results = self.results.borrow_mut();
-        match (action, result) {
-            (_, Err(reason)) => results.record_error(action, reason),
+    fn record_response(&self, planned: &PlannedRequest, result: ApiResult, latency: Duration) {
+        let kind = planned.kind;
+        let body = match result {
+            Err(reason) => return self.results.borrow_mut().record_error(kind, reason),
+            Ok((status, body)) if status < 300 => body,
             // The order was rejected.
-            (Action::Cancel, Ok((409, _))) => results.record(action, latency),
-            (_, Ok((status, _))) if status >= 300 => results.record_error(action, &status.to_string()),
-            (Action::Order, Ok((_, body))) => {
-                results.record(action, latency);
-                let id = body["orderId"].as_str().unwrap_or_default().to_owned();
-                match self.early.borrow_mut().remove(&id) {
-                    Some(decision) => results.record_decision(decision.is_confirmed, decision.age),
-                    None => drop(self.undecided.borrow_mut().insert(id.clone())),
-                }
-                self.open.borrow_mut().push(id);
-            }
-            (Action::Cancel, Ok(_)) => {
-                results.record(action, latency);
-                let id = request.path.split('/').nth(2).unwrap_or_default();
-                self.undecided.borrow_mut().remove(id);
-            }
-            (Action::Restock, Ok(_)) => results.record(action, latency),
+            Ok((409, body)) if kind == RequestKind::Cancel => body,
+            Ok((status, _)) => return self.results.borrow_mut().record_error(kind, &status.to_string()),
+        };
+        self.results.borrow_mut().record(kind, latency);
+        if let Some(order) = &planned.canceled {
+            self.undecided.borrow_mut().remove(order.as_str());
         }
+        let placed = body["orderId"].as_str().filter(|_| kind == RequestKind::Order);
+        if let Some(order) = placed.and_then(|id| id.parse().ok()) {
+            self.record_placement(order);
+        }
+    }
+
+    fn record_placement(&self, order: OrderId) {
+        if let Some(decision) = self.unmatched.borrow_mut().remove(order.as_str()) {
+            self.results.borrow_mut().record_decision(decision.is_confirmed, decision.age);
+        } else {
+            self.undecided.borrow_mut().insert(order.to_string());
+        }
+        self.cancelable.borrow_mut().push(order);
     }
 
     /// Records that an order of this load is confirmed or rejected.
     fn record_change(&self, change: &OrderChange) {
-        let is_confirmed = match change.to {
-            "Confirmed" => true,
-            "Rejected" => false,
-            _ => return,
-        };
+        if !change.is_decision() {
+            return;
+        }
+        let is_confirmed = change.to == OrderStatus::Confirmed;
         let decision = Decision { is_confirmed, age: Duration::from_millis(change.age_ms) };
         if self.undecided.borrow_mut().remove(&change.order_id) {
             self.results.borrow_mut().record_decision(decision.is_confirmed, decision.age);
         } else {
-            self.early.borrow_mut().insert(change.order_id.clone(), decision);
+            self.unmatched.borrow_mut().insert(change.order_id.clone(), decision);
         }
     }
 }

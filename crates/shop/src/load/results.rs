@@ -8,14 +8,18 @@ use hdrhistogram::Histogram;
 use lambda::clock::millis;
 use serde::Serialize;
 
-use super::distribution::QUANTILES;
-use super::mix::Action;
+use super::mix::RequestKind;
 
-/// Highest latency that is told apart, in microseconds: longer than any timeout.
+/// Upper bound of the histograms in microseconds: longer than any timeout.
 const MAX_MICROS: u64 = 3_600_000_000;
 /// Name of the time from the placement of an order to its decision.
 pub(super) const DECISIONS: &str = "placed to decided";
 const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// The shares of requests that are at most as slow as the latency, and the number of requests of which one is
+/// slower.
+const QUANTILES: [(f64, u32); 8] =
+    [(0.5, 2), (0.8, 5), (0.9, 10), (0.95, 20), (0.98, 50), (0.99, 100), (0.995, 200), (0.999, 1000)];
 
 /// Latencies.
 #[derive(Debug)]
@@ -72,7 +76,7 @@ impl Latencies {
 /// The results of all requests.
 #[derive(Debug)]
 pub(super) struct Results {
-    requests: BTreeMap<Action, Latencies>,
+    requests: BTreeMap<RequestKind, Latencies>,
     /// Failed requests by kind and by status or reason.
     pub(super) errors: BTreeMap<String, usize>,
     /// Time from the placement of an order to its confirmation or rejection.
@@ -84,23 +88,23 @@ pub(super) struct Results {
 impl Results {
     pub(super) fn new() -> Result<Self, HistogramError> {
         let mut requests = BTreeMap::new();
-        for action in Action::ALL {
-            requests.insert(action, Latencies::new()?);
+        for kind in RequestKind::ALL {
+            requests.insert(kind, Latencies::new()?);
         }
         let decisions = Latencies::new()?;
         Ok(Self { requests, errors: BTreeMap::new(), decisions, confirmed: 0, rejected: 0 })
     }
 
     /// Records a request that succeeded.
-    pub(super) fn record(&mut self, action: Action, latency: Duration) {
-        if let Some(latencies) = self.requests.get_mut(&action) {
+    pub(super) fn record(&mut self, kind: RequestKind, latency: Duration) {
+        if let Some(latencies) = self.requests.get_mut(&kind) {
             latencies.record(latency);
         }
     }
 
     /// Records a request that failed.
-    pub(super) fn record_error(&mut self, action: Action, reason: &str) {
-        *self.errors.entry(format!("{}: {reason}", action.as_str())).or_default() += 1;
+    pub(super) fn record_error(&mut self, kind: RequestKind, reason: &str) {
+        *self.errors.entry(format!("{}: {reason}", kind.as_str())).or_default() += 1;
     }
 
     /// Records that an order was confirmed or rejected, this time after it was placed.
@@ -153,10 +157,10 @@ mod tests {
     #[test]
     fn counts_failures_by_kind_and_reason() {
         let mut results = Results::new().unwrap();
-        results.record(Action::Order, Duration::from_millis(5));
-        results.record_error(Action::Order, "503");
-        results.record_error(Action::Cancel, "409");
-        results.record_error(Action::Order, "503");
+        results.record(RequestKind::Order, Duration::from_millis(5));
+        results.record_error(RequestKind::Order, "503");
+        results.record_error(RequestKind::Cancel, "409");
+        results.record_error(RequestKind::Order, "503");
         assert_eq!(results.errors, [("cancel: 409".to_owned(), 1), ("order: 503".to_owned(), 2)].into());
         assert_eq!(results.percentiles().keys().collect::<Vec<_>>(), [&"order"]);
     }

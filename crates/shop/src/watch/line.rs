@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use console::{Color, Style};
+use domain::OrderStatus;
 
 use crate::feed::OrderChange;
 
@@ -13,11 +14,11 @@ pub(super) fn format(change: &OrderChange, as_json: bool) -> serde_json::Result<
 
 fn text(change: &OrderChange) -> String {
     let status = Style::new().fg(color(change.to)).bold();
-    let from = change.from.unwrap_or("new");
+    let from = change.from.map_or("new", OrderStatus::as_str);
     let mut line = format!(
         "{}  {from:>9} → {}  {}  customer {}",
         change.time,
-        status.apply_to(format!("{:<9}", change.to)),
+        status.apply_to(format!("{:<9}", change.to.as_str())),
         change.order_id,
         change.customer_id
     );
@@ -34,12 +35,12 @@ fn text(change: &OrderChange) -> String {
     line
 }
 
-const fn color(status: &str) -> Color {
-    match status.as_bytes() {
-        b"Confirmed" => Color::Green,
-        b"Shipped" | b"Delivered" => Color::Blue,
-        b"Rejected" => Color::Red,
-        b"Canceled" => Color::Yellow,
-        _ => Color::Cyan,
+const fn color(status: OrderStatus) -> Color {
+    match status {
+        OrderStatus::Placed => Color::Cyan,
+        OrderStatus::Confirmed => Color::Green,
+        OrderStatus::Shipped | OrderStatus::Delivered => Color::Blue,
+        OrderStatus::Rejected => Color::Red,
+        OrderStatus::Canceled => Color::Yellow,
     }
 }

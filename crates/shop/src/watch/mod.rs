@@ -1,21 +1,14 @@
 //! `shop watch`: prints each change of an order's status as it happens.
 
-mod filter;
 mod line;
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use clap::Args;
 use tokio::time::sleep;
 
-use crate::feed::{FeedError, OrderChange, Start, TableStream};
+use crate::feed::{FeedError, OrderChange, POLL_INTERVAL, Start, TableStream};
 use crate::stack::Stack;
-use filter::matches;
-
-/// Time between two polls. A shard allows five reads a second, and the relay takes four of them.
-/// <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html>
-const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Options of `shop watch`.
 #[derive(Debug, Clone, Default, Args)]
@@ -35,6 +28,18 @@ pub struct WatchOptions {
     /// End after this number of changes
     #[arg(long, value_name = "NUMBER")]
     pub count: Option<usize>,
+}
+
+impl WatchOptions {
+    /// Returns true if a change passes all filters.
+    fn matches(&self, change: &OrderChange) -> bool {
+        let Self { customer, product, order, .. } = self;
+        customer.as_ref().is_none_or(|customer| *customer == change.customer_id)
+            && order.as_ref().is_none_or(|order| *order == change.order_id)
+            && product
+                .as_ref()
+                .is_none_or(|product| change.lines.iter().any(|line| line.product_id == *product))
+    }
 }
 
 /// A watch that ended.
@@ -64,7 +69,7 @@ pub async fn run(
     loop {
         for change in stream.poll().await? {
             let line = match OrderChange::of(&change) {
-                Ok(Some(change)) if matches(&change, options) => {
+                Ok(Some(change)) if options.matches(&change) => {
                     line::format(&change, as_json).map_err(io::Error::from)?
                 }
                 Ok(_) => continue,

@@ -82,7 +82,7 @@ async fn shows_an_order_that_is_placed_and_confirmed_without_a_reload() {
     let first = next_view();
     assert_eq!((count(&first, "Placed"), count(&first, "Confirmed")), (1, 0));
     let balanced =
-        |on_hand, held| serde_json::json!({"recorded": 350, "onHand": on_hand, "held": held, "underWay": 0});
+        |on_hand, held| serde_json::json!({"recorded": 350, "onHand": on_hand, "held": held, "inFlight": 0});
     assert_eq!(first["meter"], balanced(350, 0));
     assert_eq!(first["stock"][0]["name"], "Wireless Headphones");
 
@@ -90,7 +90,7 @@ async fn shows_an_order_that_is_placed_and_confirmed_without_a_reload() {
     EventDriver::new(&shop).await.run().await;
     let confirmed = loop {
         let view = next_view();
-        if count(&view, "Confirmed") == 1 && view["meter"]["underWay"] == 0 {
+        if count(&view, "Confirmed") == 1 && view["meter"]["inFlight"] == 0 {
             break view;
         }
     };

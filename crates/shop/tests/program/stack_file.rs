@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::json;
-use shop::cli::TargetOptions;
-use shop::stack::Stack;
+use shop::stack::{Stack, TargetOptions};
 use test_support::{REGION, TestShop};
 
 /// A file that describes the stack of a test shop, until this is dropped.

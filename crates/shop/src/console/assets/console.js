@@ -85,10 +85,10 @@ function showFlow({ byStatus, stockChanges, adjustments, medianDecisionMs }) {
   showCount("adjustments", adjustments);
 }
 
-function showMeter({ recorded, onHand, held, underWay }) {
+function showMeter({ recorded, onHand, held, inFlight }) {
   const meter = byId("meter");
-  meter.className = underWay === 0 ? "balanced" : "under-way";
-  const end = underWay === 0 ? "✓ to the unit" : `${Math.abs(underWay)} under way`;
+  meter.className = inFlight === 0 ? "balanced" : "in-flight";
+  const end = inFlight === 0 ? "✓ balanced" : `${Math.abs(inFlight)} in flight`;
   meter.textContent = `ledger ${recorded} = on hand ${onHand} + held and shipped ${held} ${end}`;
 }
 
@@ -188,5 +188,5 @@ byId("many").addEventListener("click", placeMany);
 
 const events = new EventSource("/events");
 events.addEventListener("open", () => { byId("connection").textContent = "live"; });
-events.addEventListener("error", () => { byId("connection").textContent = "disconnected, trying again"; });
+events.addEventListener("error", () => { byId("connection").textContent = "disconnected, reconnecting"; });
 events.addEventListener("message", (event) => show(JSON.parse(event.data)));

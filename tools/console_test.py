@@ -1,6 +1,6 @@
 """Tests `shop console` in headless Chromium, on a temporary local AWS.
 
-python tools/test_in_browser.py
+python tools/console_test.py
 
 This needs Chromium, ChromeDriver and npm, which downloads axe-core for the accessibility check.
 """
@@ -19,11 +19,12 @@ from pathlib import Path
 
 from demo import Api
 from emulator import ROOT, Emulator, EmulatorError, find_free_port, run_temporary_emulator
-from stack import LOCAL, StackError, build, deploy, load_seed_data, locate_stack_file
+from operator_program import build_command
+from stack import LOCAL, StackError, build, deploy, load_seed_data
 
-AXE = "axe-core@4.14.1"
+AXE_VERSION = "4.14.1"
 AXE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
-AXE_TARBALL = LOCAL / "axe-core" / "axe-core-4.14.1.tgz"
+AXE_TARBALL = LOCAL / "axe-core" / f"axe-core-{AXE_VERSION}.tgz"
 # A name that changes the title of the page if it becomes markup.
 MALICIOUS_NAME = "<img src=x onerror=\"document.title='changed'\">"
 
@@ -50,7 +51,7 @@ def _download_axe() -> Path:
     folder = AXE_TARBALL.parent
     folder.mkdir(parents=True, exist_ok=True)
     if not AXE_TARBALL.exists():
-        npm_pack = ["npm", "pack", "--silent", "--pack-destination", str(folder), AXE]
+        npm_pack = ["npm", "pack", "--silent", "--pack-destination", str(folder), f"axe-core@{AXE_VERSION}"]
         subprocess.run(npm_pack, stdout=subprocess.DEVNULL, check=True)
     digest = base64.b64encode(hashlib.sha512(AXE_TARBALL.read_bytes()).digest()).decode()
     if digest != AXE_SHA512:
@@ -70,8 +71,7 @@ def _put_malicious_product(api_url: str) -> None:
 @contextmanager
 def _run_console(emulator: Emulator) -> Iterator[str]:
     """Runs a console of the stack, and yields the address of its page."""
-    shop = ["cargo", "run", "--quiet", "--locked", "--package", "shop", "--"]
-    command = [*shop, "console", "--port", "0", "--local", str(locate_stack_file(emulator))]
+    command = build_command(emulator, "console", "--port", "0")
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
