@@ -9,6 +9,7 @@ from typing import Any
 import botocore.exceptions
 import dead_letter
 import redrive
+from stack_target import ALIAS
 
 EVENTS, RANGES = "events", "ranges"
 ORDER_EVENTS, UNDELIVERED = "order-events", "undelivered"

@@ -37,7 +37,8 @@ impl System {
     /// records with each of these events have expired.
     pub(crate) async fn run_outage(self: Rc<Self>) {
         self.wait_for_orders(1, 3).await;
-        while self.orders_with(OrderStatus::Confirmed).await.len() < CHANGED_ORDERS {
+        let confirmed = CHANGED_ORDERS.min(self.settings.orders / 20).max(1);
+        while self.orders_with(OrderStatus::Confirmed).await.len() < confirmed {
             sleep(POLL_INTERVAL).await;
         }
         self.shop.bus.set_outage(true);

@@ -28,6 +28,10 @@ DEPLOYMENT_GROUP = "AWS::CodeDeploy::DeploymentGroup"
 VERSION = "AWS::Lambda::Version"
 # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
 MAX_ALARMS = 10
+# An alarm of a percentile that needs longer starts only after the shortest step, when all traffic has moved. A
+# sum exceeds its threshold at once, because its window moves each minute.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html
+MAX_PERCENTILE_SECONDS = 240
 # Properties of a function that a version does not have.
 UNVERSIONED = {"ReservedConcurrentExecutions"}
 
@@ -72,11 +76,18 @@ def _check_alarms(resources: Resources, service: str, group: Properties) -> Iter
             yield f"{name} is not an alarm"
         elif get_properties(resources, name)["MetricName"] == "ApproximateNumberOfMessagesVisible":
             yield f"{name} stops the deployment of {service} until the dead letters are redriven"
+        elif _get_window(get_properties(resources, name)) > MAX_PERCENTILE_SECONDS:
+            yield f"{name} starts after the deployment of {service}"
     for metric in ("Errors", "Duration"):
         names = {name for name, alarm in find_by_type(resources, ALARM) if alarm["MetricName"] == metric}
         watched = [name for name in names & set(alarms) if service in json.dumps(resources[name])]
         if not watched:
             yield f"{metric} of {service} do not stop its deployment"
+
+
+def _get_window(alarm: Properties) -> int:
+    """Returns the seconds for which a percentile must be too high, or 0 for another statistic."""
+    return int(alarm["Period"]) * int(alarm["EvaluationPeriods"]) if "ExtendedStatistic" in alarm else 0
 
 
 def check_no_cycles(resources: Resources) -> Iterator[str]:

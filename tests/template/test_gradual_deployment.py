@@ -82,6 +82,11 @@ MUTATIONS = [
         append_to_property(GROUP, *ALARMS, value={"Name": {"Ref": "DeadLetterQueueDepthAlarm"}}),
     ),
     Mutation(
+        "an alarm that starts after the deployment",
+        check_deployment_groups,
+        set_property("OutboxLagAlarm", "Period", value=300),
+    ),
+    Mutation(
         "only an alarm of another function",
         check_deployment_groups,
         set_property(GROUP, *ALARMS, value=[{"Name": {"Ref": "OrderServiceErrorsAlarm"}}]),

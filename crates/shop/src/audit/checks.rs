@@ -37,7 +37,7 @@ fn check_stock(state: &State) -> impl Iterator<Item = Finding> {
 fn check_order(listed: &ListedOrder, now: Timestamp, stuck: Duration) -> Vec<Finding> {
     let ListedOrder { stored, shard } = listed;
     let violations = [
-        check_reservation(&stored.order),
+        check_reservation(stored),
         check_fulfillment_list(&stored.order, shard.as_deref()),
         check_total(&stored.order),
         check_shipment(&stored.order),
@@ -52,7 +52,13 @@ fn check_order(listed: &ListedOrder, now: Timestamp, stuck: Duration) -> Vec<Fin
 
 type Violation = Option<(Rule, String)>;
 
-fn check_reservation(order: &Order) -> Violation {
+/// Checks that an order holds its stock as long as its status says so. A canceled order still holds it until
+/// the consumer applies the OrderCanceled in its outbox.
+fn check_reservation(stored: &StoredOrder) -> Violation {
+    let order = &stored.order;
+    if stored.outbox.as_ref().is_some_and(|event| event.kind == EventKind::Canceled) {
+        return None;
+    }
     let should_hold = matches!(order.status, Confirmed | Shipped | Delivered);
     let detail = match (order.stock_reserved, should_hold) {
         (true, false) => "holds stock",

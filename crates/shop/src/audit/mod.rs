@@ -51,15 +51,17 @@ pub struct AuditOptions {
 /// If a table cannot be read.
 pub async fn run(stack: &Stack, options: &AuditOptions) -> Result<Report, ReadError> {
     let mut reader = Reader::new(stack, options.rate);
-    let mut undecided = BTreeSet::new();
+    // Products that differed in a pass. The first pass knows no revisions, so it decides only that a product agrees.
+    let mut suspects = BTreeSet::new();
     let mut pass = 1;
     loop {
-        let before = reader.read_revisions(&undecided).await?;
+        let before = reader.read_revisions(&suspects).await?;
         let state = reader.read_state().await?;
         let differing = state.differing_products();
         let after = reader.read_revisions(&differing).await?;
-        // The first pass knows no revisions, so it decides only that a product agrees.
-        undecided = differing.into_iter().filter(|product| !is_unchanged(product, &before, &after)).collect();
+        suspects.extend(differing.iter().cloned());
+        let undecided: BTreeSet<_> =
+            differing.into_iter().filter(|product| !is_unchanged(product, &before, &after)).collect();
         if undecided.is_empty() || pass == options.passes {
             return Ok(report(stack, &state, undecided, pass, options));
         }

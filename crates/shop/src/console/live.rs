@@ -5,13 +5,17 @@ use std::time::Duration;
 use dynamodb::Item;
 use tokio::time::sleep;
 
+use super::model::Model;
 use super::{ConsoleError, Shared};
-use crate::feed::{FeedError, POLL_INTERVAL, Start, TableStream};
+use crate::feed::{ChangedItem, FeedError, POLL_INTERVAL, Start, TableStream};
 use crate::stack::Stack;
 use crate::table_reader::{DEFAULT_UNITS_PER_SECOND, TableReader};
 
 /// Time between two polls of the local AWS, which has no limit.
 const LOCAL_POLL_INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time before the next poll after a failed one.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// A reader of the streams of both tables.
 pub(super) struct Live {
@@ -40,11 +44,12 @@ impl Live {
         Ok(Self { orders, inventory, interval, shared })
     }
 
-    /// Applies the changes of the streams. Returns only if a stream cannot be read.
-    pub(super) async fn follow(&mut self) -> FeedError {
+    /// Applies the changes of the streams, and tries again after a failed read.
+    pub(super) async fn follow(&mut self) {
         loop {
             if let Err(error) = self.poll().await {
-                return error;
+                eprintln!("shop: {error}");
+                sleep(PAUSE_AFTER_FAILURE).await;
             }
             sleep(self.interval).await;
         }
@@ -52,15 +57,16 @@ impl Live {
 
     async fn poll(&mut self) -> Result<(), FeedError> {
         let orders = self.orders.poll().await?;
+        self.apply(&orders, Model::apply_order);
         let inventory = self.inventory.poll().await?;
-        if orders.is_empty() && inventory.is_empty() {
-            return Ok(());
-        }
-        self.shared.with_model(|model| {
-            orders.iter().for_each(|change| model.apply_order(change));
-            inventory.iter().for_each(|change| model.apply_inventory(change));
-        });
-        self.shared.version.send_modify(|version| *version += 1);
+        self.apply(&inventory, Model::apply_inventory);
         Ok(())
+    }
+
+    fn apply(&self, changes: &[ChangedItem], apply: impl Fn(&mut Model, &ChangedItem)) {
+        if !changes.is_empty() {
+            self.shared.with_model(|model| changes.iter().for_each(|change| apply(model, change)));
+            self.shared.version.send_modify(|version| *version += 1);
+        }
     }
 }

@@ -83,7 +83,7 @@ pub async fn run(stack: &Stack, options: &ConsoleOptions) -> Result<(), ConsoleE
     let app = server::router(shared, guard, actions, stack.name.clone());
     tokio::select! {
         served = axum::serve(listener, app) => Ok(served?),
-        failed = live.follow() => Err(failed.into()),
+        () = live.follow() => Ok(()),
     }
 }
 

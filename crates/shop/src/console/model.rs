@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use domain::{Order, OrderStatus, ProductId, StockLevel};
-use dynamodb::Item;
 use dynamodb::attribute::{CUSTOMER_ID, PRODUCT_ID};
+use dynamodb::{Item, StoredOrder};
 
 use crate::feed::{ChangedItem, OrderChange};
 use crate::table_reader::key_of;
@@ -49,9 +49,12 @@ impl Model {
         self.customers.insert(key_of(item, CUSTOMER_ID));
     }
 
+    /// Stores an order, unless a later state of it is stored.
     pub(super) fn set_order(&mut self, item: &Item) {
-        if let Ok(stored) = dynamodb::decode_order(item) {
-            self.orders.insert(stored.order.id.to_string(), stored.order);
+        let Ok(StoredOrder { order, .. }) = dynamodb::decode_order(item) else { return };
+        let stored = self.orders.get(order.id.as_str()).map(|stored| stored.updated_at);
+        if stored.is_none_or(|stored| stored <= order.updated_at) {
+            self.orders.insert(order.id.to_string(), order);
         }
     }
 
@@ -113,7 +116,7 @@ fn push<T>(elements: &mut VecDeque<T>, newest: T, max: usize) {
 mod tests {
     use domain::{AdjustmentReason, StockAdjustment, StockDelta};
     use dynamodb::attribute::{QUANTITY, REVISION};
-    use dynamodb::{StoredOrder, encode_adjustment, encode_order, number};
+    use dynamodb::{encode_adjustment, encode_order, number};
 
     use super::*;
     use crate::console::view::View;
@@ -127,7 +130,10 @@ mod tests {
         let quote = domain::Quote { items: vec![item], total_amount: "3".parse().unwrap() };
         let created_at = "2025-01-01T00:00:00Z".parse().unwrap();
         let order = Order::place("o1".parse().unwrap(), "c1".parse().unwrap(), quote, created_at);
-        let updated_at = "2025-01-01T00:00:00.250Z".parse().unwrap();
+        let updated_at = match status {
+            OrderStatus::Placed => created_at,
+            _ => "2025-01-01T00:00:00.250Z".parse().unwrap(),
+        };
         let stock_reserved = status == OrderStatus::Confirmed;
         encode_order(&StoredOrder::from(Order { status, updated_at, stock_reserved, ..order }))
     }

@@ -60,7 +60,7 @@ struct Stock {
     product: String,
     name: String,
     on_hand: u64,
-    /// Units of orders that are confirmed.
+    /// Units of orders that are confirmed, or canceled and not released yet.
     held: u64,
     /// Units of orders that are shipped or delivered.
     sold: u64,
@@ -121,7 +121,7 @@ fn card(order: &Order) -> Card {
 fn stock(model: &Model) -> Vec<Stock> {
     let mut held: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
     for order in model.orders.values().filter(|order| order.stock_reserved) {
-        let part = usize::from(order.status != OrderStatus::Confirmed);
+        let part = usize::from(matches!(order.status, OrderStatus::Shipped | OrderStatus::Delivered));
         for line in order.lines() {
             held.entry(line.product_id.as_str()).or_default()[part] += u64::from(line.quantity.get());
         }

@@ -8,6 +8,7 @@ use aws_sdk_dynamodbstreams::Client;
 use aws_sdk_dynamodbstreams::operation::get_records::{GetRecordsError, GetRecordsOutput};
 use aws_sdk_dynamodbstreams::types::{Record, ShardIteratorType};
 use dynamodb::Item;
+use lambda::clock::now;
 
 /// A stream that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +42,8 @@ pub(crate) struct TableStream {
     client: Client,
     table: String,
     arn: String,
+    /// Time of the opening, in seconds since the Unix epoch.
+    opened_at: i64,
     /// The position in each shard. Shard ids start with their creation time, so parents come first.
     shards: BTreeMap<String, Shard>,
 }
@@ -50,6 +53,8 @@ pub(crate) struct TableStream {
 enum Position {
     /// No record has been read.
     At(Start),
+    /// No record has been read, and the iterator at the newest one is lost: at the records since the opening.
+    SinceOpening,
     /// After the record with this sequence number.
     After(String),
     /// The shard is closed, and all its records are read.
@@ -76,7 +81,8 @@ impl TableStream {
         let arn = described.table().and_then(|table| table.latest_stream_arn());
         let arn = arn.ok_or_else(|| failed("the table has no stream".to_owned()))?.to_owned();
         let client = Client::new(config);
-        let mut stream = Self { client, table: table.to_owned(), arn, shards: BTreeMap::new() };
+        let opened_at = now().unix_seconds();
+        let mut stream = Self { client, table: table.to_owned(), arn, opened_at, shards: BTreeMap::new() };
         stream.find_shards(start).await?;
         // From now on, so that the first poll returns the changes since this call.
         for id in stream.shard_ids() {
@@ -93,7 +99,13 @@ impl TableStream {
             if self.has_unread_parent(&id) {
                 continue;
             }
-            for record in self.read_shard(&id).await? {
+            let records = match self.read_shard(&id).await {
+                Ok(records) => records,
+                // The changes of the other shards must not be lost. The next call tries this shard again.
+                Err(_) if !changes.is_empty() => return Ok(changes),
+                Err(error) => return Err(error),
+            };
+            for record in records {
                 changes.extend(record.dynamodb.map(|change| ChangedItem {
                     old: change.old_image.map(convert),
                     new: change.new_image.map(convert),
@@ -147,19 +159,35 @@ impl TableStream {
         let response = match self.client.get_records().shard_iterator(iterator).send().await {
             Ok(response) => response,
             Err(SdkError::ServiceError(error)) if is_lost(error.err()) => {
+                let position = if matches!(position, Position::At(Start::Newest)) {
+                    Position::SinceOpening
+                } else {
+                    position
+                };
                 self.shards.insert(id.to_owned(), Shard { parent, position, iterator: None });
                 return Ok(Vec::new());
             }
             Err(error) => return Err(self.error(error)),
         };
         let GetRecordsOutput { records, next_shard_iterator: iterator, .. } = response;
-        let records = records.unwrap_or_default();
+        let mut records = records.unwrap_or_default();
+        let is_catching_up = matches!(position, Position::SinceOpening);
         let last = records.last().and_then(|record| record.dynamodb()?.sequence_number());
         let position = match last {
             // A closed shard has no iterator at its end.
             _ if iterator.is_none() => Position::End,
             Some(number) => Position::After(number.to_owned()),
             None => position,
+        };
+        // Records before the opening are skipped, page by page.
+        let created_at = |record: &Record| Some(record.dynamodb()?.approximate_creation_date_time()?.secs());
+        let opened_at = self.opened_at;
+        if is_catching_up {
+            records.retain(|record| created_at(record).is_none_or(|created_at| created_at >= opened_at));
+        }
+        let position = match position {
+            Position::After(_) if is_catching_up && records.is_empty() => Position::SinceOpening,
+            position => position,
         };
         self.shards.insert(id.to_owned(), Shard { parent, position, iterator });
         Ok(records)
@@ -171,7 +199,9 @@ impl TableStream {
         let Some(shard) = self.shards.get(id).cloned() else { return Ok(()) };
         let request = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(id);
         let request = match &shard.position {
-            Position::At(Start::Oldest) => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
+            Position::At(Start::Oldest) | Position::SinceOpening => {
+                request.shard_iterator_type(ShardIteratorType::TrimHorizon)
+            }
             Position::At(Start::Newest) => request.shard_iterator_type(ShardIteratorType::Latest),
             Position::After(number) => {
                 request.shard_iterator_type(ShardIteratorType::AfterSequenceNumber).sequence_number(number)

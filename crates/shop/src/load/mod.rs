@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use crate::api_client::{Access, ApiClient, ApiResult};
-use crate::feed::{FeedError, OrderChange, POLL_INTERVAL, Start, TableStream};
+use crate::feed::{ChangedItem, FeedError, OrderChange, POLL_INTERVAL, Start, TableStream};
 use crate::stack::Stack;
 use mix::{Mix, PlannedRequest, RequestKind};
 pub use report::LoadReport;
@@ -126,9 +126,9 @@ pub async fn run(stack: &Stack, options: &LoadOptions) -> Result<LoadReport, Loa
     sending
         .run_until(async {
             let requests = tokio::task::spawn_local(send_all(Rc::clone(&load), options.clone()));
-            follow(&load, &mut stream, &requests).await
+            follow(&load, &mut stream, &requests).await;
         })
-        .await?;
+        .await;
     let (results, undecided) = (load.results.borrow(), load.undecided.borrow().len());
     Ok(LoadReport::of(&stack.name, options.rate, options.seconds, &results, undecided))
 }
@@ -162,22 +162,18 @@ async fn send_all(load: Rc<Load>, options: LoadOptions) {
 
 /// Records the decisions about orders in the stream, until all requests have their response and all orders
 /// are decided.
-async fn follow(
-    load: &Load,
-    stream: &mut TableStream,
-    requests: &tokio::task::JoinHandle<()>,
-) -> Result<(), FeedError> {
+async fn follow(load: &Load, stream: &mut TableStream, requests: &tokio::task::JoinHandle<()>) {
     let mut last_request = Instant::now();
     loop {
-        for change in stream.poll().await? {
-            if let Ok(Some(change)) = OrderChange::of(&change) {
-                load.record_change(&change);
-            }
+        match stream.poll().await {
+            Ok(changes) => changes.iter().for_each(|change| load.record_item(change)),
+            // The next poll reads the same records.
+            Err(error) => eprintln!("shop: {error}"),
         }
         if !requests.is_finished() {
             last_request = Instant::now();
         } else if load.undecided.borrow().is_empty() || last_request.elapsed() > MAX_WAIT {
-            return Ok(());
+            return;
         }
         sleep(POLL_INTERVAL).await;
     }
@@ -215,6 +211,13 @@ impl Load {
             self.undecided.borrow_mut().insert(order.to_string());
         }
         self.cancelable.borrow_mut().push(order);
+    }
+
+    /// Records the change of an item, if it is a decision about an order.
+    fn record_item(&self, item: &ChangedItem) {
+        if let Ok(Some(change)) = OrderChange::of(item) {
+            self.record_change(&change);
+        }
     }
 
     /// Records that an order of this load is confirmed or rejected.

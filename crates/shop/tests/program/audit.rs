@@ -170,6 +170,37 @@ async fn orders_under_way_are_no_findings_and_hide_none() {
 }
 
 #[tokio::test]
+async fn a_canceled_order_may_hold_its_stock_until_its_event_is_applied() {
+    let (shop, ids) = shop_with_orders().await;
+    change_status(&shop, "cancel", &ids[0]).await;
+    assert!(shop.order(&ids[0]).await.unwrap().stock_reserved);
+    assert_eq!(audit(&shop).await.findings, []);
+}
+
+#[tokio::test]
+async fn a_product_that_is_decided_stays_decided_while_another_one_changes() {
+    let shop = TestShop::seeded().await;
+    change(&shop, &shop.tables.inventory, "002", "SET Quantity = :v", &[(":v", number(1))]).await;
+    let is_done = Cell::new(false);
+    let changing = async {
+        while !is_done.get() {
+            let values = [(":q", number(7)), (":one", number(1))];
+            change(&shop, &shop.tables.inventory, "001", "SET Quantity = :q ADD Revision :one", &values)
+                .await;
+        }
+    };
+    let auditing = async {
+        let report = audit(&shop).await;
+        is_done.set(true);
+        report
+    };
+    let ((), report) = tokio::join!(changing, auditing);
+    let found: Vec<_> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
+    assert_eq!((found, report.undecided_products.as_slice()), (vec!["002"], &["001".to_owned()][..]));
+    assert_eq!((report.passes, report.exit_code()), (OPTIONS.passes, 1));
+}
+
+#[tokio::test]
 async fn a_product_that_differs_and_keeps_changing_is_undecided() {
     let shop = TestShop::seeded().await;
     let is_done = Cell::new(false);

@@ -85,6 +85,26 @@ async fn starts_after_the_newest_change_and_misses_none() {
 }
 
 #[tokio::test]
+async fn a_lost_iterator_at_the_newest_change_misses_none() {
+    let shop = TestShop::seeded().await;
+    shop.proxy.on("GetRecords").fail(AwsError::new(400, "TrimmedDataAccessException", "lost"));
+    let (file, mut output) = (StackFile::behind_the_proxy(&shop), Vec::new());
+    let stack = file.open().await;
+    // The stream knows times in seconds, so that changes of the second of the opening are printed too.
+    tokio::time::sleep(std::time::Duration::from_millis(2000)).await;
+    let options = WatchOptions { count: Some(2), ..WatchOptions::default() };
+    let placing = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        [place(&shop, 1).await, place(&shop, 1).await]
+    };
+    let (result, ids) = tokio::join!(watch::run(&stack, &options, true, &mut output), placing);
+    result.unwrap();
+    let changes = parse(&output);
+    let watched: Vec<_> = changes.iter().map(|change| change["orderId"].as_str().unwrap()).collect();
+    assert_eq!(watched, ids);
+}
+
+#[tokio::test]
 async fn a_lost_iterator_misses_and_repeats_nothing() {
     let shop = TestShop::seeded().await;
     for (nth, kind) in [(1, "ExpiredIteratorException"), (3, "TrimmedDataAccessException")] {

@@ -92,20 +92,26 @@ function showMeter({ recorded, onHand, held, inFlight }) {
   meter.textContent = `ledger ${recorded} = on hand ${onHand} + held and shipped ${held} ${end}`;
 }
 
+function stockRow(product) {
+  const parts = ["on-hand", "held", "sold"].map((kind) => element("i", { class: kind }));
+  const button = element("button", { onclick: () => restock(product), "aria-label": `+10 units of product ${product}` }, "+10");
+  const bar = element("div", { class: "bar", "aria-hidden": "true" }, ...parts);
+  return element("li", { "data-product": product }, element("span"), ...(canWrite ? [button] : []), bar);
+}
+
+/** Shows the stock. A row keeps its elements, so that no click and no focus is lost. */
 function showStock(products) {
+  const list = byId("stock");
   const most = Math.max(1, ...products.map(({ onHand, held, sold }) => onHand + held + sold));
-  byId("stock").replaceChildren(...products.map(({ product, name, onHand, held, sold, reorderPoint }) => {
-    const part = (kind, units) => {
-      const bar = element("i", { class: kind });
-      bar.style.width = `${(100 * units) / most}%`;
-      return bar;
-    };
+  const rows = new Map([...list.children].map((row) => [row.dataset.product, row]));
+  for (const { product, name, onHand, held, sold, reorderPoint } of products) {
+    const row = rows.get(product) ?? list.appendChild(stockRow(product));
     const limit = reorderPoint === null ? "" : `, reorder at ${reorderPoint}`;
-    const text = `${product} ${name}: ${onHand} on hand, ${held} held, ${sold} shipped${limit}`;
-    const button = element("button", { onclick: () => restock(product), "aria-label": `+10 units of product ${product}` }, "+10");
-    const bar = element("div", { class: "bar", "aria-hidden": "true" }, part("on-hand", onHand), part("held", held), part("sold", sold));
-    return element("li", {}, element("span", {}, text), ...(canWrite ? [button] : []), bar);
-  }));
+    row.querySelector("span").textContent = `${product} ${name}: ${onHand} on hand, ${held} held, ${sold} shipped${limit}`;
+    [onHand, held, sold].forEach((units, index) => {
+      row.querySelectorAll("i")[index].style.width = `${(100 * units) / most}%`;
+    });
+  }
 }
 
 function card(order, status) {
