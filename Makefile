@@ -212,6 +212,11 @@ sam-local: build ## Send every file in events to its function with sam local inv
 schemathesis: $(SAM)/.installed $(EMULATOR)/.installed $(VENV)/schemathesis/bin/.installed ## Deploy to a local AWS and test the API against docs/openapi.yaml
 	@$(SAM)/python tools/contract.py
 
+.PHONY: lint-console-tests
+lint-console-tests: ## Check the format and the compiler and linter warnings of the browser tests
+	@cargo fmt --manifest-path tests/console/Cargo.toml --check
+	@cargo clippy --quiet --locked --all-targets --manifest-path tests/console/Cargo.toml --target-dir .local/console/target -- --deny warnings
+
 .PHONY: test-console
 test-console: $(SAM)/.installed $(EMULATOR)/.installed ## Test the console in a browser (needs chromium, chromium-driver, npm)
 	@$(SAM)/python tools/console_test.py

@@ -25,6 +25,7 @@ from stack import LOCAL, StackError, build, deploy, load_seed_data
 AXE_VERSION = "4.14.1"
 AXE_SHA512 = "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
 AXE_TARBALL = LOCAL / "axe-core" / f"axe-core-{AXE_VERSION}.tgz"
+MANIFEST = ROOT / "tests" / "console" / "Cargo.toml"
 # A name that changes the title of the page if it becomes markup.
 MALICIOUS_NAME = "<img src=x onerror=\"document.title='changed'\">"
 
@@ -97,7 +98,16 @@ def _run_driver() -> Iterator[str]:
 
 
 def _run_tests(console: str, driver: str, axe: Path) -> int:
-    command = ["cargo", "test", "--locked", "--package", "console-tests", "--", "--ignored", "--test-threads=1"]
+    command = [
+        "cargo",
+        "test",
+        "--locked",
+        "--manifest-path",
+        str(MANIFEST),
+        "--target-dir",
+        str(LOCAL / "console" / "target"),
+    ]
+    command += ["--", "--ignored", "--test-threads=1"]
     environment = os.environ | {"CONSOLE_URL": console, "CHROMEDRIVER_URL": driver, "AXE": str(axe)}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
