@@ -5,7 +5,7 @@ use serde_json::json;
 use test_support::{AwsError, TestShop, batch_item_failures, invocation};
 
 use super::{
-    CONFLICT, apply, apply_within_a_second, calls, dead_letter_types, event, placed, status, status_counts,
+    CONFLICT, apply, apply_within_seconds, calls, dead_letter_types, event, placed, status, status_counts,
     store, store_orders_of_one_unit,
 };
 
@@ -107,7 +107,7 @@ async fn returns_unfinished_messages_when_the_time_runs_out() {
     events.push(event(EventKind::Canceled, "order-001", &[("001", 1)]));
     // The first transaction succeeds, and the second gets no response.
     let _never_opened = shop.proxy.on("TransactWriteItems").nth(2).always().hold_request();
-    let failed = apply_within_a_second(&shop, &events).await;
+    let failed = apply_within_seconds(&shop, &events).await;
     let confirmed = status_counts(&shop).await["Confirmed"];
     assert_eq!(failed.len(), events.len() - confirmed, "{failed:?}");
     assert!(failed.contains(&"m4".to_owned()) && (1..4).contains(&confirmed), "{failed:?}");
@@ -126,7 +126,7 @@ async fn returns_the_message_of_a_rejection_that_runs_out_of_time() {
     shop.set_stock("001", 0).await;
     let events = store_orders_of_one_unit(&shop, 2).await;
     let _never_opened = shop.proxy.on("UpdateItem").always().hold_request();
-    assert_eq!(apply_within_a_second(&shop, &events).await, ["m0", "m1"]);
+    assert_eq!(apply_within_seconds(&shop, &events).await, ["m0", "m1"]);
     assert_eq!(shop.proxy.calls("UpdateItem"), 2, "no call is retried");
     assert_eq!(status_counts(&shop).await, [("Placed", 2)].into());
 }
