@@ -15,7 +15,8 @@ use crate::system::System;
 /// the attempts of 23 hours.
 pub(crate) const MAX_ATTEMPTS_IN_OUTAGE: u64 = 3;
 
-/// The events that expire. Those of the consumer's decisions may be published before.
+/// The events that must expire. OrderConfirmed and OrderRejected are missing, because the relay may publish
+/// them before the outage.
 const EVENTS: [EventKind; 4] =
     [EventKind::Placed, EventKind::Canceled, EventKind::Shipped, EventKind::Delivered];
 

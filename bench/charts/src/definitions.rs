@@ -4,13 +4,15 @@ use std::path::Path;
 
 use ::charts::bar_chart::{Bar, BarChart, Segment};
 use ::charts::chart::{Chart, ChartKind};
-use ::charts::latency_chart::{Distribution, latency_chart};
+use ::charts::latency_chart::latency_chart;
 use ::charts::line_chart::{Axis, Line, LineChart};
 use figures::FiguresError;
 use figures::rows::{
-    HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, LambdaWarmRatio, LoadLatency,
-    RelayWindow, ServiceCost,
+    HotProductLatency, HotProductThroughput, LambdaGoal, LambdaLatency, LambdaWarmRatio, RelayWindow,
+    ServiceCost,
 };
+
+const LOAD_TITLE: &str = "Latency at 20 requests a second on the local AWS";
 
 /// Reads the data and returns every chart.
 pub(crate) fn charts(data: &Path) -> Result<Vec<Chart>, FiguresError> {
@@ -31,7 +33,7 @@ pub(crate) fn charts(data: &Path) -> Result<Vec<Chart>, FiguresError> {
         },
         Chart { name: "cost-by-service", kind: ChartKind::Bars(vec![cost_by_service(&cost)]) },
         Chart { name: "cost-relay-windows", kind: ChartKind::Lines(relay_windows(&windows)) },
-        Chart { name: "load-latency", kind: ChartKind::Lines(load_latency(&load)) },
+        Chart { name: "load-latency", kind: ChartKind::Lines(latency_chart(LOAD_TITLE, &load)) },
     ])
 }
 
@@ -156,15 +158,6 @@ fn relay_windows(rows: &[RelayWindow]) -> LineChart {
         y_axis: Axis { label: "cents", ticks: vec![3.0, 10.0, 30.0, 100.0, 300.0] },
         lines: windows.map(line).collect(),
     }
-}
-
-fn load_latency(rows: &[LoadLatency]) -> LineChart {
-    let distribution = |rows: &[LoadLatency]| Distribution {
-        name: rows[0].request.clone(),
-        points: rows.iter().map(|row| (row.one_in, row.latency_ms)).collect(),
-    };
-    let kinds = rows.chunk_by(|one, next| one.request == next.request);
-    latency_chart("Latency at 20 requests a second on the local AWS", kinds.map(distribution).collect())
 }
 
 #[cfg(test)]

@@ -1,30 +1,24 @@
 //! A chart of latency distributions.
 
+use figures::rows::LoadLatency;
+
 use crate::line_chart::{Axis, Line, LineChart};
 
 /// Ticks of the axis of latencies.
 const MILLISECONDS: [f64; 6] = [1.0, 10.0, 100.0, 1000.0, 10_000.0, 100_000.0];
 
-/// The distribution of the latencies of one kind of request.
-#[derive(Debug)]
-pub struct Distribution {
-    /// Kind of request.
-    pub name: String,
-    /// Pairs: one request in this many is slower than this many milliseconds.
-    pub points: Vec<(u32, u32)>,
-}
-
-/// Returns a chart with a line for each distribution.
+/// Returns a chart with a line for each kind of request. The rows of a kind follow each other.
 #[must_use]
-pub fn latency_chart(title: &'static str, distributions: Vec<Distribution>) -> LineChart {
-    let latencies = distributions.iter().flat_map(|each| each.points.iter().map(|(_, latency)| *latency));
-    let slowest = f64::from(latencies.max().unwrap_or_default());
+pub fn latency_chart(title: &'static str, rows: &[LoadLatency]) -> LineChart {
+    let slowest = f64::from(rows.iter().map(|row| row.latency_ms).max().unwrap_or_default());
     let below = MILLISECONDS.iter().filter(|tick| **tick < slowest).count();
-    let lines = distributions.into_iter().enumerate().map(|(color, Distribution { name, points })| {
-        // A logarithmic axis has no zero.
-        let points =
-            points.into_iter().map(|(one_in, latency)| (f64::from(one_in), f64::from(latency.max(1))));
-        Line { label: name, color, points: points.collect() }
+    // A logarithmic axis has no zero.
+    let point = |row: &LoadLatency| (f64::from(row.one_in), f64::from(row.latency_ms.max(1)));
+    let kinds = rows.chunk_by(|one, next| one.request == next.request).enumerate();
+    let lines = kinds.map(|(color, kind)| Line {
+        label: kind[0].request.clone(),
+        color,
+        points: kind.iter().map(point).collect(),
     });
     LineChart {
         title,
@@ -41,11 +35,11 @@ mod tests {
     #[test]
     fn the_axis_reaches_the_slowest_request() {
         let ticks = |latency| {
-            let distribution = Distribution { name: "order".to_owned(), points: vec![(2, 0), (10, latency)] };
-            latency_chart("Latency", vec![distribution]).y_axis.ticks
+            let row = |(one_in, latency_ms)| LoadLatency { request: "order".to_owned(), one_in, latency_ms };
+            latency_chart("Latency", &[(2, 0), (10, latency)].map(row)).y_axis.ticks
         };
         assert_eq!(ticks(5), [1.0, 10.0]);
         assert_eq!(ticks(150), [1.0, 10.0, 100.0, 1000.0]);
-        assert_eq!(latency_chart("Latency", Vec::new()).y_axis.ticks, [1.0, 10.0]);
+        assert_eq!(latency_chart("Latency", &[]).y_axis.ticks, [1.0, 10.0]);
     }
 }

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::table_stream::ChangedItem;
 
-/// A change of an order's status. It has no personal data but the customer's id.
+/// A change of an order's status. The customer id is its only personal data.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OrderChange {

@@ -171,23 +171,16 @@ impl TableStream {
         };
         let GetRecordsOutput { records, next_shard_iterator: iterator, .. } = response;
         let mut records = records.unwrap_or_default();
-        let is_catching_up = matches!(position, Position::SinceOpening);
+        if matches!(position, Position::SinceOpening) {
+            let opened_at = self.opened_at;
+            records.retain(|record| created_at(record).is_none_or(|created_at| created_at >= opened_at));
+        }
         let last = records.last().and_then(|record| record.dynamodb()?.sequence_number());
         let position = match last {
             // A closed shard has no iterator at its end.
             _ if iterator.is_none() => Position::End,
             Some(number) => Position::After(number.to_owned()),
             None => position,
-        };
-        // Records before the opening are skipped, page by page.
-        let created_at = |record: &Record| Some(record.dynamodb()?.approximate_creation_date_time()?.secs());
-        let opened_at = self.opened_at;
-        if is_catching_up {
-            records.retain(|record| created_at(record).is_none_or(|created_at| created_at >= opened_at));
-        }
-        let position = match position {
-            Position::After(_) if is_catching_up && records.is_empty() => Position::SinceOpening,
-            position => position,
         };
         self.shards.insert(id.to_owned(), Shard { parent, position, iterator });
         Ok(records)
@@ -222,6 +215,11 @@ impl TableStream {
     fn error(&self, error: impl std::error::Error) -> FeedError {
         FeedError { table: self.table.clone(), reason: DisplayErrorContext(error).to_string() }
     }
+}
+
+/// Returns the time of a change in seconds since the Unix epoch, rounded down.
+fn created_at(record: &Record) -> Option<i64> {
+    Some(record.dynamodb()?.approximate_creation_date_time()?.secs())
 }
 
 /// Returns true for an iterator that became invalid before it was used. A new one is valid.

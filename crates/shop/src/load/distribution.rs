@@ -3,9 +3,8 @@
 use std::error::Error;
 
 use charts::chart::{Chart, ChartKind};
-use charts::latency_chart::{Distribution, latency_chart};
+use charts::latency_chart::latency_chart;
 use charts::theme::LIGHT;
-use figures::rows::LoadLatency;
 
 use super::report::LoadReport;
 
@@ -26,12 +25,7 @@ pub fn to_csv(report: &LoadReport) -> Result<Vec<u8>, Box<dyn Error>> {
 /// # Errors
 /// If the chart cannot be drawn.
 pub fn to_svg(report: &LoadReport) -> Result<String, Box<dyn Error>> {
-    let kinds = report.distribution.chunk_by(|one, next| one.request == next.request);
-    let distribution = |kind: &[LoadLatency]| Distribution {
-        name: kind.first().map(|quantile| quantile.request.clone()).unwrap_or_default(),
-        points: kind.iter().map(|quantile| (quantile.one_in, quantile.latency_ms)).collect(),
-    };
-    let chart = latency_chart("Latency of requests", kinds.map(distribution).collect());
+    let chart = latency_chart("Latency of requests", &report.distribution);
     Chart { name: "load", kind: ChartKind::Lines(chart) }.draw(&LIGHT)
 }
 

@@ -17,6 +17,23 @@ async fn audit(shop: &TestShop) -> Report {
     audit::run(&StackFile::of(shop).open().await, &OPTIONS).await.unwrap()
 }
 
+/// Audits a shop in which the stock of product 001 differs from its ledger and keeps changing.
+async fn audit_while_stock_changes(shop: &TestShop) -> Report {
+    let is_done = Cell::new(false);
+    let changing = async {
+        while !is_done.get() {
+            let values = [(":q", number(7)), (":one", number(1))];
+            change(shop, &shop.tables.inventory, "001", "SET Quantity = :q ADD Revision :one", &values).await;
+        }
+    };
+    let auditing = async {
+        let report = audit(shop).await;
+        is_done.set(true);
+        report
+    };
+    tokio::join!(changing, auditing).1
+}
+
 /// Returns a shop with an order of each status except Placed, and their ids in the order of the statuses.
 async fn shop_with_orders() -> (TestShop, [String; 5]) {
     let shop = TestShop::seeded().await;
@@ -181,20 +198,7 @@ async fn a_canceled_order_may_hold_its_stock_until_its_event_is_applied() {
 async fn a_product_that_is_decided_stays_decided_while_another_one_changes() {
     let shop = TestShop::seeded().await;
     change(&shop, &shop.tables.inventory, "002", "SET Quantity = :v", &[(":v", number(1))]).await;
-    let is_done = Cell::new(false);
-    let changing = async {
-        while !is_done.get() {
-            let values = [(":q", number(7)), (":one", number(1))];
-            change(&shop, &shop.tables.inventory, "001", "SET Quantity = :q ADD Revision :one", &values)
-                .await;
-        }
-    };
-    let auditing = async {
-        let report = audit(&shop).await;
-        is_done.set(true);
-        report
-    };
-    let ((), report) = tokio::join!(changing, auditing);
+    let report = audit_while_stock_changes(&shop).await;
     let found: Vec<_> = report.findings.iter().map(|finding| finding.id.as_str()).collect();
     assert_eq!((found, report.undecided_products.as_slice()), (vec!["002"], &["001".to_owned()][..]));
     assert_eq!((report.passes, report.exit_code()), (OPTIONS.passes, 1));
@@ -203,20 +207,7 @@ async fn a_product_that_is_decided_stays_decided_while_another_one_changes() {
 #[tokio::test]
 async fn a_product_that_differs_and_keeps_changing_is_undecided() {
     let shop = TestShop::seeded().await;
-    let is_done = Cell::new(false);
-    let changing = async {
-        while !is_done.get() {
-            let values = [(":q", number(7)), (":one", number(1))];
-            change(&shop, &shop.tables.inventory, "001", "SET Quantity = :q ADD Revision :one", &values)
-                .await;
-        }
-    };
-    let auditing = async {
-        let report = audit(&shop).await;
-        is_done.set(true);
-        report
-    };
-    let ((), report) = tokio::join!(changing, auditing);
+    let report = audit_while_stock_changes(&shop).await;
     assert_eq!((report.findings.as_slice(), report.passes), (&[][..], OPTIONS.passes));
     assert_eq!(report.undecided_products, ["001"]);
     assert_eq!(report.exit_code(), 2);

@@ -20,6 +20,10 @@ fn parse(output: &[u8]) -> Vec<Value> {
     lines.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+fn order_ids(changes: &[Value]) -> Vec<&str> {
+    changes.iter().map(|change| change["orderId"].as_str().unwrap()).collect()
+}
+
 fn statuses(changes: &[Value]) -> Vec<(Option<&str>, &str)> {
     changes.iter().map(|change| (change["from"].as_str(), change["to"].as_str().unwrap())).collect()
 }
@@ -79,9 +83,7 @@ async fn starts_after_the_newest_change_and_misses_none() {
     };
     let (result, ids) = tokio::join!(watch::run(&stack, &options, true, &mut output), placing);
     result.unwrap();
-    let changes = parse(&output);
-    let watched: Vec<_> = changes.iter().map(|change| change["orderId"].as_str().unwrap()).collect();
-    assert_eq!(watched, ids);
+    assert_eq!(order_ids(&parse(&output)), ids);
 }
 
 #[tokio::test]
@@ -99,9 +101,7 @@ async fn a_lost_iterator_at_the_newest_change_misses_none() {
     };
     let (result, ids) = tokio::join!(watch::run(&stack, &options, true, &mut output), placing);
     result.unwrap();
-    let changes = parse(&output);
-    let watched: Vec<_> = changes.iter().map(|change| change["orderId"].as_str().unwrap()).collect();
-    assert_eq!(watched, ids);
+    assert_eq!(order_ids(&parse(&output)), ids);
 }
 
 #[tokio::test]
@@ -120,9 +120,7 @@ async fn a_lost_iterator_misses_and_repeats_nothing() {
     };
     let (result, last) = tokio::join!(watch::run(&stack, &options, true, &mut output), later);
     result.unwrap();
-    let changes = parse(&output);
-    let watched: Vec<_> = changes.iter().map(|change| change["orderId"].as_str().unwrap()).collect();
-    assert_eq!(watched, ["001", &ids[0], &ids[1], &last]);
+    assert_eq!(order_ids(&parse(&output)), ["001", &ids[0], &ids[1], &last]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
